@@ -1,0 +1,126 @@
+"""Rooms: who is in them, what was typed, what is shown, and the numbered events that every page follows."""
+
+from django.conf import settings
+from django.db import models
+
+from deploy_core.models.fleet import NAME
+
+
+class Room(models.Model):
+    """A place to talk and to run commands. A closed room is seen by its members only."""
+
+    slug = models.CharField(max_length=63, unique=True, validators=[NAME])
+    topic = models.CharField(max_length=200, blank=True)
+    is_closed = models.BooleanField(default=False)
+    default_app = models.ForeignKey(
+        "deploy_core.App", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    apps = models.ManyToManyField("deploy_core.App", related_name="rooms", blank=True)
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="rooms")
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Membership(models.Model):
+    """A person in a room, and the number of the newest room event they have read."""
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="memberships")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    read = models.PositiveBigIntegerField(default=0)
+    joined = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("room", "person"), name="member_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.person} in {self.room}"
+
+
+class Line(models.Model):
+    """What a person typed, wherever: stored once per client id, with what came of it."""
+
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="lines")
+    client_id = models.CharField(max_length=80)
+    surface = models.CharField(max_length=12)
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, null=True, blank=True, related_name="lines")
+    text = models.TextField()
+    outcome = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("author", "client_id"), name="line_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.author}: {self.text[:40]}"
+
+
+class Message(models.Model):
+    """What the room shows. `author` null: the bot. A card names its deployment; words of the bot are code + params."""
+
+    class Kind(models.TextChoices):
+        CHAT = "chat"
+        COMMAND = "command"
+        REPLY = "reply"
+        CARD = "card"
+        ANNOUNCEMENT = "announcement"
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="messages")
+    kind = models.CharField(max_length=14, choices=Kind.choices)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
+    )
+    client_id = models.CharField(max_length=80)
+    text = models.TextField(blank=True)
+    code = models.CharField(max_length=64, blank=True)
+    params = models.JSONField(default=dict, blank=True)
+    deployment = models.ForeignKey(
+        "deploy_core.Deployment", on_delete=models.CASCADE, null=True, blank=True, related_name="messages"
+    )
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("room", "client_id"), condition=models.Q(author__isnull=True), name="bot_message_once"
+            ),
+            models.UniqueConstraint(fields=("author", "client_id"), name="message_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk} in {self.room}"
+
+
+class Event(models.Model):
+    """One numbered event of a room's or a person's stream (`room:7`, `person:3`); the rows are the truth."""
+
+    stream_kind = models.CharField(max_length=12)
+    stream_id = models.PositiveBigIntegerField()
+    number = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=40)
+    payload = models.JSONField(default=dict)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    surface = models.CharField(max_length=12, blank=True)
+    client_id = models.CharField(max_length=80, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("stream_kind", "stream_id", "number"), name="event_number_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.stream_kind}:{self.stream_id}/{self.number} {self.kind}"
+
+
+class Following(models.Model):
+    """How far announcements of a deployment have been written: a durable cursor into its journal."""
+
+    deployment = models.OneToOneField("deploy_core.Deployment", on_delete=models.CASCADE, related_name="following")
+    number = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.deployment} announced to {self.number}"

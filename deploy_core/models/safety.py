@@ -1,0 +1,83 @@
+"""What stands in the way of a deployment: locks, freezes, approvals, schedules. Scoped by environment *name*."""
+
+from django.db import models
+from django.db.models import Q
+
+from .deployments import Deployment
+from .fleet import App
+from .people import Person
+
+
+class Lock(models.Model):
+    """A person holds an environment (`app` null: of every app; `environment` `*`: every environment)."""
+
+    app = models.ForeignKey(App, on_delete=models.CASCADE, null=True, blank=True, related_name="locks")
+    environment = models.CharField(max_length=63, default="*")
+    owner = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="locks")
+    reason = models.CharField(max_length=500, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField(null=True, blank=True)
+    released = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("app", "environment"),
+                condition=Q(released__isnull=True),
+                name="one_open_lock_per_scope",
+            ),
+            models.UniqueConstraint(
+                fields=("environment",),
+                condition=Q(released__isnull=True, app__isnull=True),
+                name="one_open_lock_on_all_apps",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.app or '*'}/{self.environment} by {self.owner}"
+
+
+class Freeze(models.Model):
+    """A span in which nothing is deployed to environments of a name."""
+
+    app = models.ForeignKey(App, on_delete=models.CASCADE, null=True, blank=True, related_name="freezes")
+    environment = models.CharField(max_length=63, default="*")
+    author = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="freezes")
+    reason = models.CharField(max_length=500, blank=True)
+    starts = models.DateTimeField()
+    ends = models.DateTimeField(null=True, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    lifted = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.app or '*'}/{self.environment} until {self.ends}"
+
+
+class Approval(models.Model):
+    """One person's answer to one plan of one deployment."""
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="approvals")
+    plan_hash = models.CharField(max_length=64)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="approvals")
+    is_yes = models.BooleanField()
+    comment = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("deployment", "plan_hash", "person"), name="one_answer_per_person"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.deployment} {'yes' if self.is_yes else 'no'} by {self.person}"
+
+
+class Schedule(models.Model):
+    """A deployment that starts at a time, with its author's rights at that time."""
+
+    deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, related_name="schedule")
+    at = models.DateTimeField()
+    time_zone = models.CharField(max_length=64, default="UTC")
+
+    def __str__(self) -> str:
+        return f"{self.deployment} at {self.at}"
