@@ -1,0 +1,36 @@
+"""What every test may use. Services are started by the first test that asks, once per process."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services import chromium, described, postgres, redis
+
+
+def pytest_report_header() -> list[str]:
+    return [
+        described("redis", redis.describe),
+        described("postgres", postgres.describe),
+        described("browser", chromium.describe),
+    ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs_read_the_real_settings() -> None:
+    """This process has read tests.settings; the programs it starts are installations like any other."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "chatops.settings"
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The address of a real Redis."""
+    with redis.running() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a real Postgres; `tests.services.postgres.empty_database` makes a database in it."""
+    with postgres.running() as url:
+        yield url
