@@ -106,7 +106,10 @@ class JournalEntry(models.Model):
 
 
 class LogChunk(models.Model):
-    """Up to 16 KB of a step's output: `count` lines from `first_line` (from 1), each `<ms since epoch> <o|e|m> <text>`."""
+    """Up to 16 KB of a step's output: `count` lines from `first_line` (the first is 1).
+
+    Each line is `<ms since 1970> <o|e|m> <text>`: the command's output, its errors, or our own words.
+    """
 
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="chunks")
     first_line = models.PositiveIntegerField()
@@ -122,7 +125,7 @@ class LogChunk(models.Model):
 
 
 class Errand(models.Model):
-    """Something that needs the world and is asked for by a person: the engine runs it, its answer is a private reply."""
+    """Something that needs the world, asked for by a person: the engine runs it, its answer is a private reply."""
 
     kind = models.CharField(max_length=24)
     params = models.JSONField(default=dict)

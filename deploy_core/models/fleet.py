@@ -4,15 +4,17 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 #: Names that people type. `\\Z`, not `$`: `$` lets a trailing newline through.
-NAME = RegexValidator(r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "Lower-case letters, digits, dot, dash, underscore; 63 at most.")
+NAME = RegexValidator(
+    r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "Lower-case letters, digits, dot, dash, underscore; 63 at most."
+)
 
 
 class Credential(models.Model):
-    """A way to log in to servers. `sealed` is AES-GCM text bound to this row; nothing here is readable without the key file."""
+    """A way to log in to servers. `sealed` is AES-GCM text bound to this row, unreadable without the key file."""
 
     class Kind(models.TextChoices):
         KEY = "key"
-        PASSWORD = "password"
+        PASSWORD = "password"  # noqa: S105 - a word, not a secret
         AGENT = "agent"
 
     name = models.CharField(max_length=63, unique=True, validators=[NAME])

@@ -1,0 +1,316 @@
+"""The journal's entries as values, and the state of a deployment computed from them.
+
+Card, graph, step list, messages and the replay of a past moment all follow from these: `replay` gives the
+same answer as the rows, and `static/js/deployment_state.js` mirrors it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from .plan import PlannedStep
+from .status import ENDED, STEP_ENDED, Status, StepStatus
+
+Json = dict[str, Any]
+
+
+class Event(Protocol):
+    """A fact of a deployment: its kind, and what the entry stores."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def payload(self) -> Json: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRequested:
+    """A person asked; all steps are known from the start, so that the graph never jumps."""
+
+    kind: ClassVar[str] = "deployment.requested"
+    app: str
+    environment: str
+    deployment_kind: str
+    ref: str
+    by: str
+    surface: str
+    steps: tuple[PlannedStep, ...]
+
+    def payload(self) -> Json:
+        return {
+            "app": self.app,
+            "environment": self.environment,
+            "kind": self.deployment_kind,
+            "ref": self.ref,
+            "by": self.by,
+            "surface": self.surface,
+            "steps": [step.as_json() for step in self.steps],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPlanned:
+    """The ref became a revision. `commits` counts those since the previous revision, None when nobody knows."""
+
+    kind: ClassVar[str] = "deployment.planned"
+    revision: str
+    ref: str
+    subject: str
+    commits: int | None
+    previous_revision: str
+    plan_hash: str
+
+    def payload(self) -> Json:
+        return {
+            "revision": self.revision,
+            "ref": self.ref,
+            "subject": self.subject,
+            "commits": self.commits,
+            "previous_revision": self.previous_revision,
+            "plan_hash": self.plan_hash,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentMoved:
+    """The status changed; `reason` is a code, `params` fill its sentence."""
+
+    kind: ClassVar[str] = "deployment.moved"
+    source: str
+    target: str
+    reason: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def payload(self) -> Json:
+        return {"from": self.source, "to": self.target, "reason": self.reason, "params": dict(self.params)}
+
+
+@dataclass(frozen=True, slots=True)
+class StepMoved:
+    """A step's status changed. `lines` is how many log lines it has so far, in stream `log:<step_id>`."""
+
+    kind: ClassVar[str] = "step.moved"
+    key: str
+    source: str
+    target: str
+    step_id: int
+    attempt: int
+    reason: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    exit_status: int | None = None
+    lines: int = 0
+
+    def payload(self) -> Json:
+        return {
+            "key": self.key,
+            "from": self.source,
+            "to": self.target,
+            "reason": self.reason,
+            "params": dict(self.params),
+            "attempt": self.attempt,
+            "exit_status": self.exit_status,
+            "step_id": self.step_id,
+            "lines": self.lines,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StepsAdded:
+    """The plan grew: the way back of servers that were switched."""
+
+    kind: ClassVar[str] = "steps.added"
+    steps: tuple[PlannedStep, ...]
+
+    def payload(self) -> Json:
+        return {"steps": [step.as_json() for step in self.steps]}
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """A person asked to stop."""
+
+    kind: ClassVar[str] = "deployment.cancel_requested"
+    by: str
+
+    def payload(self) -> Json:
+        return {"by": self.by}
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Another process (or the same one, started again) went on with the work; older writers are fenced off."""
+
+    kind: ClassVar[str] = "deployment.taken_over"
+    epoch: int
+    executor: str
+
+    def payload(self) -> Json:
+        return {"epoch": self.epoch, "executor": self.executor}
+
+
+class Entry(NamedTuple):
+    """A stored event: `number` is contiguous from 1 within its deployment."""
+
+    number: int
+    kind: str
+    payload: Json
+    at: datetime
+
+
+class EntryLike(Protocol):
+    """What `replay` reads; the journal's rows have it too."""
+
+    number: int
+    kind: str
+    payload: Any
+    at: datetime
+
+
+@dataclass(slots=True)
+class StepState:
+    """A step as it stood after some entry."""
+
+    key: str
+    kind: str
+    parent: str
+    server: str
+    status: str = StepStatus.PENDING
+    reason: str = ""
+    params: Json = field(default_factory=dict)
+    attempt: int = 0
+    exit_status: int | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    step_id: int | None = None
+    lines: int = 0
+
+    def move(self, at: datetime, payload: Json) -> None:
+        self.status = payload["to"]
+        self.reason = payload["reason"]
+        self.params = payload["params"]
+        self.attempt = payload["attempt"]
+        self.exit_status = payload["exit_status"]
+        self.step_id = payload["step_id"]
+        self.lines = payload["lines"]
+        if self.status == StepStatus.RUNNING:
+            self.started_at, self.finished_at = at, None
+        elif self.status in STEP_ENDED:
+            self.finished_at = at
+
+    def as_json(self) -> Json:
+        return {
+            "key": self.key,
+            "kind": self.kind,
+            "parent": self.parent,
+            "server": self.server,
+            "status": str(self.status),
+            "reason": self.reason,
+            "params": self.params,
+            "attempt": self.attempt,
+            "exit_status": self.exit_status,
+            "started_at": iso(self.started_at),
+            "finished_at": iso(self.finished_at),
+            "step_id": self.step_id,
+            "lines": self.lines,
+        }
+
+
+@dataclass(slots=True)
+class DeploymentState:
+    """A deployment as it stood after the entry numbered `number` (0: before the first)."""
+
+    id: int
+    number: int = 0
+    app: str = ""
+    environment: str = ""
+    kind: str = ""
+    ref: str = ""
+    revision: str = ""
+    subject: str = ""
+    commits: int | None = None
+    previous_revision: str = ""
+    by: str = ""
+    surface: str = ""
+    status: str = Status.PLANNING
+    reason: str = ""
+    params: Json = field(default_factory=dict)
+    requested_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    cancel_requested_by: str = ""
+    steps: dict[str, StepState] = field(default_factory=dict)
+
+    def apply(self, entry: EntryLike) -> None:
+        """Change this state as `entry` says; an entry of a kind from a newer version changes nothing."""
+        payload: Json = entry.payload
+        self.number = entry.number
+        match entry.kind:
+            case "deployment.requested":
+                for name in ("app", "environment", "kind", "ref", "by", "surface"):
+                    setattr(self, name, payload[name])
+                self.requested_at = entry.at
+                self._add(payload["steps"])
+            case "deployment.planned":
+                for name in ("revision", "ref", "subject", "commits", "previous_revision"):
+                    setattr(self, name, payload[name])
+            case "deployment.moved":
+                self._move(entry.at, payload)
+            case "step.moved":
+                self.steps[payload["key"]].move(entry.at, payload)
+            case "steps.added":
+                self._add(payload["steps"])
+            case "deployment.cancel_requested":
+                self.cancel_requested_by = payload["by"]
+
+    def _add(self, steps: Iterable[Mapping[str, str]]) -> None:
+        for step in steps:
+            self.steps.setdefault(step["key"], StepState(step["key"], step["kind"], step["parent"], step["server"]))
+
+    def _move(self, at: datetime, payload: Json) -> None:
+        self.status = payload["to"]
+        self.reason = payload["reason"]
+        self.params = payload["params"]
+        if self.status == Status.RUNNING and self.started_at is None:
+            self.started_at = at
+        elif self.status in ENDED:
+            self.finished_at = at
+
+    def as_json(self) -> Json:
+        """The state as pages get it; times are ISO 8601 in UTC."""
+        return {
+            "id": self.id,
+            "app": self.app,
+            "environment": self.environment,
+            "kind": self.kind,
+            "ref": self.ref,
+            "revision": self.revision,
+            "subject": self.subject,
+            "commits": self.commits,
+            "previous_revision": self.previous_revision,
+            "by": self.by,
+            "surface": self.surface,
+            "status": str(self.status),
+            "reason": self.reason,
+            "params": self.params,
+            "requested_at": iso(self.requested_at),
+            "started_at": iso(self.started_at),
+            "finished_at": iso(self.finished_at),
+            "cancel_requested_by": self.cancel_requested_by,
+            "steps": [step.as_json() for step in self.steps.values()],
+        }
+
+
+def iso(at: datetime | None) -> str | None:
+    """A time as ISO 8601 in UTC with milliseconds and a `Z`, as JavaScript writes it."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def replay(deployment_id: int, entries: Iterable[EntryLike]) -> DeploymentState:
+    """The state after `entries`, which begin with number 1 and are in order."""
+    state = DeploymentState(deployment_id)
+    for entry in entries:
+        state.apply(entry)
+    return state

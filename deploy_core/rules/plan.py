@@ -1,0 +1,72 @@
+"""The steps of a deployment, laid out before anything runs, and the hash that names a plan."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+StepKind = Literal["start", "fetch", "build", "package", "stage", "switch", "restart", "health", "back"]
+
+#: Steps that run before any server is touched, in order.
+HEAD: tuple[StepKind, ...] = ("start", "fetch", "build", "package")
+#: Steps of one server, in order. `back` is added only when a server returns to its old release.
+ON_SERVER: tuple[StepKind, ...] = ("stage", "switch", "restart", "health")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One node of the graph: `parent` is the key of the step it hangs under, "" for the first."""
+
+    key: str
+    kind: StepKind
+    parent: str
+    server: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return {"key": self.key, "kind": self.kind, "parent": self.parent, "server": self.server}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, str]) -> "PlannedStep":
+        kind: StepKind = data["kind"]  # type: ignore[assignment]
+        return cls(key=data["key"], kind=kind, parent=data["parent"], server=data["server"])
+
+
+def _chain(kinds: Iterable[StepKind], parent: str, server: str = "") -> list[PlannedStep]:
+    steps = []
+    for kind in kinds:
+        key = f"{kind}:{server}" if server else kind
+        steps.append(PlannedStep(key, kind, parent, server))
+        parent = key
+    return steps
+
+
+def lay_out(kind: Literal["deploy", "rollback"], servers: Sequence[str]) -> tuple[PlannedStep, ...]:
+    """All steps of a deployment of `kind` to `servers`, in the order they are listed.
+
+    A rollback needs no git and no upload: its releases lie on the servers.
+    """
+    is_rollback = kind == "rollback"
+    head = _chain(HEAD[:1] if is_rollback else HEAD, "")
+    kinds = ON_SERVER[1:] if is_rollback else ON_SERVER
+    return tuple(head + [step for server in servers for step in _chain(kinds, head[-1].key, server)])
+
+
+def way_back(servers: Sequence[str]) -> tuple[PlannedStep, ...]:
+    """The steps that return `servers` to their previous release."""
+    return tuple(PlannedStep(f"back:{server}", "back", f"switch:{server}", server) for server in servers)
+
+
+def plan_hash(*, revision: str, pipeline: str, servers: Sequence[str], values: Mapping[str, object]) -> str:
+    """The name of what would happen: it changes when the revision, the pipeline text, the servers or the values do.
+
+    `values` holds what the database adds: paths, variables, names and versions of granted secrets, never a secret.
+    """
+    content = [revision, pipeline, list(servers), values]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def in_batches(servers: Sequence[str], size: int) -> tuple[tuple[str, ...], ...]:
+    """`servers` cut into groups of `size`, in order; 0 is one group of all."""
+    step = size or len(servers) or 1
+    return tuple(tuple(servers[at : at + step]) for at in range(0, len(servers), step))
