@@ -54,6 +54,7 @@ class Shiproom:
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self.links: dict[str, str] = {}
+        self._cookies: dict[str, dict[str, str]] = {}
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -153,6 +154,19 @@ class Shiproom:
         done = self.manage("shell", "--no-imports", "-c", code)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def cookies(self, person: str) -> dict[str, str]:
+        """What a browser holds after it opened the person's link and pressed the button; the link works once."""
+        if person not in self._cookies:
+            with httpx.Client(trust_env=False, timeout=20) as client:
+                page = client.get(self.links[person])
+                token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+                assert token, page.text
+                headers = {"Referer": self.links[person], "Origin": self.url}
+                done = client.post(self.links[person], data={"csrfmiddlewaretoken": token[1]}, headers=headers)
+                assert done.status_code == 302, done.text
+                self._cookies[person] = dict(client.cookies)
+        return self._cookies[person]
 
     # --- the truth ----------------------------------------------------------------------------------------------
 
