@@ -1,0 +1,66 @@
+"""The audit chain: who did, or was refused, what. Each row's hash covers the row before it."""
+
+import hashlib
+import json
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from deploy_core.models import AuditEntry, Person, sequence
+
+_BEGINNING = "0" * 64
+
+
+class Verdict(NamedTuple):
+    """What `verify` found: how many rows are good from the first on, and the number of the first bad or missing one."""
+
+    good: int
+    broken_at: int | None
+
+
+def record(actor: Person | None, action: str, target: str, outcome: str, **params: Any) -> int:
+    """Append a row and return its number. In the transaction of the act it tells of, and last: the head is one lock."""
+    with transaction.atomic(savepoint=False):
+        number = sequence.take("audit", 0)
+        previous = AuditEntry.objects.filter(number=number - 1).values_list("hash", flat=True).first()
+        entry = AuditEntry(
+            number=number,
+            at=timezone.now(),
+            actor=actor,
+            action=action,
+            target=target[:200],
+            outcome=outcome,
+            params=params,
+            previous_hash=previous or _BEGINNING,
+        )
+        entry.hash = _hash(entry)
+        entry.save()
+    return number
+
+
+def verify() -> Verdict:
+    """Walk the chain from its first row."""
+    previous = _BEGINNING
+    good = 0
+    for entry in AuditEntry.objects.order_by("number").iterator():
+        if entry.number != good + 1 or entry.previous_hash != previous or entry.hash != _hash(entry):
+            return Verdict(good, good + 1)
+        previous = entry.hash
+        good += 1
+    head = sequence.StreamHead.objects.filter(kind="audit", stream_id=0).values_list("number", flat=True).first() or 0
+    return Verdict(good, None if good == head else good + 1)
+
+
+def _hash(entry: AuditEntry) -> str:
+    content = [
+        entry.number,
+        entry.at.isoformat(),
+        entry.actor_id,
+        entry.action,
+        entry.target,
+        entry.outcome,
+        entry.params,
+        entry.previous_hash,
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
