@@ -1,40 +1,64 @@
-"""Settings, all from the environment, with defaults that are safe on a laptop (docs/settings.md lists each)."""
+"""Settings, all from the environment, with defaults that are safe on a laptop (docs/settings.md lists each).
 
+One section per part. A name read from the environment is a constant here with its default beside it.
+"""
+
+import os
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 
 env = environ.Env()
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# --- where it lives ---------------------------------------------------------------------------------------------------
 SHIPROOM_DATA = Path(env.str("SHIPROOM_DATA", str(ROOT / "var"))).resolve()
-SHIPROOM_DATA.mkdir(parents=True, exist_ok=True)
+SHIPROOM_DATA.mkdir(0o700, parents=True, exist_ok=True)
+#: Built trees. Engine processes on several machines name one shared folder.
+SHIPROOM_ARTIFACTS = Path(env.str("SHIPROOM_ARTIFACTS", str(SHIPROOM_DATA / "artifacts")))
+
+# --- how people reach it ----------------------------------------------------------------------------------------------
+BIND = env.str("BIND", "127.0.0.1")
+#: The first port tried; `serve` steps over a taken one and says so.
+PORT = env.int("PORT", 8000)
+#: What people type into a browser. Without it, `serve` fills in the address it really got.
+PUBLIC_URL = (env.str("PUBLIC_URL", "") or f"http://{BIND}:{PORT}").rstrip("/")
+_PUBLIC = urlsplit(PUBLIC_URL)
+#: https means a proxy in front that speaks TLS: Secure cookies, HSTS, X-Forwarded-Proto. http is for loopback.
+IS_PRODUCTION = _PUBLIC.scheme == "https"
+ALLOWED_HOSTS = [_PUBLIC.hostname or "localhost", "127.0.0.1", "localhost", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [f"{_PUBLIC.scheme}://{_PUBLIC.netloc}"]
+ROOT_URLCONF = "chatops.urls"
+ASGI_APPLICATION = "chatops.asgi.application"
 DEBUG = env.bool("DEBUG", False)
 
 
+# --- secrets ----------------------------------------------------------------------------------------------------------
 def _kept_secret_key() -> str:
     """The secret key of this data folder, made at the first start (0600)."""
     path = SHIPROOM_DATA / "secret_key"
     if not path.exists():
-        path.touch(0o600)
-        path.write_text(secrets.token_urlsafe(50))
+        made = path.with_name(f"secret_key.{os.getpid()}")
+        made.touch(0o600)
+        made.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(made, path)  # whole or not at all; of two first starts one wins
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
     return path.read_text()
 
 
 SECRET_KEY = env.str("SECRET_KEY", "") or _kept_secret_key()
+#: The keys that seal credentials. Production wants them outside the data folder (chatops/checks.py).
 SHIPROOM_KEY_FILE = env.str("SHIPROOM_KEY_FILE", "") or str(SHIPROOM_DATA / "keys.json")
-SHIPROOM_ARTIFACTS = Path(env.str("SHIPROOM_ARTIFACTS", str(SHIPROOM_DATA / "artifacts")))
-GOJS_LICENSE_KEY = env.str("GOJS_LICENSE_KEY", "")
-PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000")
-REDIS_URL = env.str("REDIS_URL", "")
-SHIPROOM_UNSAFE_BUILDS = env.bool("SHIPROOM_UNSAFE_BUILDS", False)
-SHIPROOM_GIT_FILE_URLS = env.bool("SHIPROOM_GIT_FILE_URLS", False)
 
-_IS_HTTPS = PUBLIC_URL.startswith("https://")
-ALLOWED_HOSTS = [PUBLIC_URL.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0], "127.0.0.1", "localhost", "[::1]"]
-
+# --- the parts --------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -42,6 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "deploy_core",
     "bot",
     "chatops",
@@ -53,6 +78,7 @@ INSTALLED_APPS = [
     "chatops.api",
 ]
 MIDDLEWARE = [
+    "chatops.middleware.content_security_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -62,9 +88,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
-ROOT_URLCONF = "chatops.urls"
-ASGI_APPLICATION = "chatops.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -80,9 +105,14 @@ TEMPLATES = [
     }
 ]
 
+# --- database and channel layer ---------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", "")
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", f"sqlite:///{SHIPROOM_DATA / 'app.db'}")
+    "default": env.db_url_config(DATABASE_URL)
+    if DATABASE_URL
+    else {"ENGINE": "django.db.backends.sqlite3", "NAME": str(SHIPROOM_DATA / "app.db")}
 }
+#: One process with its own database file: the engine runs inside `serve`.
 IS_EMBEDDED = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 if IS_EMBEDDED:
     DATABASES["default"]["OPTIONS"] = {
@@ -93,6 +123,7 @@ if IS_EMBEDDED:
     DATABASES["default"]["TEST"] = {"NAME": str(SHIPROOM_DATA / "test.db")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+REDIS_URL = env.str("REDIS_URL", "")
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -102,11 +133,65 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
 
+# --- people and signing in --------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "deploy_core.Person"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
 LOGIN_URL = "/accounts/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/accounts/sign-in/"
+#: Wrong passwords for one name from one address, and for any names from one address, until it cools off.
+AXES_FAILURE_LIMIT = env.int("SHIPROOM_SIGN_IN_FAILURES", 5)
+SIGN_IN_FAILURES_PER_ADDRESS = env.int("SHIPROOM_SIGN_IN_FAILURES_PER_ADDRESS", 30)
+SIGN_IN_COOL_OFF_S = env.int("SHIPROOM_SIGN_IN_COOL_OFF_S", 900)
+#: How long a one-time sign-in link is good for.
+SIGN_IN_LINK_S = env.int("SHIPROOM_SIGN_IN_LINK_S", 3600)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "chatops.accounts.throttle.Handler"
+AXES_COOLOFF_TIME = "chatops.accounts.throttle.cool_off"
+AXES_LOCKOUT_CALLABLE = "chatops.accounts.views.locked_out"
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
 
+# --- cookies and headers ----------------------------------------------------------------------------------------------
+# A `__Host-` cookie comes from this host over TLS and from nowhere else; browsers refuse the prefix on http.
+_PREFIX = "__Host-" if IS_PRODUCTION else ""
+SESSION_COOKIE_NAME = f"{_PREFIX}session"
+CSRF_COOKIE_NAME = f"{_PREFIX}csrf"
+LANGUAGE_COOKIE_NAME = f"{_PREFIX}language"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = IS_PRODUCTION
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = env.int("SHIPROOM_SESSION_S", 14 * 24 * 3600)
+SECURE_REFERRER_POLICY = "same-origin"
+if IS_PRODUCTION:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked for on loopback, past the proxy
+    SECURE_HSTS_SECONDS = env.int("SHIPROOM_HSTS_S", 365 * 24 * 3600)
+    # Subdomains and the browsers' preload list are for the owner of the domain to decide, in the proxy.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+#: Sent by chatops/middleware.py; the name and shape are Django 6's. The one Trusted Types policy, `default`, lets only
+#: the empty string through, which is what GoJS needs.
+SECURE_CSP: dict[str, list[str]] = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "manifest-src": ["'self'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+    "require-trusted-types-for": ["'script'"],
+    "trusted-types": ["default"],
+}
+
+# --- languages and time -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [ROOT / "chatops" / "locale"]
@@ -114,9 +199,103 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# --- static files -----------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = SHIPROOM_DATA / "static"
 STATICFILES_DIRS = [ROOT / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "chatops.assets.HashedStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+#: GoJS draws its evaluation mark without one (README.md).
+GOJS_LICENSE_KEY = env.str("GOJS_LICENSE_KEY", "")
 
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_HTTPS
+# --- logging ----------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.str("SHIPROOM_LOG_LEVEL", "INFO").upper()
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "chatops.logs.OneLine"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # They tell a story of each connection at INFO.
+        **{name: {"level": "WARNING"} for name in ("asyncssh", "daphne", "dbos", "git", "paramiko", "axes")},
+    },
+}
+
+# --- what a build or a repository may do ------------------------------------------------------------------------------
+#: Lets protected environments take builds that are not kept apart from this server's secrets.
+SHIPROOM_UNSAFE_BUILDS = env.bool("SHIPROOM_UNSAFE_BUILDS", False)
+#: Lets a repository be a folder of this machine, as the demo and the tests do.
+SHIPROOM_GIT_FILE_URLS = env.bool("SHIPROOM_GIT_FILE_URLS", False)
+
+# --- the engine: every interval and limit, in seconds and bytes ----------------------------------------------------
+#: Ticker of each engine process: heartbeat, queue, what a crash left behind.
+TICK_S = env.float("SHIPROOM_TICK_S", 1.0)
+#: An engine process that said nothing for so long is dead or frozen: its work is taken over.
+EXECUTOR_SILENT_S = env.float("SHIPROOM_EXECUTOR_SILENT_S", 10.0)
+#: How often the engine looks for work.
+ENGINE_POLL_S = env.float("SHIPROOM_ENGINE_POLL_S", 0.2)
+#: How many deployments one process works on at once.
+ENGINE_CONCURRENCY = env.int("SHIPROOM_ENGINE_CONCURRENCY", 8)
+#: How often a running step looks whether somebody cancelled it.
+STOP_POLL_S = env.float("SHIPROOM_STOP_POLL_S", 0.2)
+#: How many servers of one deployment are worked on at once.
+SERVERS_AT_ONCE = env.int("SHIPROOM_SERVERS_AT_ONCE", 32)
+CONNECT_TIMEOUT_S = env.float("SHIPROOM_CONNECT_TIMEOUT_S", 10.0)
+GIT_TIMEOUT_S = env.float("SHIPROOM_GIT_TIMEOUT_S", 120.0)
+#: Output is stored at the latest so long after it was printed.
+LOG_FLUSH_S = env.float("SHIPROOM_LOG_FLUSH_S", 0.1)
+#: A step that prints more ends with reason `output_limit`.
+LOG_LIMIT_BYTES = env.int("SHIPROOM_LOG_LIMIT_BYTES", 10 * 1024 * 1024)
+
+# --- the room: every interval and limit ------------------------------------------------------------------------------
+#: Threads (and so database connections) that a web process gives to its sockets and long polls.
+ROOM_DB_THREADS = env.int("SHIPROOM_ROOM_DB_THREADS", 6)
+#: How often a web process asks for the heads of its open streams, to heal what was not rung; and while Redis is away.
+HUB_TICK_S = env.float("SHIPROOM_HUB_TICK_S", 1.0)
+HUB_TICK_SUSPECT_S = env.float("SHIPROOM_HUB_TICK_SUSPECT_S", 0.25)
+#: Pages ping, and get every head, this often.
+HEARTBEAT_S = env.float("SHIPROOM_HEARTBEAT_S", 15.0)
+#: A socket that did not say hello by then is closed (4408).
+HELLO_TIMEOUT_S = env.float("SHIPROOM_HELLO_TIMEOUT_S", 10.0)
+#: Sessions and rights behind open sockets are looked at this often, and cached this long between.
+RECHECK_S = env.float("SHIPROOM_RECHECK_S", 5.0)
+FRAME_LIMIT_BYTES = env.int("SHIPROOM_FRAME_LIMIT_BYTES", 64 * 1024)
+TEXT_LIMIT = env.int("SHIPROOM_TEXT_LIMIT", 8_000)
+#: Lines that one person may send: so many per window.
+SEND_RATE = env.int("SHIPROOM_SEND_RATE", 10)
+SEND_RATE_WINDOW_S = env.float("SHIPROOM_SEND_RATE_WINDOW_S", 5.0)
+#: Everything else that one socket may ask for, per window.
+ASK_RATE = env.int("SHIPROOM_ASK_RATE", 300)
+#: A command that waited longer is not run.
+COMMAND_TTL_S = env.float("SHIPROOM_COMMAND_TTL_S", 15.0)
+SOCKETS_PER_PERSON = env.int("SHIPROOM_SOCKETS_PER_PERSON", 10)
+#: A reader with more unread bytes is dropped (4413); it comes back with its cursor.
+BACKLOG_LIMIT_BYTES = env.int("SHIPROOM_BACKLOG_LIMIT_BYTES", 1024 * 1024)
+#: Send by plain ASGI messages even where bytes could be written to the socket directly.
+FORCE_PLAIN_WIRE = env.bool("SHIPROOM_FORCE_PLAIN_WIRE", False)
+#: How long a long poll waits for news.
+POLL_WAIT_S = env.float("SHIPROOM_POLL_WAIT_S", 25.0)
+#: A private reply is shown again after a reload for so long.
+PRIVATE_REPLY_S = env.float("SHIPROOM_PRIVATE_REPLY_S", 24 * 3600.0)
+
+# --- the web server ----------------------------------------------------------------------------------------------------
+BIND = env.str("BIND", "127.0.0.1")
+PORT = env.int("PORT", 8000)
+#: Origins besides PUBLIC_URL's that are this very server; `serve` fills it in when PUBLIC_URL is not set.
+OWN_ORIGINS: tuple[str, ...] = ()
+BODY_LIMIT_BYTES = env.int("SHIPROOM_BODY_LIMIT_BYTES", 1024 * 1024)
+#: A request whose head is not complete by then is dropped, and so is an idle connection.
+HEADER_TIMEOUT_S = env.float("SHIPROOM_HEADER_TIMEOUT_S", 10.0)
+IDLE_TIMEOUT_S = env.float("SHIPROOM_IDLE_TIMEOUT_S", 60.0)
+#: How long Ctrl-C waits for what runs, before the process ends anyway.
+STOP_LIMIT_S = env.float("SHIPROOM_STOP_LIMIT_S", 4.0)

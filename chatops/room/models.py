@@ -1,9 +1,30 @@
 """Rooms: who is in them, what was typed, what is shown, and the numbered events that every page follows."""
 
+import re
+from typing import NamedTuple
+
 from django.conf import settings
 from django.db import models
 
 from deploy_core.models.fleet import NAME
+
+_STREAM = re.compile(r"(room|person|deployment|log):([1-9][0-9]{0,17})")
+
+
+class Stream(NamedTuple):
+    """The name of one numbered stream: `room:7`, `person:3`, `deployment:42`, `log:91` (a step's output)."""
+
+    kind: str
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+    @classmethod
+    def parse(cls, name: object) -> "Stream | None":
+        """The stream that `name` names; None for anything else."""
+        match = _STREAM.fullmatch(name) if isinstance(name, str) else None
+        return cls(match[1], int(match[2])) if match else None
 
 
 class Room(models.Model):
@@ -117,10 +138,14 @@ class Event(models.Model):
 
 
 class Following(models.Model):
-    """How far announcements of a deployment have been written: a durable cursor into its journal."""
+    """How far announcements of a deployment have been written: a durable cursor into its journal.
+
+    `is_done`: its end has been announced, so nobody needs to look again.
+    """
 
     deployment = models.OneToOneField("deploy_core.Deployment", on_delete=models.CASCADE, related_name="following")
     number = models.PositiveIntegerField(default=0)
+    is_done = models.BooleanField(default=False, db_index=True)
 
     def __str__(self) -> str:
         return f"{self.deployment} announced to {self.number}"
