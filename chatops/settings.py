@@ -237,7 +237,7 @@ SHIPROOM_UNSAFE_BUILDS = env.bool("SHIPROOM_UNSAFE_BUILDS", False)
 #: Lets a repository be a folder of this machine, as the demo and the tests do.
 SHIPROOM_GIT_FILE_URLS = env.bool("SHIPROOM_GIT_FILE_URLS", False)
 
-# --- the engine: every interval and limit, in seconds and bytes ----------------------------------------------------
+# --- the engine: every interval and limit, in seconds and bytes -------------------------------------------------------
 #: Ticker of each engine process: heartbeat, queue, what a crash left behind.
 TICK_S = env.float("SHIPROOM_TICK_S", 1.0)
 #: An engine process that said nothing for so long is dead or frozen: its work is taken over.
@@ -257,7 +257,7 @@ LOG_FLUSH_S = env.float("SHIPROOM_LOG_FLUSH_S", 0.1)
 #: A step that prints more ends with reason `output_limit`.
 LOG_LIMIT_BYTES = env.int("SHIPROOM_LOG_LIMIT_BYTES", 10 * 1024 * 1024)
 
-# --- the room: every interval and limit ------------------------------------------------------------------------------
+# --- the room: every interval and limit -------------------------------------------------------------------------------
 #: Threads (and so database connections) that a web process gives to its sockets and long polls.
 ROOM_DB_THREADS = env.int("SHIPROOM_ROOM_DB_THREADS", 6)
 #: How often a web process asks for the heads of its open streams, to heal what was not rung; and while Redis is away.
@@ -288,9 +288,7 @@ POLL_WAIT_S = env.float("SHIPROOM_POLL_WAIT_S", 25.0)
 #: A private reply is shown again after a reload for so long.
 PRIVATE_REPLY_S = env.float("SHIPROOM_PRIVATE_REPLY_S", 24 * 3600.0)
 
-# --- the web server ----------------------------------------------------------------------------------------------------
-BIND = env.str("BIND", "127.0.0.1")
-PORT = env.int("PORT", 8000)
+# --- the web server ---------------------------------------------------------------------------------------------------
 #: Origins besides PUBLIC_URL's that are this very server; `serve` fills it in when PUBLIC_URL is not set.
 OWN_ORIGINS: tuple[str, ...] = ()
 BODY_LIMIT_BYTES = env.int("SHIPROOM_BODY_LIMIT_BYTES", 1024 * 1024)
