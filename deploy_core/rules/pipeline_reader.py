@@ -38,8 +38,8 @@ def read(text: str) -> Raw:
         _check_shape(text)
         node = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
-        mark: Any = error.problem_mark or error.context_mark
-        _unreadable(mark.line + 1 if mark else 1, error.problem or "not YAML")
+        line = getattr(error.problem_mark or error.context_mark, "line", 0) + 1
+        _unreadable(line, error.problem or "not YAML")
     except yaml.YAMLError as error:  # a character that YAML forbids
         _unreadable(1, str(error).splitlines()[0])
     if node is None:

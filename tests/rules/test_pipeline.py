@@ -153,7 +153,7 @@ def test_an_unknown_key_is_refused_with_the_one_that_was_perhaps_meant(text, pat
     assert (error.params["path"], error.params["near"]) == (path, near)
 
 
-TAG = "tag:yaml.org,2002:"
+TAG = "tag:yaml.org,2002:python/object/apply:os.system"
 LAUGHS = "a: &a [x, x]\n" + "\n".join(
     f"{after}: &{after} [*{before}, *{before}]"
     for before, after in zip("abcdefghijklmno", "bcdefghijklmnop", strict=True)
@@ -169,7 +169,7 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
         ("make", 1, "expected keys with values"),
         ("keep: 5\nkeep: 6", 2, "the key keep is there twice"),
         ("keep: 5\n---\nkeep: 6", 2, "more than one document"),
-        ("x: !!python/object/apply:os.system [id]", 1, f"tags such as {TAG}python/object/apply:os.system are not allowed"),
+        ("x: !!python/object/apply:os.system [id]", 1, f"tags such as {TAG} are not allowed"),
         ("a: &a {b: *a}", 1, "an alias to what it is in"),
         ("? [a]\n: b", 1, "a key that is not a word"),
         ("[" * 10_000, 1, "nested more than 12 deep"),
