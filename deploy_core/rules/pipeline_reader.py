@@ -60,7 +60,7 @@ def _check_shape(text: str) -> None:
     """Look at the events alone: they need no memory that grows with depth, so nothing is built of a hostile file."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.BaseLoader):
-        line = event.start_mark.line + 1
+        line = getattr(event.start_mark, "line", 0) + 1
         if isinstance(event, yaml.events.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.events.CollectionEndEvent):
