@@ -154,6 +154,8 @@ AXES_HANDLER = "chatops.accounts.throttle.Handler"
 AXES_COOLOFF_TIME = "chatops.accounts.throttle.cool_off"
 AXES_LOCKOUT_CALLABLE = "chatops.accounts.views.locked_out"
 AXES_RESET_ON_SUCCESS = True
+#: Tries during the wait do not make it longer: what the page says stays true.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_VERBOSE = False
 
 # --- cookies and headers ----------------------------------------------------------------------------------------------

@@ -1,3 +1,7 @@
 """Every address of the product."""
 
-urlpatterns: list[object] = []
+from django.urls import include, path
+
+urlpatterns = [
+    path("accounts/", include("chatops.accounts.urls")),
+]

@@ -27,8 +27,9 @@ for _name in ("DEBUG", "PUBLIC_URL", "SECRET_KEY", "SHIPROOM_KEY_FILE", "SHIPROO
     os.environ.pop(_name, None)
 
 from chatops.settings import *  # noqa: E402, F403
-from chatops.settings import DATABASES, IS_EMBEDDED  # noqa: E402
+from chatops.settings import DATABASES, IS_EMBEDDED, STATIC_ROOT  # noqa: E402
 
+STATIC_ROOT.mkdir()  # whitenoise warns where there is none
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
