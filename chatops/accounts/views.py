@@ -17,6 +17,7 @@ from django.views.i18n import set_language
 
 from chatops.accounts import links, profile
 from chatops.accounts.forms import SignInForm
+from deploy_core.ledger import audit
 from deploy_core.models import Person
 
 #: Who vouches for a person that came by a link; `login` wants one when there is more than one backend.
@@ -34,6 +35,7 @@ class SignIn(LoginView):
         """Sign in (Django changes the session key), and learn zone and language from the browser."""
         response = super().form_valid(form)
         profile.remember_browser(form.get_user(), self.request, response)
+        audit.record(form.get_user(), "sign_in", form.get_user().username, "done", by="password")
         return response
 
 
@@ -67,6 +69,7 @@ class Link(RedirectURLMixin, View):
         login(request, person, backend=BACKEND)
         response = HttpResponse(status=302, headers={"Location": self.get_success_url()})
         profile.remember_browser(person, request, response)
+        audit.record(person, "sign_in", person.username, "done", by="link")
         return response
 
 
