@@ -1,0 +1,103 @@
+"""Secrets do not pass: a masker for text and for byte streams that are cut anywhere."""
+
+import base64
+import json
+import re
+import shlex
+import urllib.parse
+from collections.abc import Iterable
+
+MASK = b"[MASKED]"
+
+#: A shorter secret would mask half of every log; `variants` of a longer one are also at least this long.
+LEAST = 6
+
+
+class Masker:
+    """Replaces secrets, as they are and as programs like to print them (JSON, URL, shell, base64), by `[MASKED]`."""
+
+    def __init__(self, secrets: Iterable[str | bytes] = ()) -> None:
+        self._patterns = sorted({v for s in secrets for v in variants(s) if len(v) >= LEAST}, key=len, reverse=True)
+        self._regex = re.compile(b"|".join(map(re.escape, self._patterns))) if self._patterns else None
+
+    def text(self, text: str) -> str:
+        """`text` with every secret masked; for a whole line or message, not for pieces of one."""
+        if self._regex is None:
+            return text
+        return self._regex.sub(MASK, text.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
+
+    def stream(self) -> "Stream":
+        """A masker of one byte stream that arrives in pieces."""
+        return Stream(self._regex, self._patterns)
+
+
+class Stream:
+    """Holds back the longest end of what it saw that may be the beginning of a secret, and nothing more."""
+
+    def __init__(self, regex: re.Pattern[bytes] | None, patterns: list[bytes]) -> None:
+        self._regex = regex
+        self._patterns = patterns
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What may be shown now."""
+        if self._regex is None:
+            return data
+        data = self._held + data
+        cut = min((_beginning(data, pattern) for pattern in self._patterns), default=len(data))
+        shown, at = [], 0
+        for match in self._regex.finditer(data):
+            if match.start() >= cut:
+                break
+            # A secret that ends in what is held back: the beginning of another one is part of this one.
+            cut = max(cut, match.end())
+            shown += [data[at : match.start()], MASK]
+            at = match.end()
+        shown.append(data[at:cut])
+        self._held = data[cut:]
+        return b"".join(shown)
+
+    def close(self) -> bytes:
+        """The rest."""
+        rest, self._held = self._held, b""
+        return self._regex.sub(MASK, rest) if self._regex else rest
+
+
+def _beginning(data: bytes, pattern: bytes) -> int:
+    """Where the longest end of `data` starts that `pattern` begins with, but is longer than; else the end of `data`."""
+    at = data.find(pattern[:1], max(0, len(data) - len(pattern) + 1))
+    while at != -1:
+        if pattern.startswith(data[at:]):
+            return at
+        at = data.find(pattern[:1], at + 1)
+    return len(data)
+
+
+def variants(secret: str | bytes) -> set[bytes]:
+    """The forms in which `secret` shows up in output: each line of it, quoted and encoded."""
+    raw = secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
+    text = raw.decode("utf-8", "surrogateescape")
+    forms = {
+        raw,
+        raw.strip(),
+        json.dumps(text)[1:-1].encode(),
+        json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape"),
+        urllib.parse.quote(raw, safe="").encode(),
+        urllib.parse.quote_plus(raw).encode(),
+        shlex.quote(text).encode("utf-8", "surrogateescape"),
+    }
+    forms.update(line.strip() for line in raw.splitlines())
+    for form in (raw, raw + b"\n"):
+        for offset in range(3):
+            forms.update(_base64_core(form, offset))
+    return {form for form in forms if form}
+
+
+def _base64_core(raw: bytes, offset: int) -> Iterable[bytes]:
+    """The characters that only `raw` decides when it stands `offset` bytes after a multiple of three."""
+    encoded = base64.b64encode(b"\0" * offset + raw).rstrip(b"=")
+    shares_its_last = (offset + len(raw)) % 3 != 0
+    core = encoded[(0, 2, 3)[offset] : len(encoded) - shares_its_last]
+    if len(core) < 8:
+        return ()
+    return (core, core.replace(b"+", b"-").replace(b"/", b"_"))

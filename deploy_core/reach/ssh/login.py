@@ -1,0 +1,108 @@
+"""Connecting: the server is recognised first, and only then hears who we are."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import paramiko
+
+from deploy_core.errors import HostKeyError, LoginError, Unreachable
+from deploy_core.reach.connection import CONNECT_S, AgentLogin, HostKey, KeyLogin, Login, PasswordLogin, ServerAddress
+from deploy_core.reach.masking import Masker
+
+from .keys import host_key, load_key, short
+from .session import Session
+from .transport import LOST, Transport, detail, handshake, left
+
+KEEPALIVE_S = 15
+
+
+def connect(
+    server: ServerAddress, login: Login, *, deadline_s: float = CONNECT_S, mask: Masker | None = None
+) -> Session:
+    """An authenticated connection, for use in a `with`; `mask` hides secrets in all output that comes through it.
+
+    `deadline_s` covers TCP, banner, key exchange and login together.
+
+    Raises:
+        Unreachable: no address, no TCP, no SSH, or not in time.
+        HostKeyError: the key is not the pinned one (`host_key_changed`), or none is pinned (`host_key_unknown`).
+        LoginError: the server refused, or the key cannot be read (`key_unreadable`).
+    """
+    end = time.monotonic() + deadline_s
+    key = load_key(login.pem, login.passphrase, server=server.name) if isinstance(login, KeyLogin) else None
+    transport = handshake(server.name, server.host, server.port, end, pinned=server.host_key)
+    try:
+        _recognise(server, transport)
+        _log_in(server, login, key, transport, end)
+        transport.packetizer.write_end = float("inf")
+        transport.set_keepalive(KEEPALIVE_S)
+    except BaseException:
+        transport.end()
+        raise
+    return Session(server, transport, mask or Masker())
+
+
+def probe(host: str, port: int, *, deadline_s: float = CONNECT_S) -> HostKey:
+    """The host key a server shows, without logging in: for a person to compare and confirm.
+
+    Raises:
+        Unreachable: as `connect`; its `server` is `host:port`.
+    """
+    transport = handshake(f"{host}:{port}", host, port, time.monotonic() + deadline_s, pinned="")
+    try:
+        return host_key(transport.get_remote_server_key())
+    finally:
+        transport.end()
+
+
+def _recognise(server: ServerAddress, transport: Transport) -> None:
+    seen = host_key(transport.get_remote_server_key())
+    if not server.host_key:
+        raise HostKeyError("host_key_unknown", server=server.name, got=seen.fingerprint)
+    if seen.line.split() != server.host_key.split()[:2]:
+        raise HostKeyError(server=server.name, expected=short(server.host_key), got=seen.fingerprint)
+
+
+def _log_in(server: ServerAddress, login: Login, key: paramiko.PKey | None, transport: Transport, end: float) -> None:
+    """Returns when the server lets us in."""
+    accepts: list[str] = []
+    for attempt in _attempts(server.user, login, key, transport):
+        try:
+            transport.auth_timeout = left(end)
+            accepts = attempt()
+            if not accepts:
+                return
+        except paramiko.BadAuthenticationType as error:
+            accepts = error.allowed_types
+        except paramiko.AuthenticationException as error:
+            if not transport.is_active() or time.monotonic() >= end - 0.05:
+                raise _no_answer(server, error) from error
+        except LOST as error:
+            raise _no_answer(server, error) from error
+    kind = {KeyLogin: "key", PasswordLogin: "password", AgentLogin: "agent"}[type(login)]
+    raise LoginError(server=server.name, user=server.user, kind=kind, accepts=", ".join(accepts))
+
+
+def _attempts(
+    user: str, login: Login, key: paramiko.PKey | None, transport: Transport
+) -> Iterator[Callable[[], list[str]]]:
+    """Each tells, when called, what else the server wants (nothing: we are in)."""
+    match login:
+        case PasswordLogin(password):
+            yield lambda: transport.auth_password(user, password)
+        case KeyLogin():
+            if key is not None:
+                yield lambda: transport.auth_publickey(user, key)
+        case AgentLogin():
+            agent = paramiko.Agent()
+            try:
+                for offered in agent.get_keys():
+                    yield lambda it=offered: transport.auth_publickey(user, it)  # type: ignore[misc]
+            finally:
+                agent.close()
+
+
+def _no_answer(server: ServerAddress, error: BaseException) -> Unreachable:
+    return Unreachable(
+        server=server.name, host=server.host, port=server.port, detail=f"during the login: {detail(error)}"
+    )
