@@ -1,21 +1,13 @@
-"""What the process with the demo's SSH servers is told on its first line of stdin."""
+"""What the process with the demo's SSH servers hears on stdin: servers on the first line, programs on later ones."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
-    """Something a server runs from the start: a command for `sh`, where, with what environment."""
-
-    command: str
-    folder: str
-    environment: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class ServerOrder:
-    """One server: its folder is the login's home and the root of SFTP. `port` 0: any free one."""
+    """One server: its folder is the login's home and the root of SFTP. `port` is wanted, not demanded (0: any)."""
 
     name: str
     folder: str
@@ -24,24 +16,31 @@ class ServerOrder:
     user: str = "deploy"
     public_key: str = ""
     password: str = ""
-    programs: tuple[Program, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """What one process serves."""
+class Program:
+    """Something that a server ran before and runs again: a command for `sh`, where, with what environment."""
 
-    servers: tuple[ServerOrder, ...]
+    server: str
+    command: str
+    folder: str
+    environment: dict[str, str] = field(default_factory=dict)
 
-    def as_json(self) -> str:
-        """One line."""
-        return json.dumps(asdict(self))
 
-    @classmethod
-    def from_json(cls, text: str) -> "Orders":
-        """Back from `as_json`."""
-        servers = []
-        for raw in json.loads(text)["servers"]:
-            programs = tuple(Program(**program) for program in raw.pop("programs"))
-            servers.append(ServerOrder(**raw, programs=programs))
-        return cls(tuple(servers))
+Order = ServerOrder | Program
+
+
+def as_line(orders: Sequence[Order]) -> str:
+    """One line of JSON."""
+    return json.dumps([asdict(order) for order in orders]) + "\n"
+
+
+def servers(line: str | bytes) -> list[ServerOrder]:
+    """The servers on the first line."""
+    return [ServerOrder(**raw) for raw in json.loads(line)]
+
+
+def programs(line: str | bytes) -> list[Program]:
+    """The programs on a later line."""
+    return [Program(**raw) for raw in json.loads(line)]

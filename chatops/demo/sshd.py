@@ -1,9 +1,10 @@
 """`python -m chatops.demo.sshd`: the demo's SSH servers, N of them in one process, on loopback only.
 
-One JSON object on the first line of stdin says what to serve (`Orders`); one line on stdout answers with the ports.
-The process lives as long as its stdin stays open: when whoever started it ends, however it ends, the pipe closes, and
-this process leaves and takes along all that its servers run, found by a mark in the environment. Should it be killed
-itself, the shop's copies still end: they hold the read end of a second pipe (`STOP_WITH_FD`) and see it close.
+The first line of stdin says what to serve, and one line on stdout answers with the ports; later lines name programs
+to start on the servers (orders.py). The process lives as long as its stdin stays open: when whoever started it ends,
+however it ends, the pipe closes, and this process leaves and takes along all that its servers run, found by a mark in
+the environment. Should it be killed itself, the shop's copies still end: they hold the read end of a second pipe
+(`STOP_WITH_FD`) and see it close.
 """
 
 import asyncio
@@ -20,10 +21,13 @@ from pathlib import Path
 
 import asyncssh
 
-from chatops.demo.orders import Orders, Program, ServerOrder
+from chatops.demo import orders
+from chatops.demo.orders import Program, ServerOrder
 
 #: How much is taken from one pipe at a time.
 PIECE = 64 * 1024
+#: The longest line of orders.
+ORDERS_LIMIT = 16 * 1024 * 1024
 #: A daemon that a command leaves behind may hold its pipes for ever: after so long without a byte they count as done.
 SILENCE_S = 0.5
 #: How many programs are started at the same time.
@@ -160,9 +164,7 @@ class Child:
     stdin: asyncio.StreamWriter
     stdout: asyncio.StreamReader
     stderr: asyncio.StreamReader
-
-    def __init__(self) -> None:
-        self.pipes: list[asyncio.BaseTransport] = []
+    pipes: tuple[asyncio.BaseTransport, ...] = ()
 
     @classmethod
     async def start(cls, command: str, folder: Path, environment: dict[str, str], leash: int) -> "Child":
@@ -181,26 +183,11 @@ class Child:
         )
         for theirs in (stdin, stdout, stderr):
             os.close(theirs)
-        child.stdin = await child.writer(feed)
-        child.stdout, child.stderr = await child.reader(out), await child.reader(err)
+        child.stdin = await _writer(feed)
+        child.stdout, taking = await _reader(out)
+        child.stderr, noting = await _reader(err)
+        child.pipes = (taking, noting)
         return child
-
-    async def reader(self, descriptor: int) -> asyncio.StreamReader:
-        """A pipe's read end, as a stream that takes no more than it is asked for."""
-        loop = asyncio.get_running_loop()
-        stream = asyncio.StreamReader(limit=PIECE)
-        protocol = asyncio.StreamReaderProtocol(stream)
-        transport, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(descriptor, "rb", 0))
-        self.pipes.append(transport)
-        return stream
-
-    async def writer(self, descriptor: int) -> asyncio.StreamWriter:
-        """A pipe's write end, as a stream whose `drain` waits for the other side."""
-        loop = asyncio.get_running_loop()
-        protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader())
-        transport, _ = await loop.connect_write_pipe(lambda: protocol, os.fdopen(descriptor, "wb", 0))
-        self.pipes.append(transport)
-        return asyncio.StreamWriter(transport, protocol, None, loop)
 
     def signal(self, how: signal.Signals) -> None:
         """Send `how` to the command's group."""
@@ -208,9 +195,27 @@ class Child:
             os.killpg(self.process.pid, how)
 
     def close(self) -> None:
-        """Let go of the pipes."""
+        """Let go of the pipes; a daemon may still hold their other ends."""
+        self.stdin.close()
         for pipe in self.pipes:
             pipe.close()
+
+
+async def _reader(descriptor: int, limit: int = PIECE) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
+    """A pipe's read end, as a stream that takes little more than it is asked for, and what closes it."""
+    stream = asyncio.StreamReader(limit=limit)
+    protocol = asyncio.StreamReaderProtocol(stream)
+    pipe = os.fdopen(descriptor, "rb", 0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+    return stream, transport
+
+
+async def _writer(descriptor: int) -> asyncio.StreamWriter:
+    """A pipe's write end, as a stream whose `drain` waits for the other side."""
+    loop = asyncio.get_running_loop()
+    protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader())
+    transport, _ = await loop.connect_write_pipe(lambda: protocol, os.fdopen(descriptor, "wb", 0))
+    return asyncio.StreamWriter(transport, protocol, None, loop)
 
 
 async def _feed(process: "asyncssh.SSHServerProcess[bytes]", child: Child) -> None:
@@ -231,30 +236,40 @@ async def _feed(process: "asyncssh.SSHServerProcess[bytes]", child: Child) -> No
     child.stdin.close()
 
 
-async def serve(orders: Orders) -> None:
-    """Serve until stdin closes."""
+async def serve() -> None:
+    """Serve until stdin closes, or a signal says the same."""
+    told = asyncio.Event()
+    for sent in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(sent, told.set)
     leash, held = os.pipe()  # nobody writes: the write end's only holder is this process, and it dies with it
-    machines = [Machine(order, leash) for order in orders.servers]
-    ports = {}
-    for machine in machines:
-        listener = await _listen(machine)
-        ports[machine.order.name] = listener.get_port()
-    print(json.dumps({"ports": ports}), flush=True)
+    stdin, _ = await _reader(0, ORDERS_LIMIT)
+    machines = {order.name: Machine(order, leash) for order in orders.servers(await stdin.readline())}
+    listening = {name: await _listen(machine) for name, machine in machines.items()}
+    print(json.dumps({name: server.get_port() for name, server in listening.items()}), flush=True)
+    waiting, hearing = asyncio.create_task(told.wait()), asyncio.create_task(_hear(stdin, machines))
+    await asyncio.wait({waiting, hearing}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    hearing.cancel()
+    os.close(held)
+
+
+async def _hear(stdin: asyncio.StreamReader, machines: dict[str, Machine]) -> None:
+    """Start the programs that each line names; return when stdin closes."""
     places = asyncio.Semaphore(STARTS)
-    starting = [
-        asyncio.create_task(machine.start_again(program, places))
-        for machine in machines
-        for program in machine.order.programs
-    ]
-    await _until_told()
+    starting = []
+    while line := await stdin.readline():
+        for program in orders.programs(line):
+            starting.append(asyncio.create_task(machines[program.server].start_again(program, places)))
     for task in starting:
         task.cancel()
-    os.close(held)
 
 
 async def _listen(machine: Machine) -> asyncssh.SSHAcceptor:
     order = machine.order
-    listening = socket.create_server(("127.0.0.1", order.port), backlog=128)
+    try:
+        listening = socket.create_server(("127.0.0.1", order.port), backlog=128)
+    except OSError:  # taken meanwhile: any other; the answer says which
+        listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     return await asyncssh.listen(
         sock=listening,
         server_factory=lambda: Door(order),
@@ -267,22 +282,6 @@ async def _listen(machine: Machine) -> asyncssh.SSHAcceptor:
         login_timeout=20,
         config=[],  # this machine's own sshd settings are none of the demo's business
     )
-
-
-async def _until_told() -> None:
-    """Return when stdin closes, or at a signal that means the same."""
-    loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-
-    def readable() -> None:
-        if not os.read(0, 4096):
-            loop.remove_reader(0)
-            told.set()
-
-    loop.add_reader(0, readable)
-    for sent in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(sent, told.set)
-    await told.wait()
 
 
 def marked() -> list[int]:
@@ -304,9 +303,8 @@ def marked() -> list[int]:
 def main() -> None:
     """Read the orders, serve, and leave nothing behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent closes the pipe
-    orders = Orders.from_json(sys.stdin.readline())
     try:
-        asyncio.run(serve(orders))
+        asyncio.run(serve())
     finally:
         for pid in marked():
             with suppress(ProcessLookupError, PermissionError):
