@@ -14,7 +14,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -204,16 +203,15 @@ class Shiproom:
         """
         return {name: json.loads(variables) for name, variables in self.rows(query, environment, app)}
 
-    def pages(self, environment: str) -> dict[str, str]:
-        """What the app's own copy on each server of an environment answers over HTTP ("" when nothing does)."""
-        return {name: _read(int(variables["PORT"])) for name, variables in self.placements(environment).items()}
+    def versions(self, environment: str) -> dict[str, str]:
+        """The version that the copy of the app on each server says it is ("" when none answers)."""
+        return {name: _version(int(variables["PORT"])) for name, variables in self.placements(environment).items()}
 
 
-def _read(port: int) -> str:
+def _version(port: int) -> str:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-            return str(answer.read().decode())
-    except OSError:
+        return str(httpx.get(f"http://127.0.0.1:{port}/version", timeout=5, trust_env=False).json()["version"])
+    except httpx.TransportError:
         return ""
 
 

@@ -1,0 +1,71 @@
+"""The page in other shapes: narrow, dark, Chinese."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenWindow
+from tests.browser.window import DEADLINE_MS
+from tests.services.shiproom import Shiproom
+
+#: Words of a page that stay as they are in every language: names, commands, numbers, and single keys.
+HAN = re.compile(r"[\u3400-\u9fff]")
+
+UNTRANSLATED = """() => {
+  const kept = "code, kbd, samp, time, .rev, .said, .try, .avatar, .rail__brand, .rail__link, .rail__name, .menu,"
+    + " .event__author, .event__text, .room__topic, h1, option, [data-slot=app], [data-slot=environment], .card__id"
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  const found = []
+  while (walk.nextNode()) {
+    const text = walk.currentNode.data.trim()
+    const parent = walk.currentNode.parentElement
+    if (!/[A-Za-z]{3}/.test(text) || parent.closest(kept) || parent.closest("script, template, style")) continue
+    if (parent.checkVisibility()) found.push(text)
+  }
+  return found
+}"""
+
+
+def test_a_narrow_page_shows_the_steps_and_never_scrolls_sideways(server: Shiproom, open_window: OpenWindow) -> None:
+    alice = open_window("alice", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    number = max(server.newest_deployment(), 1)
+
+    alice.open_deployment(number)
+
+    expect(alice.page.locator("#deployment ol.steps")).to_be_visible(timeout=DEADLINE_MS)
+    expect(alice.page.locator("#deployment .step").first).to_be_visible(timeout=DEADLINE_MS)
+    assert alice.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    alice.agrees_with_server(number)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_follows_the_readers_light_or_dark(open_window: OpenWindow, scheme: str) -> None:
+    alice = open_window("alice", color_scheme=scheme)
+
+    ground, text = alice.page.evaluate(
+        """() => {
+          const light = (colour) => {
+            const canvas = document.createElement("canvas").getContext("2d")
+            canvas.fillStyle = colour
+            canvas.fillRect(0, 0, 1, 1)
+            const [r, g, b] = canvas.getImageData(0, 0, 1, 1).data
+            return (r + g + b) / 3
+          }
+          const style = getComputedStyle(document.body)
+          return [light(style.backgroundColor), light(style.color)]
+        }"""
+    )
+
+    assert (ground > 200 and text < 100) if scheme == "light" else (ground < 60 and text > 180)
+
+
+def test_a_chinese_page_has_no_untranslated_words(server: Shiproom, open_window: OpenWindow) -> None:
+    carol = open_window("carol", locale="zh-CN")
+
+    assert carol.page.evaluate("document.documentElement.lang") == "zh-Hans"
+    carol.open_deployment(max(server.newest_deployment(), 1))
+    expect(carol.page.locator("#deployment .step").first).to_be_visible(timeout=DEADLINE_MS)
+    carol.say("/help")
+    expect(carol.private_replies.last).to_contain_text(HAN, timeout=DEADLINE_MS)
+    assert carol.page.evaluate(UNTRANSLATED) == []

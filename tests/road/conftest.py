@@ -1,0 +1,32 @@
+"""A demo of its own for the tests of this folder, which break it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services import shiproom
+from tests.services.shiproom import Shiproom
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs them all, beside the one with the browser."""
+    for item in items:
+        if "/road/" in str(item.path):
+            item.add_marker(pytest.mark.xdist_group("road"))
+
+
+@pytest.fixture(scope="package")
+def server() -> Iterator[Shiproom]:
+    """A demo with three servers."""
+    with shiproom.running() as room:
+        yield room
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A test of the road that fails shows the server's log beside the traceback."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("server")
+    if report.failed and server is not None:
+        report.sections.append(("the server's log", server.tail()))
+    return report
