@@ -38,9 +38,27 @@ Say = Callable[[str], None]
 
 
 class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
-    """Names with a hash of the content, in CSS's `url()` and in JavaScript's `import` too: cached for ever."""
+    """Names with a hash of the content, in CSS's `url()` and in JavaScript's `import` too: cached for ever.
 
-    support_js_module_import_aggregation = True
+    Django's own `support_js_module_import_aggregation` sees only imports that end in a semicolon; ours have none.
+    """
+
+    patterns = (
+        *CompressedManifestStaticFilesStorage.patterns,
+        (
+            "*.js",
+            (
+                (
+                    r"""(?m)^(?P<matched>(?P<names>(?:import|export)\b[^'"]*?\bfrom\s*)["'](?P<url>\.[^"']+)["'])""",
+                    '%(names)s"%(url)s"',
+                ),
+                (r"""(?m)^(?P<matched>import\s*["'](?P<url>\.[^"']+)["'])""", 'import "%(url)s"'),
+                (r"""(?P<matched>\bimport\(\s*["'](?P<url>\.[^"']+)["']\s*\))""", 'import("%(url)s")'),
+            ),
+        ),
+    )
+    #: As long as the longest chain of imports. A circle of imports never settles and is refused.
+    max_post_process_passes = 20
 
 
 # --- go.js ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,50 @@
+"""The headers of every response, and what a log line looks like."""
+
+import logging
+
+from django.http import HttpResponse
+
+from chatops.logs import OneLine
+from chatops.middleware import content_security_policy
+
+STRICT = ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'")
+
+
+def test_every_response_forbids_inline_code(rf):
+    response = content_security_policy(lambda request: HttpResponse())(rf.get("/"))
+
+    directives = response["Content-Security-Policy"].split("; ")
+    assert set(STRICT) <= set(directives)
+    assert "unsafe" not in response["Content-Security-Policy"]
+
+
+async def test_the_policy_is_sent_from_a_loop_too(rf):
+    async def page(request):
+        return HttpResponse()
+
+    response = await content_security_policy(page)(rf.get("/"))
+
+    assert "script-src 'self'" in response["Content-Security-Policy"]
+
+
+def test_a_response_may_bring_a_policy_of_its_own(rf):
+    own = HttpResponse(headers={"Content-Security-Policy": "sandbox"})
+    response = content_security_policy(lambda request: own)(rf.get("/"))
+
+    assert response["Content-Security-Policy"] == "sandbox"
+
+
+def _line(text: str, *args: object) -> str:
+    return OneLine().format(logging.LogRecord("room", logging.INFO, __file__, 1, text, args, None))
+
+
+def test_what_somebody_typed_cannot_start_a_second_line():
+    line = _line("said %s", "hello\n2026-01-01T00:00:00Z ERROR room: forged\r\x1b[2J")
+
+    assert line.endswith("Z INFO room: said hello\\n2026-01-01T00:00:00Z ERROR room: forged\\r\\x1b[2J")
+
+
+def test_a_sign_in_link_is_not_written_to_the_log():
+    line = _line("Gone: %s", "/accounts/link/q8Zr_Kt-1xY/")
+
+    assert line.endswith("Gone: /accounts/link/***/")
