@@ -1,0 +1,179 @@
+"""Artifacts: a built tree as one tar file, named by its manifest's id, and compressed once for all who take it."""
+
+import fcntl
+import gzip
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from deploy_core.errors import BuildError
+from deploy_core.rules.manifest import Entry, Manifest, leaves_tree, sums
+from deploy_core.rules.selection import EVERYTHING, Selection
+
+from . import tar
+
+TREE_LIMIT_BYTES = 2 * 1024**3
+_PIECE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """`path` is the tar file: `tree/…`, and `sums` at its end."""
+
+    manifest: Manifest
+    path: Path
+    size_bytes: int
+
+
+def store(tree: Path, folder: Path, what: Selection = EVERYTHING, *, limit_bytes: int = TREE_LIMIT_BYTES) -> Artifact:
+    """Pack `what` of `tree` into `folder/<manifest id>.tar`, reading each file once; the same tree is the same file.
+
+    Raises:
+        BuildError: `link_leaves_tree`, `odd_file` (a socket, a device) or `too_large`, each with its path.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{secrets.token_hex(8)}.part"
+    entries: dict[bytes, Entry] = {}
+    try:
+        with part.open("wb", buffering=_PIECE) as file:
+            writer = tar.Writer(file)
+            writer.folder(b"tree")
+            for path, entry in _walk(os.fsencode(tree), writer, what, limit_bytes):
+                entries[path] = entry
+            manifest = Manifest(entries)
+            writer.file(b"sums", sums(manifest))
+            writer.close()
+            file.flush()
+            size = file.tell()
+        target = folder / f"{manifest.id}.tar"
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return Artifact(manifest, target, size)
+
+
+def find(manifest: Manifest, folder: Path) -> Artifact | None:
+    """The artifact of a manifest, if it is there."""
+    path = folder / f"{manifest.id}.tar"
+    return Artifact(manifest, path, path.stat().st_size) if path.exists() else None
+
+
+def packed(artifact: Artifact, how: str) -> Path:
+    """The artifact compressed by `zstd` or `gzip`, made by the first who asks and kept beside it."""
+    suffix, compress = {"zstd": (".zst", _zstd), "gzip": (".gz", _gzip)}[how]
+    target = artifact.path.with_name(artifact.path.name + suffix)
+    if not target.exists():
+        with _alone(target):
+            if not target.exists():
+                part = target.with_name(f".{secrets.token_hex(8)}.part")
+                try:
+                    compress(artifact.path, part)
+                    part.rename(target)
+                finally:
+                    part.unlink(missing_ok=True)
+    return target
+
+
+def _zstd(source: Path, target: Path) -> None:
+    compressor = zstandard.ZstdCompressor(level=3, threads=min(2, os.cpu_count() or 1))
+    with source.open("rb") as read, target.open("wb") as write:
+        compressor.copy_stream(read, write, size=source.stat().st_size, read_size=_PIECE, write_size=_PIECE)
+
+
+def _gzip(source: Path, target: Path) -> None:
+    with (
+        source.open("rb") as read,
+        target.open("wb") as plain,
+        gzip.GzipFile(filename="", mode="wb", fileobj=plain, compresslevel=1, mtime=0) as write,
+    ):
+        shutil.copyfileobj(read, write, _PIECE)
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """One at a time over threads and processes. The lock file stays: removing it would let a second one in."""
+    with target.with_name(target.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _walk(top: bytes, writer: tar.Writer, what: Selection, limit_bytes: int) -> Iterator[tuple[bytes, Entry]]:
+    """Writes every member and yields its entry; folders in the order of their names, so that the bytes repeat."""
+    total = 0
+    pending = [b""]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(top + b"/" + folder) as found:
+            members = sorted(found, key=lambda member: member.name)
+        below = []
+        kept = 0
+        for member in members:
+            path = folder + b"/" + member.name if folder else member.name
+            is_folder = member.is_dir(follow_symlinks=False)
+            if what.excludes(path) or not (is_folder or what.includes(path)):
+                continue
+            kept += 1
+            name = b"tree/" + path
+            if member.is_symlink():
+                target = os.readlink(member.path)
+                if leaves_tree(path, target):
+                    raise BuildError("link_leaves_tree", path=shown(path))
+                writer.link(name, target)
+                yield path, Entry(b"l", target)
+            elif is_folder:
+                below.append(path)
+            elif member.is_file(follow_symlinks=False):
+                entry, size = _file(member.path, name, writer)
+                total += size
+                if total > limit_bytes:
+                    raise BuildError("too_large", path=shown(path), limit_bytes=limit_bytes)
+                yield path, entry
+            else:
+                raise BuildError("odd_file", path=shown(path))
+        if not kept and folder and what.includes(folder):
+            writer.folder(b"tree/" + folder)
+            yield folder, Entry(b"d", b"")
+        pending.extend(reversed(below))
+
+
+def _file(path: bytes, name: bytes, writer: tar.Writer) -> tuple[Entry, int]:
+    """One reading serves checksum and archive; exactly the size that stood in the header is taken."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        status = os.fstat(handle)
+        is_executable = bool(status.st_mode & 0o100)
+        size = status.st_size
+        if size <= _PIECE:
+            data = os.read(handle, size) if size else b""
+            if len(data) != size:
+                raise BuildError("changed_while_packing", path=shown(name))
+            digest = hashlib.sha256(data)
+            writer.file(name, data, is_executable=is_executable)
+        else:
+            digest = hashlib.sha256()
+            writer.start_file(name, size, is_executable=is_executable)
+            left = size
+            while left:
+                data = os.read(handle, min(left, _PIECE))
+                if not data:
+                    raise BuildError("changed_while_packing", path=shown(name))
+                digest.update(data)
+                writer.piece(data)
+                left -= len(data)
+            writer.pad(size)
+    finally:
+        os.close(handle)
+    return Entry(b"fx" if is_executable else b"f", digest.hexdigest().encode()), size
+
+
+def shown(path: bytes) -> str:
+    """A path in a sentence: what is no printable UTF-8 is escaped."""
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,66 @@
+"""From a `Credential` row to a `Login`, and back: what is sealed never stands in a row, a log or an error."""
+
+import json
+
+from deploy_core import sealing
+from deploy_core.models import Credential, Server
+
+from . import ssh
+from .connection import AgentLogin, KeyLogin, Login, PasswordLogin, ServerAddress
+
+
+def address(server: Server) -> ServerAddress:
+    """Where a server is and which host key it must show."""
+    return ServerAddress(server.name, server.host, server.port, server.user, server.host_key)
+
+
+def login(credential: Credential | None) -> Login:
+    """How to log in; no credential means the agent's keys.
+
+    Raises:
+        SealError: it was sealed under another key, or for another row.
+    """
+    if credential is None or credential.kind == Credential.Kind.AGENT:
+        return AgentLogin()
+    opened = sealing.open_(credential.sealed, about=_about(credential))
+    if credential.kind == Credential.Kind.PASSWORD:
+        return PasswordLogin(opened.decode())
+    key = json.loads(opened)
+    return KeyLogin(key["pem"].encode(), key["passphrase"])
+
+
+def secrets_of(credential: Credential | None) -> list[str]:
+    """What must be masked wherever this credential is used."""
+    match login(credential):
+        case PasswordLogin(password):
+            return [password]
+        case KeyLogin(pem, passphrase):
+            return [pem.decode(), *([passphrase] if passphrase else [])]
+        case _:
+            return []
+
+
+def keep_key(credential: Credential, pem: bytes, passphrase: str = "") -> None:
+    """Seal a private key into a saved row's `sealed` and `fingerprint`; the caller saves.
+
+    Raises:
+        LoginError: `key_unreadable`, with the reason.
+    """
+    key = ssh.load_key(pem, passphrase)
+    credential.kind = Credential.Kind.KEY
+    text = json.dumps({"pem": pem.decode("ascii"), "passphrase": passphrase})
+    credential.sealed = sealing.seal(text.encode(), about=_about(credential))
+    credential.fingerprint = ssh.fingerprint(f"{key.get_name()} {key.get_base64()}")
+
+
+def keep_password(credential: Credential, password: str) -> None:
+    """Seal a password into a saved row's `sealed`; the caller saves."""
+    credential.kind = Credential.Kind.PASSWORD
+    credential.sealed = sealing.seal(password.encode(), about=_about(credential))
+    credential.fingerprint = ""
+
+
+def _about(credential: Credential) -> str:
+    if credential.pk is None:
+        raise ValueError("a credential is sealed to its row: save it first")
+    return f"credential:{credential.pk}:{credential.kind}"

@@ -1,0 +1,156 @@
+"""How far builds are kept from us: the first way of these that works on this machine.
+
+========== ===========================================================================================================
+uid        started as root: a user id of its own; own mounts and processes too, where the kernel lets us
+namespace  started as a plain user who may make namespaces: our data, keys and home folder are not there
+none       builds can read what this process can: protected environments refuse, unless SHIPROOM_UNSAFE_BUILDS
+========== ===========================================================================================================
+"""
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+from deploy_core.rules.remote import Argv
+
+#: A number that no distribution gives away; nothing here belongs to it but the build's own folders.
+BUILD_UID = 64_640
+PLAIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PROBE_S = 10.0
+
+#: Covered by an empty file system in the build's own mounts; the build's folders appear there, whoever may reach ours.
+_TOP = "/mnt"
+_APART: Argv = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+_AS_BUILD_USER: Argv = (
+    *("setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups"),
+    *("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a build runs: its folder, and a home that is gone afterwards."""
+
+    way: str
+    is_mounted: bool
+    folder: Path
+    home: Path
+
+    def argv(self, command: Argv) -> Argv:
+        """What to start so that `command` runs in its place, in the build's folder."""
+        match self.way, self.is_mounted:
+            case "uid", True:
+                return (*_APART, "sh", "-c", f'{self._mounts()}exec "$@"', "sh", *_AS_BUILD_USER, *command)
+            case "uid", False:
+                return (*_AS_BUILD_USER, *command)
+            case "namespace", _:
+                own = (f"--map-user={os.getuid()}", f"--map-group={os.getgid()}")
+                script = f'{self._mounts()}{_hidden()}cd {_TOP}/build; exec unshare --user {" ".join(own)} "$@"'
+                return (*_APART, "--user", "--map-root-user", "sh", "-c", script, "sh", *command)
+        return command
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """All that `command` sees of an environment. A user of its own cannot use the programs in our home folder."""
+        home = f"{_TOP}/home" if self.is_mounted else str(self.home)
+        path = PLAIN_PATH if self.way == "uid" else os.environ.get("PATH", PLAIN_PATH)
+        return {"PATH": path, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "CI": "true"} | dict(variables)
+
+    def _mounts(self) -> str:
+        folder, home = shlex.quote(str(self.folder)), shlex.quote(str(self.home))
+        return (
+            f"set -e; mount -t tmpfs -o mode=755 none {_TOP}; mkdir {_TOP}/build {_TOP}/home\n"
+            f"mount --bind {folder} {_TOP}/build; mount --bind {home} {_TOP}/home; cd {_TOP}/build\n"
+        )
+
+
+def _hidden() -> str:
+    """Empty folders in place of our data and our home; of the latter, what is on PATH stays, read-only."""
+    user_home = Path.home().resolve()
+    tools = _tools_in(user_home)
+    lines = []
+    for number, tool in enumerate(tools):
+        lines.append(f"mkdir -p {_TOP}/tools/{number}; mount --bind {shlex.quote(str(tool))} {_TOP}/tools/{number}")
+    if len(user_home.parts) > 2 or user_home == Path("/root"):
+        lines.append(f"mount -t tmpfs -o mode=755 none {shlex.quote(str(user_home))}")
+        for number, tool in enumerate(tools):
+            quoted = shlex.quote(str(tool))
+            lines.append(f"mkdir -p {quoted}; mount --bind {_TOP}/tools/{number} {quoted}")
+            lines.append(f"mount -o remount,bind,ro {quoted}; umount {_TOP}/tools/{number}")
+    for folder in (settings.SHIPROOM_DATA, settings.SHIPROOM_ARTIFACTS):
+        quoted = shlex.quote(str(folder))
+        lines.append(f"[ ! -d {quoted} ] || mount -t tmpfs -o mode=755 none {quoted}")
+    quoted = shlex.quote(str(settings.SHIPROOM_KEY_FILE))
+    lines.append(f"[ ! -f {quoted} ] || mount --bind /dev/null {quoted}")
+    return "\n".join(lines) + "\n"
+
+
+def _tools_in(home: Path) -> list[Path]:
+    """The folders directly below `home` that PATH leads into."""
+    found = []
+    for entry in os.environ.get("PATH", "").split(os.pathsep):
+        path = Path(entry or "/").resolve()
+        if path.is_relative_to(home) and path != home and path.is_dir():
+            found.append(home / path.relative_to(home).parts[0])
+    return list(dict.fromkeys(found))
+
+
+def isolation() -> str:
+    """`uid`, `namespace` or `none`: found out once."""
+    return _found()[0]
+
+
+@lru_cache(maxsize=1)
+def _found() -> tuple[str, bool]:
+    """The way, and whether builds have mounts of their own."""
+    ways = [("uid", True), ("uid", False)] if os.geteuid() == 0 else [("namespace", True)]
+    return next((way for way in ways if _works(*way)), ("none", False))
+
+
+def _works(way: str, is_mounted: bool) -> bool:
+    settings.SHIPROOM_DATA.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.SHIPROOM_DATA, prefix="probe-") as folder:
+        try:
+            with _place(way, is_mounted, Path(folder)) as place:
+                argv = place.argv(("sh", "-c", "touch probe && ls -d .. >/dev/null"))
+                environment = place.environment({})
+                done = subprocess.run(
+                    argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_S
+                )
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0 and (Path(folder) / "probe").exists()
+
+
+@contextlib.contextmanager
+def apart(folder: Path) -> Iterator[Place]:
+    """A place for one build in `folder`, which then belongs to the build's user where there is one."""
+    with _place(*_found(), folder) as place:
+        yield place
+
+
+@contextlib.contextmanager
+def _place(way: str, is_mounted: bool, folder: Path) -> Iterator[Place]:
+    home = Path(tempfile.mkdtemp(prefix="shiproom-build-"))
+    try:
+        if way == "uid":
+            for top in (folder, home):
+                _give_away(top)
+        yield Place(way, is_mounted, folder.resolve(), home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _give_away(top: Path) -> None:
+    os.chown(top, BUILD_UID, BUILD_UID)
+    for folder, folders, files in os.walk(os.fsencode(top)):
+        for name in folders + files:
+            os.chown(os.path.join(folder, name), BUILD_UID, BUILD_UID, follow_symlinks=False)

@@ -1,0 +1,215 @@
+"""A release on one server: staged whole and verified, switched in one rename, looked at, pruned.
+
+Each function is one exec on a connection that is there already.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy_core.errors import CommandFailed, ReachError
+from deploy_core.rules import remote
+from deploy_core.rules.manifest import kinds_sum
+from deploy_core.rules.remote import Fence
+
+from . import artifacts
+from .artifacts import Artifact
+from .connection import COMMAND_S, Connection, OnLine, Result, never, nobody
+
+#: `(bytes sent, bytes in all)`.
+OnProgress = Callable[[int, int], None]
+
+STAGE_S = 600.0
+_PIECE = 256 * 1024
+
+
+@dataclass(frozen=True)
+class ReleaseSpec:
+    """What is to lie where: `path` is the environment's folder on the server, `name` the release's below it."""
+
+    path: str
+    name: str
+    artifact: Artifact
+    fence: Fence
+    shared_files: Sequence[str] = ()
+    shared_folders: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What lies on a server: `current` (empty: none), and manifest ids by release name, the newest first."""
+
+    current: str
+    releases: Mapping[str, str]
+
+
+def _no_progress(sent: int, total: int) -> None:
+    """For who does not watch."""
+
+
+def stage(
+    connection: Connection,
+    release: ReleaseSpec,
+    *,
+    on_line: OnLine = nobody,
+    on_progress: OnProgress = _no_progress,
+    timeout_s: float = STAGE_S,
+    stop: Callable[[], bool] = never,
+) -> None:
+    """Lay a full release out below `releases/`, verified on the server; `current` stays as it is.
+
+    One that is there already, complete and of the same content, is left as it is. Whatever goes wrong, the folder it
+    came into is removed by the script itself, or by the next one.
+
+    Raises:
+        CommandFailed: `disk_full`, `verify_failed` (the content on the server is not the manifest's), or another exit.
+        ReachError: `taken_over`; and whatever `Connection.run` raises.
+    """
+    sender = _Sender(release.artifact, on_progress)
+
+    def hear(stream: str, text: str) -> None:
+        if stream == "o":
+            sender.hear(text)
+        else:
+            on_line(stream, text)
+
+    script = remote.stage(
+        release.path,
+        release.name,
+        release.artifact.manifest.id,
+        kinds_sum(release.artifact.manifest),
+        release.fence,
+        release.shared_files,
+        release.shared_folders,
+    )
+    result = connection.run(script, name="stage", stdin=sender, on_line=hear, timeout_s=timeout_s, stop=stop)
+    _check(result, "stage")
+
+
+def claim(connection: Connection, path: str, fence: Fence, *, timeout_s: float = COMMAND_S) -> None:
+    """Become the one who may act on `path` (`stage` does it itself); ends what an older owner left running.
+
+    Raises:
+        ReachError: `taken_over`: the same deployment has a newer owner.
+    """
+    _check(connection.run(remote.claim(path, fence), name="claim", timeout_s=timeout_s), "claim")
+
+
+def switch(connection: Connection, path: str, name: str, fence: Fence, *, timeout_s: float = COMMAND_S) -> str:
+    """Make a complete release current; the name of the one before, empty if there was none.
+
+    Raises:
+        CommandFailed: `release_missing` (not there, or not complete) or `current_is_no_link`.
+        ReachError: `taken_over`.
+        ConnectionLost: it may or may not have happened: `look` before deciding.
+    """
+    result = _check(connection.run(remote.switch(path, name, fence), name="switch", timeout_s=timeout_s), "switch")
+    return next((line[4:] for line in result.out_tail.splitlines() if line.startswith("was ")), "")
+
+
+def look(connection: Connection, path: str, *, timeout_s: float = COMMAND_S) -> Installed:
+    """What is there now."""
+    result = _check(connection.run(remote.look(path), name="look", timeout_s=timeout_s), "look")
+    current, releases = "", {}
+    for line in result.out_tail.splitlines():
+        match line.split():
+            case ["current", name]:
+                current = name
+            case ["release", name, manifest_id]:
+                releases[name] = manifest_id
+    return Installed(current, releases)
+
+
+def current(connection: Connection, path: str) -> str:
+    """The name of the current release; empty if there is none."""
+    return look(connection, path).current
+
+
+def prune(
+    connection: Connection,
+    path: str,
+    keep: int,
+    fence: Fence,
+    *,
+    protect: Sequence[str] = (),
+    timeout_s: float = COMMAND_S,
+) -> list[str]:
+    """Keep the `keep` newest releases, the current one and `protect`; the names of those removed."""
+    result = _check(
+        connection.run(remote.prune(path, keep, protect, fence), name="prune", timeout_s=timeout_s), "prune"
+    )
+    return [line[8:] for line in result.out_tail.splitlines() if line.startswith("removed ")]
+
+
+def run_in(
+    connection: Connection,
+    path: str,
+    folder: str,
+    command: str,
+    fence: Fence,
+    *,
+    variables: Mapping[str, str],
+    on_line: OnLine = nobody,
+    timeout_s: float = COMMAND_S,
+    stop: Callable[[], bool] = never,
+) -> None:
+    """Run a command of deploy.yml (restart, hook, task) in `current` or `releases/<name>` of an environment.
+
+    Raises:
+        CommandFailed: with its `exit_status` and `tail`.
+        ReachError: `taken_over`; and whatever `Connection.run` raises.
+    """
+    script = remote.in_folder(path, folder, command, fence)
+    result = connection.run(
+        script, name=remote.summary(command), variables=variables, on_line=on_line, timeout_s=timeout_s, stop=stop
+    )
+    _check(result, remote.summary(command))
+
+
+class _Sender:
+    """The stdin of `remote.stage`: waits for the script's answer, then gives the artifact as the script wants it."""
+
+    def __init__(self, artifact: Artifact, on_progress: OnProgress) -> None:
+        self._artifact = artifact
+        self._on_progress = on_progress
+        self._wanted = ""
+
+    def hear(self, line: str) -> None:
+        self._wanted = self._wanted or line
+
+    def __iter__(self) -> Iterator[bytes]:
+        while not self._wanted:
+            yield b""
+        if self._wanted not in ("zstd", "gzip"):
+            return
+        path: Path = artifacts.packed(self._artifact, self._wanted)
+        total, sent = path.stat().st_size, 0
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
+                sent += len(piece)
+                self._on_progress(sent, total)
+
+
+def _check(result: Result, command: str) -> Result:
+    """The result of a script of `rules.remote`, if it is good; its own exit statuses have names."""
+    if not result.exit_status:
+        return result
+    said = result.err_tail.strip()
+    known = {
+        remote.NO_RELEASE: "release_missing",
+        remote.WRONG_CONTENT: "verify_failed",
+        remote.NOT_A_LINK: "current_is_no_link",
+        remote.BUSY: "server_busy",
+    }
+    if result.exit_status == remote.TAKEN_OVER:
+        raise ReachError("taken_over", server=result.server, detail=said)
+    if result.exit_status in known:
+        raise CommandFailed(
+            known[result.exit_status],
+            server=result.server,
+            command=command,
+            exit_status=result.exit_status,
+            tail=said,
+        )
+    return result.check(command)

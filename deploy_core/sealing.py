@@ -1,0 +1,117 @@
+"""Secrets at rest: AES-GCM under a key that lives in a file, never in the database.
+
+The key ring is JSON, `{"primary": "k1", "keys": {"k1": "<base64, 32 bytes>"}}`, mode 0600; new texts use the primary
+key, old ones name theirs. Each text is bound to its row by `about`: copied elsewhere it does not open.
+"""
+
+import base64
+import binascii
+import json
+import logging
+import os
+import secrets
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+from deploy_core.errors import DeployError
+
+logger = logging.getLogger(__name__)
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+class SealError(DeployError):
+    """A sealed text does not open, or the key ring is no key ring. `params` name the key's id, never a key."""
+
+    code = "sealed_otherwise"
+
+
+def seal(data: bytes, *, about: str) -> str:
+    """`data` as text for a row; `about` says which row and field it belongs to (`credential:5:key`).
+
+    Raises:
+        SealError: the key ring cannot be read (or made).
+    """
+    key_id, keys = _ring()
+    nonce = os.urandom(_NONCE_BYTES)
+    sealed = nonce + AESGCM(keys[key_id]).encrypt(nonce, data, about.encode())
+    return f"v1.{key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
+
+
+def open_(text: str, *, about: str) -> bytes:
+    """What was sealed.
+
+    Raises:
+        SealError: `key_missing` when the ring does not hold its key; `sealed_otherwise` when the key is another one of
+            that name, the text was changed, or it was sealed about something else.
+    """
+    version, _, rest = text.partition(".")
+    key_id, _, encoded = rest.partition(".")
+    if version != "v1" or not encoded:
+        raise SealError(key="", about=about)
+    _, keys = _ring()
+    if key_id not in keys:
+        raise SealError("key_missing", key=key_id, file=settings.SHIPROOM_KEY_FILE)
+    try:
+        sealed = base64.urlsafe_b64decode(encoded)
+        return AESGCM(keys[key_id]).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode())
+    except (InvalidTag, ValueError) as error:
+        raise SealError(key=key_id, about=about) from error
+
+
+def _ring() -> tuple[str, dict[str, bytes]]:
+    """The primary key's id, and all keys by id."""
+    path = Path(settings.SHIPROOM_KEY_FILE)
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        _make(path)
+        stat = path.stat()
+    return _read(path, stat.st_mtime_ns, stat.st_mode)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, changed_ns: int, mode: int) -> tuple[str, dict[str, bytes]]:
+    """Read again whenever the file changed."""
+    if mode & 0o077:
+        raise SealError("key_file_open", file=str(path), mode=f"{mode & 0o777:o}")
+    try:
+        ring = json.loads(path.read_bytes())
+        keys = {str(name): base64.b64decode(key, validate=True) for name, key in ring["keys"].items()}
+        primary = str(ring["primary"])
+    except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as error:
+        raise SealError("key_file_wrong", file=str(path)) from error
+    if primary not in keys or any(len(key) != _KEY_BYTES or "." in name for name, key in keys.items()):
+        raise SealError("key_file_wrong", file=str(path))
+    return primary, keys
+
+
+def _make(path: Path) -> None:
+    """A new ring in the data folder; elsewhere somebody meant a file that is not there.
+
+    Two processes may start at once: link(2) lets the first one win, and both read what it wrote.
+    """
+    is_kept_with_data = path.parent == Path(settings.SHIPROOM_DATA)
+    if not is_kept_with_data or settings.PUBLIC_URL.startswith("https://"):
+        raise SealError("key_file_missing", file=str(path))
+    key_id = secrets.token_hex(4)
+    ring = {"primary": key_id, "keys": {key_id: base64.b64encode(os.urandom(_KEY_BYTES)).decode()}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".keys-")  # 0600
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(ring, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(part, path)
+    except FileExistsError:
+        return
+    finally:
+        os.unlink(part)
+    logger.warning("made a key ring in %s: keep a copy, apart from the database; production needs it elsewhere", path)
