@@ -101,7 +101,10 @@ def hear(text: str, surface: str = "web", is_app: Callable[[str], bool] = lambda
     if line[:1] in (".", "!"):
         return Heard(line, 1, rest) if "/" not in word and _is_meant(line, 1) else None
     if line[:1] and line[0] in _LIKE_SLASH and _verb_at(line, 1):
-        raise Mistake("unknown_command", span=(0, len(word)), near=[word[1:].lower()], given=printable(word))
+        meant = word[1:].lower()
+        raise Mistake(
+            "unknown_command", span=(0, len(word)), near=[meant], given=printable(word), problem="slash_meant"
+        )
     addressed = _ADDRESSED.match(line)
     if addressed and _is_meant(line, addressed.end()):
         return Heard(line, addressed.end(), rest)
@@ -203,7 +206,11 @@ def _parse_body(heard: Heard, context: Context, default_app: str) -> Parsed:
         return Parsed(cmd="help", topic=verb.name)
     if force:
         sentence.fields["force"] = True
-    SYNTAX[verb.name](sentence)
+    try:
+        SYNTAX[verb.name](sentence)
+    except Mistake as mistake:
+        mistake.understood = dict(sentence.fields)
+        raise
     found = {_FIELD.get(name, name): value for name, value in sentence.fields.items()}
     return Parsed(**{"task": task.lower(), **found})
 

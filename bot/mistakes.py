@@ -29,12 +29,14 @@ class Mistake(Refused):
         self.span = span
         self.near = near
         self.instead = instead
+        #: What was understood before the trouble, by the names of `Parsed`'s fields.
+        self.understood: dict[str, Any] = {}
 
     def as_json(self) -> dict[str, Any]:
         """The shape of tests/cases/phrases.tsv: `error`, its parameters, `suggest` where names may be near."""
         answer: dict[str, Any] = {"error": self.code, **self.params}
+        answer.pop("problem", None)
         if self.code == "syntax":
-            answer.pop("problem", None)
             if self.near:
                 answer["suggest"] = self.near[0]
         elif self.near is not None:

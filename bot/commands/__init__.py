@@ -1,0 +1,7 @@
+"""What each command does. Importing this package registers them all."""
+
+from bot.registry import COMMANDS
+
+from . import help, look, ship, watch
+
+__all__ = ["COMMANDS", "help", "look", "ship", "watch"]

@@ -1,0 +1,43 @@
+"""Commands about the bot and about oneself."""
+
+from bot.invocation import Reply
+from bot.order import Order
+from bot.phrases.tables import phrase, table
+from bot.registry import COMMANDS, Argument, command, in_order
+from deploy_core.errors import Refused
+from deploy_core.rules.grants import EVERYWHERE
+
+
+@command("help", Argument("command", "command"), example="/help deploy")
+def help(order: Order) -> Reply:
+    topic = order.parsed.topic
+    if topic:
+        if topic not in COMMANDS:
+            raise Refused("not_yet", command=topic)
+        known = COMMANDS[topic]
+        told = {
+            "usage": phrase(f"usage.{topic}"),
+            "summary": phrase(f"help.{topic}"),
+            "aliases": list(known.verb.aliases),
+        }
+        code = "help.command.aliases" if known.verb.aliases else "help.command"
+        return Reply(code, told, suggest=(order.line(known.example.removeprefix("/")),))
+    rows = [[phrase(f"usage.{each.name}"), phrase(f"help.{each.name}")] for each in in_order(order.invocation.surface)]
+    return Reply("help", {"table": table(("command", "does"), rows)})
+
+
+@command("whoami", example="/whoami")
+def whoami(order: Order) -> Reply:
+    everything = phrase("word.everything")
+    rows = [
+        [
+            phrase(f"role.{grant.role}"),
+            everything if grant.app == EVERYWHERE else grant.app,
+            everything if grant.environment == EVERYWHERE else grant.environment,
+        ]
+        for grant in order.world.rights
+    ]
+    who = order.invocation.actor.username
+    if not rows:
+        return Reply("whoami.no_roles", {"who": who})
+    return Reply("whoami", {"who": who, "table": table(("role", "app", "environment"), rows)})

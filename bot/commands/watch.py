@@ -1,0 +1,163 @@
+"""Commands that say what runs, what is live where, and what was deployed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from bot.invocation import Reply
+from bot.order import Order
+from bot.phrases.tables import Cell, at, phrase, status_word, table
+from bot.registry import Argument, command
+from deploy_core import deployments
+from deploy_core.models import Deployment, Environment, ReleaseCopy
+
+_USUAL, _MOST = 10, 50
+_PLACE = (Argument("app", "app"), Argument("environment", "in_environment", after="in"))
+
+
+@command("status", *_PLACE, example="/status shop")
+def status(order: Order) -> Reply:
+    if order.parsed.id is not None:
+        return _status_of(order, order.deployment())
+    environments = _chosen(order)
+    apps = dict.fromkeys(environment.app for environment in environments)
+    ids = {environment.pk for environment in environments}
+    active = [each for each in deployments.active(apps) if each.environment_id in ids]
+    if order.app_name and order.parsed.app:
+        return _status_of_app(order, environments, active)
+    if not active:
+        return order.answer("status.quiet")
+    head = ("number", "app", "environment", "ref", "status", "by", "when")
+    rows = [
+        [
+            {"deployment": each.pk},
+            each.app.name,
+            each.environment.name,
+            each.ref,
+            status_word(each.status),
+            each.requested_by.username,
+            at(each.created),
+        ]
+        for each in active
+    ]
+    return order.answer("status", *(each.app.name for each in active), table=table(head, rows))
+
+
+def _status_of(order: Order, deployment: Deployment) -> Reply:
+    params: dict[str, Any] = {
+        "number": deployment.pk,
+        "app": deployment.app.name,
+        "ref": deployment.ref,
+        "environment": deployment.environment.name,
+        "by": deployment.requested_by.username,
+        "state": status_word(deployment.status),
+    }
+    code = "status.deployment.plain"
+    if deployment.reason:
+        code = "status.deployment"
+        params["why"] = phrase(deployment.reason, deployment.reason_params)
+    return order.answer(code, deployment.app.name, **params)
+
+
+def _status_of_app(order: Order, environments: list[Environment], active: list[Deployment]) -> Reply:
+    app = order.app()
+    running = {each.environment_id: each for each in reversed(active)}
+    live = _live(environments)
+    rows: list[list[Cell]] = []
+    for environment in environments:
+        now = running.get(environment.pk)
+        rows.append(
+            [
+                environment.name,
+                *_live_cells(live.get(environment.pk, [])),
+                status_word(now.status) if now else "",
+                {"deployment": now.pk} if now else "",
+            ]
+        )
+    head = ("environment", "live", "revision", "when", "status", "number")
+    return order.answer("status.app", app.name, app=app.name, table=table(head, rows))
+
+
+@command("where", Argument("app_or_environment", "app_or_environment"), example="/where shop")
+def where(order: Order) -> Reply:
+    environments = _chosen(order)
+    live = _live(environments)
+    rows: list[list[Cell]] = []
+    for environment in environments:
+        app = environment.app.name
+        may = order.world.may("deploy", app, environment.name)
+        rows.append(
+            [
+                app,
+                environment.name,
+                *_live_cells(live.get(environment.pk, [])),
+                phrase("word.yes" if may else "word.no"),
+            ]
+        )
+    if not rows:
+        return order.answer("where.nothing")
+    head = ("app", "environment", "live", "revision", "when", "may")
+    # The last column is about the author, so the answer is theirs alone.
+    return Reply("where", {"table": table(head, rows)})
+
+
+@command(
+    "history",
+    Argument("app", "app", is_required=True),
+    Argument("environment", "in_environment", after="in"),
+    Argument("count", "last", after="last"),
+    example="/history shop in staging last 5",
+)
+def history(order: Order) -> Reply:
+    app, environment = order.app(), order.environment_or_none()
+    found = deployments.history(app, environment)
+    if order.parsed.ref:
+        found = found.filter(ref=order.parsed.ref)
+    rows = [
+        [
+            {"deployment": each.pk},
+            phrase(f"word.{each.kind}"),
+            each.environment.name,
+            each.ref,
+            {"revision": each.revision},
+            status_word(each.status),
+            each.requested_by.username,
+            at(each.created),
+        ]
+        for each in found[: min(order.parsed.limit or _USUAL, _MOST)]
+    ]
+    if not rows:
+        return order.answer("history.none", app.name, app=app.name)
+    head = ("number", "kind", "environment", "ref", "revision", "status", "by", "when")
+    return order.answer("history", app.name, app=app.name, table=table(head, rows))
+
+
+def _chosen(order: Order) -> list[Environment]:
+    """The environments that a line means: an app's, those of a name, or all that the author sees."""
+    names = [order.parsed.app] if order.parsed.app else list(order.world.apps)
+    return [
+        environment
+        for name in names
+        for environment in order.world.environments[name].values()
+        if not order.parsed.env or environment.name == order.parsed.env
+    ]
+
+
+def _live(environments: Iterable[Environment]) -> dict[int, list[ReleaseCopy]]:
+    """The copies that `current` points at, by environment."""
+    found: dict[int, list[ReleaseCopy]] = {}
+    for copy in ReleaseCopy.objects.filter(environment__in=list(environments), is_current=True).select_related(
+        "release"
+    ):
+        found.setdefault(copy.environment_id, []).append(copy)
+    return found
+
+
+def _live_cells(copies: list[ReleaseCopy]) -> list[Cell]:
+    """Ref, revision and since when; servers that differ are said to, never averaged."""
+    if not copies:
+        return [phrase("word.nothing"), "", ""]
+    newest = max(copies, key=lambda copy: copy.switched or copy.staged)
+    since = at(newest.switched or newest.staged)
+    if len({copy.release_id for copy in copies}) > 1:
+        return [phrase("word.differs"), "", since]
+    return [newest.release.ref, {"revision": newest.release.revision}, since]

@@ -1,0 +1,66 @@
+"""From a line to its reply: understood, allowed, run; or refused, with nothing left behind but an audit row."""
+
+import logging
+
+from django.db import transaction
+
+from deploy_core.errors import DeployError, Refused
+from deploy_core.ledger import audit
+from deploy_core.safety import access
+
+from . import grammar, refusal, world
+from .commands import COMMANDS
+from .grammar import Parsed
+from .invocation import Invocation, Reply
+from .mistakes import Mistake, printable
+from .order import Order
+from .world import World
+
+logger = logging.getLogger(__name__)
+
+
+def handle(invocation: Invocation) -> Reply:
+    """The answer to one line. It only writes rows, inside a savepoint; a refusal takes them back and is audited.
+
+    A line that is no command is refused too (`not_a_command`): whoever posts asks `bot.is_command` first.
+    """
+    seen = world.seen_by(invocation)
+    parsed: Parsed | None = None
+    try:
+        with transaction.atomic():
+            parsed = grammar.parse(invocation.text, seen.context, surface=invocation.surface, room=invocation.room)
+            if parsed is None:
+                raise Refused("not_a_command")
+            return _run(parsed, invocation, seen)
+    except DeployError as error:
+        _audit(error, parsed, invocation)
+        return refusal.reply_to(error, parsed, invocation, seen)
+
+
+def _run(parsed: Parsed, invocation: Invocation, seen: World) -> Reply:
+    command = COMMANDS.get(parsed.cmd)
+    if command is None or invocation.surface not in command.surfaces:
+        raise Refused("not_yet", command=parsed.cmd)
+    order = Order(parsed, invocation, seen)
+    if command.permission != "view" and order.app_name and parsed.env:
+        access.require(invocation.actor, command.permission, order.app_name, parsed.env)
+    return command.run(order)
+
+
+def _audit(error: DeployError, parsed: Parsed | None, invocation: Invocation) -> None:
+    """Refused and mistyped commands are kept: who tried what, and what people expect to be able to type."""
+    understood = parsed.as_json() if parsed else error.understood if isinstance(error, Mistake) else {}
+    verb = str(understood.get("cmd") or "unknown")
+    place = "/".join(str(understood[key]) for key in ("app", "env") if understood.get(key))
+    number = f"#{understood['id']}" if understood.get("id") is not None else ""
+    target = printable(f"{place} {number}".strip(), 200)
+    audit.record(
+        invocation.actor,
+        f"command.{verb}",
+        target,
+        error.code,
+        surface=invocation.surface,
+        room=invocation.room,
+        given=str(error.params.get("given", "")),
+    )
+    logger.info("%s on %s by %s refused: %s", verb, target or "nothing", invocation.actor, error.code)

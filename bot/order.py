@@ -1,0 +1,72 @@
+"""One understood command of one person, with the rows it names."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from deploy_core.errors import Refused
+from deploy_core.models import App, Deployment, Environment
+
+from .grammar import Parsed, clickable
+from .invocation import Invocation, Reply
+from .world import World
+
+_LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What runs a command gets: the parsed line, who typed it where, and what they see."""
+
+    parsed: Parsed
+    invocation: Invocation
+    world: World
+
+    @property
+    def app_name(self) -> str:
+        """The app that is named, or the room's; empty for none."""
+        return self.parsed.app or self.world.default_app
+
+    def app(self) -> App:
+        """
+        Raises:
+            Refused: `app_required`.
+        """
+        if not self.app_name:
+            raise Refused("app_required")
+        return self.world.apps[self.app_name]
+
+    def environment(self) -> Environment:
+        """
+        Raises:
+            Refused: `app_required`, or `env_required`: nothing goes anywhere without being told where.
+        """
+        app = self.app()
+        if not self.parsed.env:
+            raise Refused("env_required")
+        return self.world.environments[app.name][self.parsed.env]
+
+    def environment_or_none(self) -> Environment | None:
+        return self.environment() if self.parsed.env else None
+
+    def deployment(self) -> Deployment:
+        """The deployment that `#42` names.
+
+        Raises:
+            Refused: `not_found`, whether there is none or the author may not see its app.
+        """
+        number = self.parsed.id
+        if number is not None and number <= _LARGEST_ID:
+            found = Deployment.objects.select_related("app", "environment", "requested_by").filter(pk=number).first()
+            if found and found.app.name in self.world.apps:
+                return found
+        raise Refused("not_found")
+
+    def line(self, body: str) -> str:
+        """A command to press, as it is typed where this one was."""
+        return clickable(body, self.invocation.surface)
+
+    def answer(self, code: str, *apps: str, suggest: tuple[str, ...] = (), **params: Any) -> Reply:
+        """A reply that tells about `apps`: for everybody in the room if it follows them all, else for the author."""
+        followed = {*self.invocation.apps, self.invocation.default_app}
+        is_public = bool(self.invocation.room) and all(app in followed for app in apps)
+        return Reply(code, params, suggest=suggest, is_public=is_public)

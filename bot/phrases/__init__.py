@@ -1,0 +1,92 @@
+"""The one catalogue of what the bot says: code → sentence. Replies, reasons and announcements are stored as codes.
+
+A parameter is text, a number, a list of texts, or one of these objects, which whoever renders it turns into words:
+`{"code", "params"}` a phrase, `{"at"}` an ISO time, `{"status"}` a status word, `{"deployment"}` a number,
+`{"revision"}` a commit id, `{"line"}` a command to press. `table` holds `{"head": [codes], "rows": [[parameter, …]]}`.
+`static/js/words.js` renders the same on the page.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.functional import Promise
+
+from .answers import ANNOUNCEMENTS, ANSWERS, SUMMARIES, USAGES
+from .faults import FAULTS
+from .lexicon import COLUMNS, STATUSES, STEPS, WORDS
+from .refusals import HINTS, REFUSALS
+
+_PARTS: tuple[Mapping[str, Promise], ...] = (
+    REFUSALS,
+    HINTS,
+    FAULTS,
+    ANSWERS,
+    ANNOUNCEMENTS,
+    SUMMARIES,
+    USAGES,
+    STATUSES,
+    STEPS,
+    COLUMNS,
+    WORDS,
+)
+PHRASES: dict[str, Promise] = {code: phrase for part in _PARTS for code, phrase in part.items()}
+
+_PLACE = re.compile(r"%%|%\((\w+)\)s")
+
+
+def catalogue() -> dict[str, str]:
+    """Every sentence in the active language, with its `%(name)s` places: what a page needs to render codes."""
+    return {code: str(phrase) for code, phrase in PHRASES.items()}
+
+
+def render(code: str, params: Mapping[str, Any]) -> str:
+    """The sentence of `code` in the active language; a place without a value keeps its name, an unknown code too."""
+    if code not in PHRASES:
+        return code
+    return _PLACE.sub(lambda place: _filled(place, params), str(PHRASES[code])).strip()
+
+
+def _filled(place: re.Match[str], params: Mapping[str, Any]) -> str:
+    if place.group() == "%%":
+        return "%"
+    return value_text(params[place[1]]) if place[1] in params else place.group()
+
+
+def render_text(code: str, params: Mapping[str, Any]) -> str:
+    """The sentence and, under it, the table as aligned plain text: for a shell."""
+    sentence = render(code, params)
+    table = params.get("table")
+    if not isinstance(table, Mapping):
+        return sentence
+    rows = [[render(column, {}) for column in table["head"]]]
+    rows += [[value_text(cell) for cell in row] for row in table["rows"]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([sentence, *lines])
+
+
+def value_text(value: object) -> str:
+    """A parameter as text in the active language."""
+    if isinstance(value, Mapping):
+        return _object_text(value)
+    if isinstance(value, list | tuple):
+        if not value:
+            return "–"
+        return str(PHRASES["list.separator"]).join(value_text(each) for each in value)
+    return "" if value is None else str(value)
+
+
+def _object_text(value: Mapping[str, Any]) -> str:
+    if "code" in value:
+        return render(value["code"], value.get("params", {}))
+    if "at" in value:
+        return f"{datetime.fromisoformat(value['at']):%Y-%m-%d %H:%M} UTC" if value["at"] else ""
+    if "status" in value:
+        return render(f"status.{value['status']}", {})
+    if "deployment" in value:
+        return f"#{value['deployment']}"
+    if "revision" in value:
+        return str(value["revision"])[:7]
+    return str(value.get("line", ""))

@@ -1,0 +1,126 @@
+"""A refusal as a private reply that ends in something to press. Pure, but for the names it is given."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from deploy_core.errors import DeployError
+
+from .grammar import Parsed, clickable
+from .invocation import Invocation, Reply
+from .mistakes import Mistake
+from .phrases import PHRASES
+from .phrases.tables import phrase, status_word
+from .registry import COMMANDS
+from .world import World
+
+_MOST_LINES = 5
+
+#: What to press after a refusal that carries no line of its own; `{app}` only where an app is known.
+_NEXT = {
+    "unknown_command": ("help",),
+    "unknown_app": ("apps",),
+    "app_required": ("apps",),
+    "not_yet": ("help",),
+    "not_a_command": ("help",),
+    "id_required": ("status",),
+    "not_found": ("status",),
+    "bad_ref": ("branches {app}",),
+    "bad_release": ("history {app}",),
+    "release_not_found": ("history {app}",),
+    "nothing_to_roll_back": ("history {app}",),
+    "already_ended": ("status",),
+    "nothing_running": ("status",),
+    "nothing_running_anywhere": ("status",),
+    "not_what_runs": ("history {app}",),
+    "no_permission": ("where {app}", "whoami"),
+    "no_servers": ("envs {app}",),
+    "unknown_env": ("envs {app}",),
+}
+
+
+def reply_to(error: DeployError, parsed: Parsed | None, invocation: Invocation, world: World) -> Reply:
+    """The reply to its author alone."""
+    understood = parsed.as_json() if parsed else error.understood if isinstance(error, Mistake) else {}
+    app = str(error.params.get("app") or understood.get("app") or world.default_app)
+    code = error.code
+    params: dict[str, Any] = {name: _plain(name, value) for name, value in error.params.items()}
+    lines = list(error.suggest)
+    environments = list(world.environments.get(app, {}))
+    if app:
+        params.setdefault("app", app)
+    match code:
+        case "unknown_command":
+            code = str(params.pop("problem", code))
+            params["hint"] = _meant(lines) or phrase("hint.help")
+        case "unknown_app":
+            params["hint"] = _meant(lines) or phrase("hint.apps")
+        case "unknown_env":
+            code = code if app else "unknown_env_anywhere"
+            params["hint"] = _meant(lines) or phrase("hint.environments", {"environments": environments})
+        case "syntax":
+            code = str(params.pop("problem", code))
+            params["hint"] = _syntax_hint(error, understood)
+        case "text_required":
+            params["hint"] = _usage_hint(understood)
+        case "env_required":
+            code = code if app else "env_required_anywhere"
+            params["environments"] = environments
+            lines = lines or [_line(understood, app, name, invocation) for name in environments]
+        case "app_required":
+            params["apps"] = list(world.apps)
+            code = code if world.apps else "no_apps"
+        case "no_permission":
+            action = f"{code}.{error.params.get('action')}"
+            params["number"] = understood.get("id", "")
+            code = action if action in PHRASES else code
+        case _:
+            pass
+    if not lines:
+        lines = _next_lines(error.code, understood, app, invocation)
+    return Reply(code, params, suggest=tuple(dict.fromkeys(lines))[:_MOST_LINES], is_error=True)
+
+
+def _plain(name: str, value: object) -> object:
+    """A parameter as JSON that every renderer knows."""
+    if name == "status":
+        return status_word(str(value))
+    return value if isinstance(value, str | int | float | dict | None) else [str(each) for each in _each(value)]
+
+
+def _each(value: object) -> Iterable[object]:
+    return value if isinstance(value, Iterable) else (value,)
+
+
+def _meant(lines: list[str]) -> dict[str, Any] | None:
+    return phrase("hint.meant") if lines else None
+
+
+def _syntax_hint(error: DeployError, understood: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(error, Mistake) and error.near:
+        return phrase("hint.keyword", {"keyword": error.near[0]})
+    return _usage_hint(understood)
+
+
+def _usage_hint(understood: dict[str, Any]) -> dict[str, Any]:
+    verb = understood.get("cmd")
+    return phrase("hint.usage", {"usage": phrase(f"usage.{verb}")}) if verb in COMMANDS else phrase("hint.help")
+
+
+def _line(understood: dict[str, Any], app: str, environment: str, invocation: Invocation) -> str:
+    """The understood command with its environment named."""
+    verb = understood.get("cmd", "deploy")
+    preposition = "to" if verb in ("deploy", "plan", "redeploy", "promote") else "in"
+    ref = f"/{understood['ref']}" if understood.get("ref") else ""
+    reason = f" because {understood['reason']}" if understood.get("reason") else ""
+    return clickable(f"{verb} {app}{ref} {preposition} {environment}{reason}", invocation.surface)
+
+
+def _next_lines(code: str, understood: dict[str, Any], app: str, invocation: Invocation) -> list[str]:
+    bodies = _NEXT.get(code) or _help_lines(understood)
+    filled = [body.format(app=app).strip() for body in bodies]
+    return [clickable(body, invocation.surface) for body in filled]
+
+
+def _help_lines(understood: dict[str, Any]) -> tuple[str, ...]:
+    verb = understood.get("cmd")
+    return (f"help {verb}",) if verb in COMMANDS else ("help",)

@@ -1,0 +1,80 @@
+"""What one person sees, from rows: the apps they may view, those the room follows, and all that is theirs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from deploy_core.models import Alias, App, Environment, Grant, Person
+from deploy_core.rules import grants
+from deploy_core.rules.grants import EVERYWHERE, Action, GrantRow
+from deploy_core.safety import access
+
+from .invocation import Invocation
+from .names import Context
+
+
+@dataclass(frozen=True)
+class World:
+    """The rows that a line of this invocation may name. An app that is not in here is unknown to its author."""
+
+    actor: Person
+    room: str
+    default_app: str
+    apps: dict[str, App]
+    environments: dict[str, dict[str, Environment]]
+    app_aliases: dict[str, str]
+    env_aliases: dict[str, str]
+
+    @cached_property
+    def context(self) -> Context:
+        names = dict.fromkeys(name for of_app in self.environments.values() for name in of_app)
+        return Context(
+            apps=tuple(self.apps),
+            app_aliases={word: name for word, name in self.app_aliases.items() if name in self.apps},
+            repos={repo: name for name, app in self.apps.items() if (repo := repository_name(app.repository))},
+            envs=tuple(names),
+            env_aliases={word: name for word, name in self.env_aliases.items() if name in names},
+            environments={name: tuple(of_app) for name, of_app in self.environments.items()},
+            rooms={self.room: self.default_app or None},
+        )
+
+    @cached_property
+    def rights(self) -> list[GrantRow]:
+        """The actor's grants, asked once."""
+        rows = Grant.objects.filter(person=self.actor).select_related("app").order_by("pk")
+        return [GrantRow(row.role, row.app.name if row.app else EVERYWHERE, row.environment) for row in rows]
+
+    def may(self, action: Action, app: str, environment: str) -> bool:
+        return self.actor.is_active and grants.can(self.rights, action, app, environment)
+
+
+def seen_by(invocation: Invocation) -> World:
+    """The world of an invocation, in five queries."""
+    visible = {app.name: app for app in access.visible_apps(invocation.actor)}
+    in_room = {*invocation.apps, invocation.default_app} - visible.keys() - {""}
+    if in_room and invocation.actor.is_active:
+        visible |= {app.name: app for app in App.objects.filter(name__in=in_room)}
+    apps = dict(sorted(visible.items()))
+    environments: dict[str, dict[str, Environment]] = {name: {} for name in apps}
+    for environment in Environment.objects.filter(app__in=apps.values()).select_related("app"):
+        environments[environment.app.name][environment.name] = environment
+    aliases: dict[str, dict[str, str]] = {kind: {} for kind in Alias.Kind.values}
+    for alias in Alias.objects.order_by("word"):
+        aliases[alias.kind][alias.word] = alias.name
+    return World(
+        actor=invocation.actor,
+        room=invocation.room,
+        default_app=invocation.default_app if invocation.default_app in apps else "",
+        apps=apps,
+        environments=environments,
+        app_aliases=aliases[Alias.Kind.APP],
+        env_aliases=aliases[Alias.Kind.ENVIRONMENT],
+    )
+
+
+def repository_name(url: str) -> str:
+    """`owner/repo` of a hosted repository's address, in lower case; empty for a path on this machine."""
+    if url.startswith(("/", "file:")):
+        return ""
+    path = url.partition("://")[2] or url.rpartition(":")[2]
+    parts = path.lower().removesuffix(".git").strip("/").split("/")
+    return "/".join(parts[-2:]) if len(parts) > 1 else ""
