@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -115,13 +115,13 @@ def timing(deployment: Deployment) -> str:
     if not span["start"] or not span["end"]:
         return "no step ran"
     whole: timedelta = span["end"] - span["start"]
-    build = sum(((step.finished - step.started) for step in _builds(deployment)), timedelta())
+    build = sum((_took(step) for step in deployment.steps.filter(kind="build")), timedelta())
     rest = (whole - build).total_seconds()
     return f"{rest:.2f} s and {build.total_seconds():.2f} s of build"
 
 
-def _builds(deployment: Deployment) -> Iterator[Step]:
-    return deployment.steps.filter(kind="build", started__isnull=False, finished__isnull=False).iterator()
+def _took(step: Step) -> timedelta:
+    return step.finished - step.started if step.started and step.finished else timedelta()
 
 
 def _expect(found: str, wanted: str, deployment: Deployment | None = None) -> None:

@@ -13,7 +13,7 @@ from chatops.demo import repository, seed
 from chatops.demo.keys import Keys
 from chatops.demo.machines import Machines
 from chatops.demo.orders import Program, ServerOrder
-from deploy_core.models import App, Person, ReleaseCopy, Server
+from deploy_core.models import Person, Placement, ReleaseCopy, Server
 from deploy_core.rules import pipeline
 
 #: How long a demo that was just stopped, or killed, may take to let go of its folder.
@@ -91,17 +91,21 @@ def _order(folder: Path, keys: Keys, name: str) -> ServerOrder:
 
 def _programs(folder: Path) -> list[Program]:
     """What was running when the demo was stopped: `current` of each environment on each server, started anew."""
-    app = App.objects.get(name=seed.APP)
+    copies = ReleaseCopy.objects.filter(environment__app__name=seed.APP, is_current=True)
+    copies = copies.select_related("environment__app", "server", "release")
+    placements = {(row.environment_id, row.server_id): row for row in Placement.objects.all()}
     programs = []
-    copies = ReleaseCopy.objects.filter(environment__app=app, is_current=True)
-    for copy in copies.select_related("environment", "server", "release"):
+    for copy in copies:
         home = folder / "servers" / copy.server.name / copy.environment.path / "current"
-        restart = pipeline.for_environment(pipeline.parse(copy.release.pipeline), copy.environment.name).restart
-        if restart is None or not home.is_dir():
-            continue
-        programs.append(Program(copy.server.name, restart.command, str(home), _variables(copy)))
+        shape = pipeline.for_environment(pipeline.parse(copy.release.pipeline), copy.environment.name)
+        placement = placements.get((copy.environment_id, copy.server_id))
+        if placement and shape.restart and home.is_dir():
+            variables = {
+                **shape.variables,
+                **copy.environment.variables,
+                **placement.variables,
+                "SHIPROOM_ENVIRONMENT": copy.environment.name,
+                "SHIPROOM_REVISION": copy.release.revision,
+            }
+            programs.append(Program(copy.server.name, shape.restart.command, str(home), variables))
     return programs
-
-
-def _variables(copy: ReleaseCopy) -> dict[str, str]:
-    return {}
