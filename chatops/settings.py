@@ -280,6 +280,10 @@ SEND_RATE_WINDOW_S = env.float("SHIPROOM_SEND_RATE_WINDOW_S", 5.0)
 ASK_RATE = env.int("SHIPROOM_ASK_RATE", 300)
 #: A command that waited longer is not run.
 COMMAND_TTL_S = env.float("SHIPROOM_COMMAND_TTL_S", 15.0)
+#: A person who reloads the page, or whose connection blinks, is not gone before this.
+PRESENCE_LINGER_S = env.float("SHIPROOM_PRESENCE_LINGER_S", 3.0)
+#: Whoever has not typed for so long does not type.
+TYPING_S = env.float("SHIPROOM_TYPING_S", 6.0)
 SOCKETS_PER_PERSON = env.int("SHIPROOM_SOCKETS_PER_PERSON", 10)
 #: A reader with more unread bytes is dropped (4413); it comes back with its cursor.
 BACKLOG_LIMIT_BYTES = env.int("SHIPROOM_BACKLOG_LIMIT_BYTES", 1024 * 1024)

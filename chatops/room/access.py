@@ -35,10 +35,7 @@ def _sees(person: Person, place: tuple[int, str, str] | None) -> bool:
     if place is None:
         return False
     app_id, app, environment = place
-    return (
-        Room.objects.filter(apps=app_id, members=person).exists()
-        or rights.can(person, "view", app, environment)
-    )
+    return Room.objects.filter(apps=app_id, members=person).exists() or rights.can(person, "view", app, environment)
 
 
 def visible_environments(person: Person) -> set[int]:

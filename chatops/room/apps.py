@@ -1,5 +1,7 @@
 """The room as a Django app."""
 
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,26 @@ class RoomConfig(AppConfig):
     name = "chatops.room"
     label = "room"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Hear the journal, and who signs out. What hears is imported when there is something to hear."""
+        from django.contrib.auth.signals import user_logged_out
+
+        from deploy_core.ledger.journal import recorded
+
+        recorded.connect(_recorded, dispatch_uid="room")
+        user_logged_out.connect(_signed_out, dispatch_uid="room")
+
+
+def _recorded(*, stream: str, number: int, **_: Any) -> None:
+    from chatops.room import progress
+
+    progress.heard(stream, number)
+
+
+def _signed_out(*, request: Any, **_: Any) -> None:
+    from chatops.room import guests
+
+    key = request.session.session_key if request is not None else None
+    if key:
+        guests.session_ended(key)

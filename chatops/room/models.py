@@ -6,6 +6,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import models
 
+from bot.invocation import Invocation, Surface
+from deploy_core.models import Person
 from deploy_core.models.fleet import NAME
 
 _STREAM = re.compile(r"(room|person|deployment|log):([1-9][0-9]{0,17})")
@@ -42,6 +44,18 @@ class Room(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    def invocation(self, text: str, *, by: Person, surface: Surface, client_id: str = "") -> Invocation:
+        """A line typed in this room, as the bot gets it."""
+        return Invocation(
+            text=text,
+            actor=by,
+            surface=surface,
+            room=self.slug,
+            default_app=self.default_app.name if self.default_app else "",
+            apps=tuple(self.apps.order_by("name").values_list("name", flat=True)),
+            client_id=client_id,
+        )
 
 
 class Membership(models.Model):

@@ -183,4 +183,3 @@ def _is_eof(step_id: int, number: int) -> bool:
     """Whether the step has ended and line `number` is its last."""
     step = Step.objects.filter(pk=step_id).values_list("finished", "log_lines").first()
     return step is None or (step[0] is not None and number >= step[1])
-

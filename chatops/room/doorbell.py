@@ -1,0 +1,180 @@
+"""The way to other processes: `(stream, number)` over the channel layer, and nothing else.
+
+Whoever forges a ring causes one read of rows. A layer that is away is never felt: it is told of in the log,
+`is_suspect` makes the ticker look more often, and everything is joined again once it takes a message.
+"""
+
+import asyncio
+import atexit
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
+from django.conf import settings
+
+from chatops.room.models import Stream
+
+TIMEOUT_S = 2.0
+#: Nobody's stream: a ring for it only shows that the layer takes messages.
+NOBODY = Stream("person", 0)
+
+logger = logging.getLogger(__name__)
+
+
+def group(stream: Stream) -> str:
+    """The name of a stream's group in the channel layer."""
+    return f"s.{stream.kind}.{stream.id}"
+
+
+def shared_layer() -> Any:
+    """The channel layer, unless it ends at this process: then there is nobody to tell."""
+    layer = get_channel_layer()
+    return None if isinstance(layer, InMemoryChannelLayer) else layer
+
+
+async def publish(layer: Any, stream: Stream, number: int) -> None:
+    """Ring for one event."""
+    ring = {"type": "ring", "stream": str(stream), "number": number}
+    await asyncio.wait_for(layer.group_send(group(stream), ring), TIMEOUT_S)
+
+
+class Doorbell:
+    """One loop's place in the layer: one channel, in the group of each open stream. `layer` None: nobody to tell."""
+
+    def __init__(self, layer: Any, hear: Callable[[Stream, int], None]) -> None:
+        self.is_suspect = False
+        self._layer = layer
+        self._hear = hear
+        self._channel = ""
+        self._joined: set[Stream] = set()
+        self._waiting: dict[Stream, int] = {}
+        self._has_waiting = asyncio.Event()
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def start(self) -> list[asyncio.Task[None]]:
+        """Listen and publish, until the tasks are cancelled."""
+        if self._layer is None:
+            return []
+        return [asyncio.create_task(self._listen()), asyncio.create_task(self._publish())]
+
+    def ring(self, stream: Stream, number: int) -> None:
+        """Publish soon; of several numbers of one stream only the newest."""
+        if self._layer is not None:
+            self._waiting[stream] = max(number, self._waiting.get(stream, 0))
+            self._has_waiting.set()
+
+    async def join(self, stream: Stream) -> None:
+        """Hear the rings for `stream`."""
+        if self._layer is None:
+            return
+        try:
+            await asyncio.wait_for(self._layer.group_add(group(stream), await self._own_channel()), TIMEOUT_S)
+            self._joined.add(stream)
+        except Exception as error:
+            self._suspect(error)
+
+    def leave(self, stream: Stream) -> None:
+        """Hear them no more."""
+        if stream in self._joined:
+            self._joined.discard(stream)
+            task = asyncio.create_task(self._leave(stream))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    async def mend(self, streams: list[Stream]) -> None:
+        """While suspect: join those of `streams` that could not be joined, and see whether the layer answers."""
+        if not self.is_suspect:
+            return
+        for stream in streams:
+            if stream not in self._joined:
+                await self.join(stream)
+        try:
+            await publish(self._layer, NOBODY, 0)
+        except Exception as error:
+            logger.debug("the channel layer is still away: %r", error)
+        else:
+            self.is_suspect = False
+            logger.warning("the channel layer is back")
+
+    async def _own_channel(self) -> str:
+        if not self._channel:
+            self._channel = await self._layer.new_channel()
+        return self._channel
+
+    async def _leave(self, stream: Stream) -> None:
+        try:
+            await asyncio.wait_for(self._layer.group_discard(group(stream), self._channel), TIMEOUT_S)
+        except Exception as error:
+            self._suspect(error)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                event = await self._layer.receive(await self._own_channel())
+            except Exception as error:
+                self._suspect(error)
+                await asyncio.sleep(settings.HUB_TICK_SUSPECT_S)
+                continue
+            stream, number = Stream.parse(event.get("stream")), event.get("number")
+            if stream and isinstance(number, int):
+                self._hear(stream, number)
+
+    async def _publish(self) -> None:
+        while True:
+            await self._has_waiting.wait()
+            self._has_waiting.clear()
+            rings, self._waiting = self._waiting, {}
+            for stream, number in rings.items():
+                try:
+                    await publish(self._layer, stream, number)
+                except Exception as error:
+                    self._suspect(error)
+
+    def _suspect(self, error: Exception) -> None:
+        if not self.is_suspect:
+            logger.warning("the channel layer does not answer; looking at the rows more often: %r", error)
+        self.is_suspect = True
+
+
+class LoneBell:
+    """Rings from a process without hubs (a worker, a command): one thread with a loop and a layer of its own."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._layer: Any = None
+
+    def ring(self, stream: Stream, number: int) -> None:
+        """Publish from any thread, without waiting."""
+        if shared_layer() is None:
+            return  # nobody else hears an in-memory layer; the server's ticker finds the row
+        asyncio.run_coroutine_threadsafe(self._publish(stream, number), self._running())
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._guard:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._layer = channel_layers.make_backend("default")
+                threading.Thread(target=self._loop.run_forever, name="room-bell", daemon=True).start()
+                atexit.register(self._finish, self._loop)
+            return self._loop
+
+    async def _publish(self, stream: Stream, number: int) -> None:
+        try:
+            await publish(self._layer, stream, number)
+        except Exception as error:
+            logger.warning("could not ring for %s: %r", stream, error)
+
+    def _finish(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let what was rung last leave the process."""
+        try:
+            asyncio.run_coroutine_threadsafe(_others(), loop).result(TIMEOUT_S)
+        except TimeoutError:
+            logger.warning("ended before everything was rung")
+
+
+async def _others() -> None:
+    me = asyncio.current_task()
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not me), return_exceptions=True)

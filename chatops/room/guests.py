@@ -1,0 +1,154 @@
+"""Everybody who is connected to this process, and whether they still may be.
+
+A session that ended, a person who was deactivated, a membership or grant that was taken away: open connections
+learn of it within `RECHECK_S`, by a few queries for all of them together. Signing out here closes them at once.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Collection
+from typing import Protocol
+
+from django.conf import settings
+
+from chatops.room import access, door, pool
+from chatops.room.door import Identity
+from chatops.room.loops import PerLoop
+from chatops.room.models import Membership, Stream
+from deploy_core.models import Person
+
+SESSION_ENDED = 4401
+
+logger = logging.getLogger(__name__)
+
+
+class Guest(Protocol):
+    """One connection."""
+
+    identity: Identity
+
+    @property
+    def following(self) -> Collection[Stream]:
+        """What it is given."""
+
+    def end(self, code: int) -> None:
+        """Say goodbye and close."""
+
+    def lose(self, stream: Stream) -> None:
+        """Stop giving it `stream`, and say so."""
+
+
+class Window:
+    """At most `limit` acts in any `window_s` seconds."""
+
+    def __init__(self, limit: int, window_s: float) -> None:
+        self._window_s = window_s
+        self._acts: deque[float] = deque(maxlen=limit)
+
+    def take(self) -> int:
+        """Count one act and return 0; or count nothing and return the milliseconds until there is room for one."""
+        now = time.monotonic()
+        if len(self._acts) == self._acts.maxlen and (free := self._acts[0] + self._window_s) > now:
+            return int((free - now) * 1000) + 1
+        self._acts.append(now)
+        return 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing counts any more."""
+        return not self._acts or self._acts[-1] + self._window_s < time.monotonic()
+
+
+class Guests:
+    """The connections of one event loop."""
+
+    def __init__(self) -> None:
+        self._guests: set[Guest] = set()
+        self._lines: dict[int, Window] = {}
+        self._checking: asyncio.Task[None] | None = None
+
+    def add(self, guest: Guest) -> None:
+        """Look after `guest` until it is discarded."""
+        self._guests.add(guest)
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._keep_checking())
+
+    def discard(self, guest: Guest) -> None:
+        self._guests.discard(guest)
+
+    def count(self, person_id: int) -> int:
+        """How many connections a person has."""
+        return sum(guest.identity.person_id == person_id for guest in self._guests)
+
+    def take_line(self, person_id: int) -> int:
+        """Whether the person may send one more line, over all their pages: 0, or the milliseconds to wait."""
+        window = self._lines.get(person_id)
+        if window is None:
+            window = self._lines[person_id] = Window(settings.SEND_RATE, settings.SEND_RATE_WINDOW_S)
+        return window.take()
+
+    def end_session(self, key: str) -> None:
+        """Close whatever was opened with this session."""
+        for guest in list(self._guests):
+            if guest.identity.session_key == key:
+                guest.end(SESSION_ENDED)
+
+    def end_all(self, code: int) -> None:
+        """Close everything: the server goes away."""
+        for guest in list(self._guests):
+            guest.end(code)
+
+    async def _keep_checking(self) -> None:
+        while self._guests:
+            await asyncio.sleep(settings.RECHECK_S)
+            try:
+                await self.recheck()
+            except Exception:
+                logger.exception("could not look at the sessions of %d guests", len(self._guests))
+
+    async def recheck(self) -> None:
+        """Close and cut what is not allowed any more."""
+        self._lines = {pk: window for pk, window in self._lines.items() if not window.is_idle}
+        guests = list(self._guests)
+        asked = [(guest.identity, tuple(guest.following)) for guest in guests]
+        for guest, lost in zip(guests, await pool.run(_lost, asked), strict=True):
+            if lost is None:
+                guest.end(SESSION_ENDED)
+            else:
+                for stream in lost:
+                    guest.lose(stream)
+
+
+def _lost(asked: list[tuple[Identity, tuple[Stream, ...]]]) -> list[tuple[Stream, ...] | None]:
+    """For each of `asked`: the streams it may not follow any more; None when it may not be here at all."""
+    valid = door.still_valid(identity for identity, _ in asked)
+    people = Person.objects.in_bulk({identity.person_id for identity in valid})
+    memberships = set(Membership.objects.filter(person__in=people).values_list("person_id", "room_id"))
+    seen: dict[tuple[int, Stream], bool] = {}
+
+    def may_see(person_id: int, stream: Stream) -> bool:
+        if stream.kind == "room":
+            return (person_id, stream.id) in memberships
+        if (person_id, stream) not in seen:
+            seen[person_id, stream] = access.may_see(people[person_id], stream)
+        return seen[person_id, stream]
+
+    return [
+        tuple(stream for stream in following if not may_see(identity.person_id, stream)) if identity in valid else None
+        for identity, following in asked
+    ]
+
+
+_guests: PerLoop[Guests] = PerLoop(Guests)
+
+
+def guests() -> Guests:
+    """The running loop's guests."""
+    return _guests.here()
+
+
+def session_ended(key: str) -> None:
+    """A session was ended by this process; from any thread."""
+    _guests.tell(lambda here: here.end_session(key))

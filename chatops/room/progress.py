@@ -1,0 +1,136 @@
+"""Hears the journal: rings for whoever follows a deployment, and tells its rooms what matters to people.
+
+A deployment's rooms are those that follow its app and those that show its card. What is told is written once per
+room under the client id `deployment:<id>/<entry number>`; `Following` keeps how far that went, so the signal is only
+the fast way, and `catch_up` finds what a crash between commit and signal left untold.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from chatops.room import hub
+from chatops.room.models import Following, Message, Room, Stream
+from chatops.room.timeline import Timeline
+from deploy_core import deployments
+from deploy_core.models import Deployment, JournalEntry
+from deploy_core.rules.status import ENDED, Status
+
+#: Entries that may be worth telling; all others are the card's business.
+TOLD = ("deployment.requested", "deployment.moved", "deployment.taken_over")
+
+logger = logging.getLogger(__name__)
+
+
+def heard(stream: str, number: int) -> None:
+    """A journal or a log grew: called after commit, in the thread that wrote."""
+    hub.ring(stream, number)
+    named = Stream.parse(stream)
+    if named is not None and named.kind == "deployment":
+        announce(named.id)
+
+
+def catch_up() -> None:
+    """Tell what no signal told."""
+    untold = JournalEntry.objects.filter(kind__in=TOLD).filter(
+        Q(deployment__following__is_done=False, number__gt=F("deployment__following__number"))
+        | Q(deployment__following__isnull=True, deployment__in=Deployment.objects.exclude(status__in=ENDED))
+    )
+    for deployment_id in untold.values_list("deployment", flat=True).distinct():
+        try:
+            announce(deployment_id)
+        except Exception:
+            logger.exception("could not tell the rooms about #%d; the ticker tries again", deployment_id)
+
+
+def announce(deployment_id: int) -> None:
+    """Tell a deployment's rooms what its journal has for them since the last time."""
+    told = Following.objects.filter(deployment=deployment_id).values_list("number", flat=True).first() or 0
+    news = JournalEntry.objects.filter(deployment=deployment_id, number__gt=told, kind__in=TOLD)
+    if news.exists():
+        _announce(deployment_id)
+
+
+@transaction.atomic
+def _announce(deployment_id: int) -> None:
+    Following.objects.get_or_create(deployment_id=deployment_id)
+    following = Following.objects.select_for_update().get(deployment=deployment_id)
+    deployment = Deployment.objects.select_related("app", "environment", "requested_by").get(pk=deployment_id)
+    cards = Message.objects.filter(deployment=deployment, kind=Message.Kind.CARD)
+    rooms = Room.objects.filter(Q(apps=deployment.app_id) | Q(pk__in=cards.values("room"))).distinct().order_by("pk")
+    timeline = Timeline()
+    for entry in deployment.journal.filter(number__gt=following.number).order_by("number"):
+        following.number = entry.number
+        for room in rooms:
+            _tell(timeline, room, deployment, entry)
+        following.is_done = entry.kind == "deployment.moved" and entry.payload["to"] in ENDED
+    timeline.write()
+    following.save(update_fields=["number", "is_done"])
+
+
+def _tell(timeline: Timeline, room: Room, deployment: Deployment, entry: JournalEntry) -> None:
+    if entry.kind == "deployment.requested":
+        timeline.card(room, deployment, at=entry.at)
+        return
+    told = announcement(deployment, entry)
+    if told is not None:
+        code, params = told
+        place = {"app": deployment.app.name, "environment": deployment.environment.name, "number": deployment.pk}
+        timeline.announce(room, deployment, entry.number, code, place | params, at=entry.at)
+
+
+Words = tuple[str, dict[str, Any]]
+
+
+def announcement(deployment: Deployment, entry: JournalEntry) -> Words | None:
+    """What an entry means for people, as a code of the phrases and its parameters; None when it is only the card's."""
+    if entry.kind == "deployment.taken_over":
+        return "announce.taken_over", {}
+    if entry.kind == "deployment.moved" and (words := _WORDS.get(entry.payload["to"])):
+        return words(deployment, entry.payload)
+    return None
+
+
+def _waiting(deployment: Deployment, moved: dict[str, Any]) -> Words | None:
+    ahead = deployments.ahead_of(deployment)
+    return ("announce.waiting", {"behind": ahead[-1].pk}) if ahead else None
+
+
+def _started(deployment: Deployment, moved: dict[str, Any]) -> Words | None:
+    if moved["from"] != Status.QUEUED:
+        return None  # it was paused, and goes on
+    return "announce.started", {"ref": deployment.ref, "by": deployment.requested_by.username}
+
+
+def _finished(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    return "announce.finished", {"ref": deployment.ref, "revision": deployment.revision}
+
+
+def _failed(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    return "announce.failed", _why(moved)
+
+
+def _rolled_back(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    return "announce.rolled_back", _why(moved)
+
+
+def _cancelled(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    by = deployment.cancelled_by
+    return "announce.cancelled", {"by": by.username if by else moved["params"].get("by", "")}
+
+
+def _why(moved: dict[str, Any]) -> dict[str, Any]:
+    return {"why": {"code": moved["reason"], "params": moved["params"]} if moved["reason"] else ""}
+
+
+_WORDS: dict[str, Callable[[Deployment, dict[str, Any]], Words | None]] = {
+    Status.QUEUED: _waiting,
+    Status.RUNNING: _started,
+    Status.SUCCEEDED: _finished,
+    Status.FAILED: _failed,
+    Status.ROLLED_BACK: _rolled_back,
+    Status.CANCELLED: _cancelled,
+}

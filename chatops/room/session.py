@@ -1,0 +1,327 @@
+"""One client, whatever carries its frames (docs/room-protocol.md): hello, following, asking, sending, within limits."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from django.conf import settings
+from django.utils import timezone
+
+from chatops.room import acts, frames, messages, pool, streams
+from chatops.room.door import Identity
+from chatops.room.frames import Frame
+from chatops.room.guests import SESSION_ENDED, Guests, Window, guests
+from chatops.room.hub import Hubs, hubs
+from chatops.room.incoming import Incoming, Unfit
+from chatops.room.loops import PerLoop
+from chatops.room.models import Stream
+from chatops.room.presence import Presence
+from chatops.room.streams import Head
+from chatops.room.wire import Batch, Wire
+from deploy_core.errors import Refused
+from deploy_core.models import Person
+from deploy_core.rules.events import iso
+
+VERSION = 1
+PROTOCOL_BROKEN, TOO_LARGE, OTHER_VERSION = 4400, 1009, 4426
+#: So many frames that are none end a connection.
+BAD_FRAMES = 3
+#: The most streams that one client follows.
+STREAMS = 200
+
+P = ParamSpec("P")
+R = TypeVar("R")
+logger = logging.getLogger(__name__)
+
+_presence: PerLoop[Presence] = PerLoop(lambda: Presence(hubs()))
+
+
+def presence() -> Presence:
+    """Who is in which room, as the running loop knows."""
+    return _presence.here()
+
+
+class Session:
+    """A signed-in client. `receive` takes its frames one after the other; what it is told goes to `wire`."""
+
+    def __init__(self, identity: Identity, wire: Wire) -> None:
+        self.identity = identity
+        self.wire = wire
+        self.has_said_hello = False
+        self._hubs: Hubs = hubs()
+        self._guests: Guests = guests()
+        self._presence: Presence = presence()
+        self._following: set[Stream] = set()
+        self._rooms: set[int] = set()
+        self._bad_frames = 0
+        self._asks = Window(settings.ASK_RATE, settings.SEND_RATE_WINDOW_S)
+        self._guests.add(self)
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    @property
+    def following(self) -> Collection[Stream]:
+        return self._following
+
+    def tell(self, frame: Frame) -> None:
+        """Send one frame, after everything sent so far."""
+        self.wire.send(Batch([frames.encode(frame)]))
+
+    def end(self, code: int) -> None:
+        """Say goodbye and close."""
+        retry_ms = secrets.randbelow(3000) if code == 1012 else 0  # not everybody at once
+        self.tell({"t": "bye", "code": code, "retry_ms": retry_ms})
+        self.wire.close(code)
+        self.leave()
+
+    def lose(self, stream: Stream) -> None:
+        """Stop giving the client `stream`, which it may not see any more."""
+        self.tell({"t": "reset", "s": str(stream), "reason": "access"})
+        self._unfollow(stream)
+
+    def leave(self, *, linger_s: float | None = None) -> None:
+        """The connection is gone. May be called twice."""
+        self._guests.discard(self)
+        for room in self._rooms:
+            self._presence.leave(room, self.identity.person_id, self, linger_s=linger_s)
+        for stream in self._following:
+            self._hubs.leave(stream, self.wire)
+        self._rooms, self._following = set(), set()
+
+    # --- following ------------------------------------------------------------------------------------------------
+
+    async def follow(self, cursors: dict[Stream, tuple[str, int]], want: list[Stream]) -> dict[Stream, Head]:
+        """Follow those of the streams that the person may see, and return their heads; says `reset` where a cursor
+        cannot be continued."""
+        asked = list(dict.fromkeys([*cursors, *want]))[:STREAMS]
+        allowed = await self._work(acts.visible, asked)
+        for stream in asked:
+            if stream not in allowed:
+                self.tell({"t": "reset", "s": str(stream), "reason": "access"})
+        for stream in allowed:
+            await self._join(stream)
+        heads = await self._heads(allowed)
+        for stream, (epoch, number) in cursors.items():
+            if stream in heads and (reason := _why_not(heads[stream], self._hubs.epoch, epoch, number)):
+                self.tell({"t": "reset", "s": str(stream), "reason": reason})
+        return heads
+
+    def enter(self, rooms: Collection[Stream], *, is_visible: bool) -> None:
+        """Be present in those of `rooms` that are followed."""
+        for stream in rooms:
+            if stream.kind == "room" and stream in self._following:
+                self._rooms.add(stream.id)
+                person = self.identity
+                self._presence.enter(stream.id, person.person_id, person.name, self, is_visible=is_visible)
+
+    async def _join(self, stream: Stream) -> None:
+        self._following.add(stream)
+        await self._hubs.join(stream, self.wire)
+
+    def _unfollow(self, stream: Stream) -> None:
+        self._following.discard(stream)
+        self._hubs.leave(stream, self.wire)
+        if stream.kind == "room" and stream.id in self._rooms:
+            self._rooms.discard(stream.id)
+            self._presence.leave(stream.id, self.identity.person_id, self)
+
+    def standings(self) -> list[Frame]:
+        """How far every followed stream has been told."""
+        hubs = [hub for stream in self._following if (hub := self._hubs.get(stream))]
+        return [{"s": str(hub.stream), "e": self._hubs.epoch, "head": hub.number or 0} for hub in hubs]
+
+    async def _heads(self, wanted: Collection[Stream]) -> dict[Stream, Head]:
+        """Where the streams stand: not below what a hub has given out already, which the client may have seen."""
+        _, heads = await pool.run(streams.look, list(wanted))
+        for stream, head in heads.items():
+            hub = self._hubs.get(stream)
+            if hub is not None and hub.number is not None:
+                hub.hear(head.number)
+                heads[stream] = head._replace(number=max(head.number, hub.number))
+        return heads
+
+    # --- frames ---------------------------------------------------------------------------------------------------
+
+    async def receive(self, text: str | None) -> None:
+        """Answer one frame; None is a binary one."""
+        if text is not None and len(text.encode(errors="replace")) > settings.FRAME_LIMIT_BYTES:
+            self.tell(frames.error("too_large", limit=settings.FRAME_LIMIT_BYTES))
+            self.end(TOO_LARGE)
+            return
+        answers_to: dict[str, Any] = {}
+        try:
+            if text is None:
+                raise Unfit("bad_frame")
+            frame = Incoming.parse(text)
+            answers_to = frame.answers_to
+            await self._answer(frame)
+        except Unfit as unfit:
+            self._refuse(unfit.code, answers_to | unfit.fields)
+        except Refused as refused:
+            self._refuse(refused.code, answers_to | dict(refused.params))
+        except Exception:
+            logger.exception("a frame of %s failed", self.identity.name)
+            self._refuse("internal", answers_to)
+
+    async def _answer(self, frame: Incoming) -> None:
+        handler = _HANDLERS.get(frame.t)
+        if handler is None:
+            raise Unfit("unknown_type", type=frame.t[:40])
+        if wait_ms := self._asks.take():
+            raise Unfit("rate_limited", retry_after_ms=wait_ms)
+        await handler(self, frame)
+
+    def _refuse(self, code: str, fields: dict[str, Any]) -> None:
+        self.tell(frames.error(code, **fields))
+        if code == "auth":
+            self.end(SESSION_ENDED)
+        elif code == "bad_frame":
+            self._bad_frames += 1
+            if self._bad_frames >= BAD_FRAMES:
+                self.end(PROTOCOL_BROKEN)
+
+    async def _work(self, work: Callable[Concatenate[Person, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What `work` returns, done as the person, if they still may be here at that moment.
+
+        Raises:
+            Unfit: `auth`: they may not.
+        """
+        return await pool.run(acts.as_person, self.identity, lambda person: work(person, *args, **kwargs))
+
+    async def _hello(self, frame: Incoming) -> None:
+        if frame.number("v", 0) != VERSION:
+            self._refuse("version", {"v": VERSION})
+            self.end(OTHER_VERSION)
+            return
+        want = frame.streams("want", STREAMS)
+        heads = await self.follow(frame.cursors("resume", STREAMS), want)
+        self.has_said_hello = True
+        self.welcome(heads)
+        self.enter(want, is_visible=True)
+
+    def welcome(self, heads: dict[Stream, Head]) -> None:
+        """Say what is followed and where it stands."""
+        self.tell(
+            {
+                "t": "welcome",
+                "v": VERSION,
+                "conn": secrets.token_hex(8),
+                "now": iso(timezone.now()),
+                "heartbeat_ms": int(settings.HEARTBEAT_S * 1000),
+                "you": {"id": self.identity.person_id, "name": self.identity.name},
+                "streams": [standing(stream, head, self._hubs.epoch) for stream, head in heads.items()],
+                "limits": limits(),
+            }
+        )
+
+    async def _sub(self, frame: Incoming) -> None:
+        stream = frame.stream()
+        if len(self._following) >= STREAMS and stream not in self._following:
+            raise Unfit("rate_limited", retry_after_ms=0)
+        await self._work(acts.require, stream)
+        await self._join(stream)
+        heads = await self._heads([stream])
+        self.tell({"t": "subbed", **frame.answers_to, **standing(stream, heads[stream], self._hubs.epoch)})
+
+    async def _unsub(self, frame: Incoming) -> None:
+        self._unfollow(frame.stream())
+
+    async def _range(self, frame: Incoming) -> None:
+        stream = frame.stream()
+        limit = frame.number("limit", streams.PAGE)
+        if frame.has("before"):
+            found = await self._work(acts.page, stream, before=frame.number("before"), limit=limit)
+        else:
+            found = await self._work(acts.page, stream, after=frame.number("after", 0), limit=limit)
+        self.tell({"t": "range", **frame.answers_to, "s": str(stream), **found})
+
+    async def _snapshot(self, frame: Incoming) -> None:
+        stream = frame.stream()
+        found = await self._work(acts.snapshot, stream)
+        if stream.kind == "room":
+            found["state"]["people"] = self._presence.people(stream.id)
+        self.tell({"t": "snapshot", **frame.answers_to, "s": str(stream), **found})
+
+    async def _message(self, frame: Incoming) -> None:
+        await self._post(frame)
+
+    async def _command(self, frame: Incoming) -> None:
+        longest_ms = int(settings.COMMAND_TTL_S * 1000)
+        if frame.number("age_ms", 0) > min(frame.number("ttl_ms", longest_ms), longest_ms):
+            raise Unfit("expired")
+        await self._post(frame)
+
+    async def _post(self, frame: Incoming) -> None:
+        client_id, room, text = frame.client_id(), frame.number("room"), frame.text("text")
+        messages.check(text)
+        if wait_ms := self._guests.take_line(self.identity.person_id):
+            raise Unfit("rate_limited", retry_after_ms=wait_ms)
+        is_late = frame.number("age_ms", 0) > settings.COMMAND_TTL_S * 1000
+        outcome = await self._work(acts.post, room, text, client_id, is_late=is_late)
+        told = {name: value for name, value in outcome.items() if name != "dup"}
+        repeat = {"dup": True} if outcome.get("dup") else {}
+        place = {"result": outcome["result"], "s": outcome["s"], "q": outcome["q"]}
+        self.tell({"t": "ack", "cid": client_id, **place, **repeat, "d": told})
+
+    async def _complete(self, frame: Incoming) -> None:
+        room, text, caret = frame.number("room"), frame.text("text"), frame.number("caret", 0)
+        found = await self._work(acts.complete, room, text[: settings.TEXT_LIMIT], caret)
+        self.tell({"t": "completions", **frame.answers_to, **found})
+
+    async def _read(self, frame: Incoming) -> None:
+        await self._work(acts.mark_read, frame.number("room"), frame.number("q"))
+
+    async def _dismiss(self, frame: Incoming) -> None:
+        await self._work(acts.dismiss, frame.number("q"))
+
+    async def _typing(self, frame: Incoming) -> None:
+        room = frame.number("room")
+        if Stream("room", room) in self._following:
+            self._presence.typing(room, self.identity.person_id, self.identity.name, is_on=frame.flag("on"))
+
+    async def _visible(self, frame: Incoming) -> None:
+        self.enter([Stream("room", room) for room in self._rooms], is_visible=frame.flag("visible"))
+
+    async def _ping(self, frame: Incoming) -> None:
+        self.tell({"t": "pong", "n": frame.number("n", 0), "now": iso(timezone.now())})
+
+
+def limits() -> Frame:
+    """What a page has to keep to."""
+    return {
+        "text": settings.TEXT_LIMIT,
+        "rate": [settings.SEND_RATE, settings.SEND_RATE_WINDOW_S],
+        "ttl_ms": int(settings.COMMAND_TTL_S * 1000),
+    }
+
+
+def standing(stream: Stream, head: Head, epoch: str) -> Frame:
+    """Where a stream stands."""
+    return {"s": str(stream), "e": epoch, "head": head.number, "floor": head.floor}
+
+
+def _why_not(head: Head, epoch: str, known_epoch: str, known_number: int) -> str:
+    """Why a client cannot go on from what it knows; "" when it can."""
+    if known_epoch != epoch:
+        return "epoch"
+    if known_number > head.number:
+        return "head"
+    return "floor" if known_number < head.floor - 1 else ""
+
+
+_HANDLERS: Mapping[str, Callable[[Session, Incoming], Awaitable[None]]] = {
+    "hello": Session._hello,
+    "sub": Session._sub,
+    "unsub": Session._unsub,
+    "range": Session._range,
+    "snapshot": Session._snapshot,
+    "message": Session._message,
+    "command": Session._command,
+    "complete": Session._complete,
+    "read": Session._read,
+    "dismiss": Session._dismiss,
+    "typing": Session._typing,
+    "presence": Session._visible,
+    "ping": Session._ping,
+}

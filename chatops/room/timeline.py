@@ -1,0 +1,137 @@
+"""What one transaction shows in rooms and tells to persons: messages, and the events that carry them.
+
+Events are collected and numbered last, in the order of their streams, so that no transaction holds the head of
+a stream while it does something else, and no two wait for each other. After commit each stream is rung for.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+import bot
+from bot.invocation import Reply
+from chatops.room import hub
+from chatops.room.models import Event, Line, Message, Room, Stream
+from deploy_core.models import Deployment, Person, sequence
+
+
+class Timeline:
+    """Collects; `write` gives numbers and stores. To be used inside one transaction."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+
+    def chat(self, line: Line, room: Room) -> Event:
+        """A person said something."""
+        return self._said(Message.Kind.CHAT, "message", line, room, bot.said(line.text))
+
+    def command(self, line: Line, room: Room) -> Event:
+        """A person ran a command that everybody may see."""
+        return self._said(Message.Kind.COMMAND, "command", line, room, line.text)
+
+    def _said(self, kind: Message.Kind, event: str, line: Line, room: Room, text: str) -> Event:
+        message = Message.objects.create(
+            room=room, kind=kind, author=line.author, client_id=line.client_id, text=text, at=line.at
+        )
+        said = {"id": message.pk, "text": text}
+        return self._add(
+            _stream_of(room),
+            event,
+            said,
+            at=line.at,
+            author=line.author,
+            surface=line.surface,
+            client_id=line.client_id,
+        )
+
+    def answer(self, line: Line, room: Room, reply: Reply) -> None:
+        """The bot's answer, for everybody."""
+        message = Message.objects.create(
+            room=room,
+            kind=Message.Kind.REPLY,
+            client_id=f"reply:{line.author_id}:{line.client_id}",
+            code=reply.code,
+            params=dict(reply.params),
+            deployment_id=reply.deployment_id,
+            at=timezone.now(),
+        )
+        told = {"id": message.pk, **_words(reply), "to_cid": line.client_id, "deployment": reply.deployment_id}
+        self._add(_stream_of(room), "reply", told)
+
+    def private(self, line: Line, room: Room, reply: Reply) -> None:
+        """The bot's answer, for the author alone, with the line it answers."""
+        told = {"room": room.pk, "for_cid": line.client_id, "text": line.text, **_words(reply)}
+        told |= {"is_error": reply.is_error, "deployment": reply.deployment_id}
+        self._add(Stream("person", line.author_id), "reply", told)
+
+    def dismiss(self, person: Person, number: int) -> None:
+        """The private answer with this number is not shown any more."""
+        self._add(Stream("person", person.pk), "reply.dismissed", {"q": number})
+
+    def card(self, room: Room, deployment: Deployment, *, at: datetime | None = None) -> None:
+        """The deployment's live card, once per room."""
+        message, is_new = self._from_bot(room, deployment, 1, at, kind=Message.Kind.CARD)
+        if is_new:
+            told = {
+                "id": message.pk,
+                "deployment": deployment.pk,
+                "app": deployment.app.name,
+                "environment": deployment.environment.name,
+                "kind": deployment.kind,
+                "ref": deployment.ref,
+                "by": deployment.requested_by.username,
+            }
+            self._add(_stream_of(room), "card", told, client_id=message.client_id, at=message.at)
+
+    def announce(
+        self, room: Room, deployment: Deployment, number: int, code: str, params: Mapping[str, Any], *, at: datetime
+    ) -> None:
+        """What entry `number` of the deployment's journal means for people, once per room."""
+        words = {"code": code, "params": dict(params)}
+        message, is_new = self._from_bot(room, deployment, number, at, kind=Message.Kind.ANNOUNCEMENT, **words)
+        if is_new:
+            told = {"id": message.pk, **words, "deployment": deployment.pk}
+            self._add(_stream_of(room), "announcement", told, client_id=message.client_id, at=message.at)
+
+    def _from_bot(
+        self, room: Room, deployment: Deployment, number: int, at: datetime | None, **words: Any
+    ) -> tuple[Message, bool]:
+        return Message.objects.get_or_create(
+            room=room,
+            author=None,
+            client_id=f"deployment:{deployment.pk}/{number}",
+            defaults={"deployment": deployment, "at": at or timezone.now(), **words},
+        )
+
+    def _add(self, stream: Stream, kind: str, payload: Mapping[str, Any], **fields: Any) -> Event:
+        fields.setdefault("at", timezone.now())
+        event = Event(stream_kind=stream.kind, stream_id=stream.id, kind=kind, payload=payload, **fields)
+        self._events.append(event)
+        return event
+
+    def write(self) -> None:
+        """Number the events, store them, and ring for their streams once the transaction is committed."""
+        of_stream: dict[Stream, list[Event]] = defaultdict(list)
+        for event in self._events:
+            of_stream[Stream(event.stream_kind, event.stream_id)].append(event)
+        for stream in sorted(of_stream):
+            events = of_stream[stream]
+            first = sequence.take(stream.kind, stream.id, len(events))
+            for number, event in enumerate(events, first):
+                event.number = number
+            transaction.on_commit(partial(hub.ring, stream, events[-1].number), robust=True)
+        Event.objects.bulk_create(self._events)
+        self._events = []
+
+
+def _stream_of(room: Room) -> Stream:
+    return Stream("room", room.pk)
+
+
+def _words(reply: Reply) -> dict[str, Any]:
+    return {"code": reply.code, "params": dict(reply.params), "suggest": list(reply.suggest)}

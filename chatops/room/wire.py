@@ -1,0 +1,175 @@
+"""Bytes to sockets. What goes to many is made into bytes once; a reader that does not keep up is dropped.
+
+Twisted's own write costs eight times the system call itself: it queues the bytes and registers the socket
+with the reactor for each. `DirectWire` therefore sends straight to a socket that has nothing queued, and
+leaves only the rest to Twisted. That takes names that are private to Twisted; `for_socket` checks that they
+are all there, and otherwise everything goes by plain ASGI messages.
+"""
+
+import asyncio
+import logging
+import struct
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from django.conf import settings
+from twisted.internet import tcp
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+#: Where `chatops.server` puts the protocol object of a socket, in the scope's `extensions`.
+EXTENSION = "shiproom.protocol"
+SLOW_READER = 4413
+
+logger = logging.getLogger(__name__)
+
+
+class Batch:
+    """Frames (as JSON bytes) on their way to any number of sockets. A volatile batch is left out where others wait."""
+
+    __slots__ = ("_on_the_wire", "is_volatile", "payloads")
+
+    def __init__(self, payloads: list[bytes], *, is_volatile: bool = False) -> None:
+        self.payloads = payloads
+        self.is_volatile = is_volatile
+        self._on_the_wire: bytes | None = None
+
+    @property
+    def on_the_wire(self) -> bytes:
+        """All of them as WebSocket text frames, joined: each stays a message of its own."""
+        if self._on_the_wire is None:
+            self._on_the_wire = b"".join(map(text_frame, self.payloads))
+        return self._on_the_wire
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A whole text message as a server sends it, unmasked (RFC 6455, section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 65_536:
+        return struct.pack("!BBH", 0x81, 126, size) + payload
+    return struct.pack("!BBQ", 0x81, 127, size) + payload
+
+
+class Wire(Protocol):
+    """A way to one client. Neither method waits, and both keep their order."""
+
+    is_open: bool
+
+    def send(self, batch: Batch) -> None: ...
+
+    def close(self, code: int) -> None: ...
+
+
+def for_socket(scope: Mapping[str, Any], send: Send) -> Wire:
+    """The fastest wire that this connection allows; call it once the socket is accepted."""
+    protocol = (scope.get("extensions") or {}).get(EXTENSION)
+    if protocol is not None and not settings.FORCE_PLAIN_WIRE and _can_be_written(protocol):
+        return DirectWire(protocol, send)
+    return PlainWire(send)
+
+
+def _can_be_written(protocol: Any) -> bool:
+    transport = getattr(protocol, "transport", None)
+    return (
+        isinstance(transport, tcp.Server)  # TLS wraps the transport in another class, or sets the flag
+        and not getattr(transport, "TLS", False)
+        and all(hasattr(transport, name) for name in ("socket", "dataBuffer", "offset", "_tempDataLen", "connected"))
+        and getattr(protocol, "state", None) == getattr(protocol, "STATE_OPEN", NotImplemented)
+    )
+
+
+class DirectWire:
+    """Writes to the socket of a Daphne connection, on the reactor's own thread."""
+
+    def __init__(self, protocol: Any, send: Send) -> None:
+        self.is_open = True
+        self._protocol = protocol
+        self._transport = protocol.transport
+        self._socket = protocol.transport.socket
+        self._send = send
+        self._closing: asyncio.Task[None] | None = None
+
+    def send(self, batch: Batch) -> None:
+        """Send now, or queue behind what the reader has not taken yet; with too much of that, hang up."""
+        transport = self._transport
+        if not self.is_open or self._protocol.state != self._protocol.STATE_OPEN:
+            return
+        waiting = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+        if waiting > settings.BACKLOG_LIMIT_BYTES:
+            # No close frame could reach a reader that reads nothing.
+            logger.info("dropped a reader with %d bytes unread", waiting)
+            self.is_open = False
+            transport.abortConnection()
+        elif waiting:
+            if not batch.is_volatile:
+                transport.write(batch.on_the_wire)
+        elif transport.connected:
+            data = batch.on_the_wire
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                return  # Twisted sees it too and ends the connection
+            if sent < len(data):
+                transport.write(data[sent:])
+
+    def close(self, code: int) -> None:
+        """Close with `code`, after everything sent so far."""
+        if self.is_open:
+            self.is_open = False
+            self._closing = asyncio.ensure_future(_close(self._send, code))
+
+
+async def _close(send: Send, code: int) -> None:
+    await send({"type": "websocket.close", "code": code})
+
+
+class PlainWire:
+    """Sends ASGI messages, one at a time and in order, from a queue that is bounded in bytes."""
+
+    def __init__(self, send: Send) -> None:
+        self.is_open = True
+        self._send = send
+        self._queue: deque[tuple[int, dict[str, Any]]] = deque()
+        self._waiting_bytes = 0
+        self._draining: asyncio.Task[None] | None = None
+
+    def send(self, batch: Batch) -> None:
+        """Queue, or hang up on a reader for whom too much is queued."""
+        if not self.is_open or (batch.is_volatile and self._queue):
+            return
+        if self._waiting_bytes > settings.BACKLOG_LIMIT_BYTES:
+            logger.info("dropped a reader with %d bytes unread", self._waiting_bytes)
+            self._queue.clear()
+            self.close(SLOW_READER)
+            return
+        for payload in batch.payloads:
+            self._waiting_bytes += len(payload)
+            self._queue.append((len(payload), {"type": "websocket.send", "text": payload.decode()}))
+        self._drain()
+
+    def close(self, code: int) -> None:
+        """Close with `code`, after everything sent so far."""
+        if self.is_open:
+            self.is_open = False
+            self._queue.append((0, {"type": "websocket.close", "code": code}))
+            self._drain()
+
+    def _drain(self) -> None:
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.ensure_future(self._send_all())
+
+    async def _send_all(self) -> None:
+        while self._queue:
+            size, message = self._queue.popleft()
+            try:
+                await self._send(message)
+            except Exception as error:  # servers differ in what they raise for a connection that is gone
+                logger.info("a socket went away while it was written to: %r", error)
+                self.is_open = False
+                self._queue.clear()
+            self._waiting_bytes -= size

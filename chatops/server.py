@@ -1,0 +1,260 @@
+"""Daphne as this product runs it: heads and bodies have limits, and the room's fast path gets at the sockets.
+
+Importing this module installs Twisted's asyncio reactor, so only a command that serves does.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import daphne.server
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.ws_protocol import WebSocketFactory
+from django.conf import settings
+from twisted.internet import reactor as _reactor
+from twisted.logger import ILogObserver, globalLogBeginner
+from zope.interface import implementer
+
+from chatops.checks import is_loopback
+from chatops.room import pool, progress
+from chatops.room.guests import guests
+from chatops.room.hub import hubs
+from chatops.room.wire import EXTENSION
+from deploy_core.run import engine
+
+reactor: Any = _reactor
+
+#: How many ports after a taken one are tried before any free one will do.
+PORTS_TRIED = 100
+#: A client that is refused while it still sends is listened to for so long, so that it hears why.
+LINGER_S = 5.0
+RESTART = 1012
+_TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+logger = logging.getLogger(__name__)
+
+
+# --- listening --------------------------------------------------------------------------------------------------------
+def listen(bind: str, port: int) -> socket.socket:
+    """A socket that listens on `port` of `bind`, or on the next one that nobody has. 0 is any.
+
+    Raises:
+        OSError: it is not a taken port that is in the way.
+    """
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    tried = [port, *range(port + 1, min(port + PORTS_TRIED, 65_536)), 0] if port else [0]
+    for candidate in tried:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((bind.strip("[]"), candidate))
+            listener.listen(1024)
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            listener.setblocking(False)
+            return listener
+    raise OSError(errno.EADDRINUSE, f"no port of {bind} is free")
+
+
+def be_at(listener: socket.socket) -> str:
+    """The address that people open. Without PUBLIC_URL it is the one really bound, and links and origins follow it."""
+    if os.environ.get("PUBLIC_URL"):
+        return str(settings.PUBLIC_URL)
+    host, port = listener.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    names = ["127.0.0.1", "localhost", "[::1]"] if is_loopback(host) else [host]
+    settings.PUBLIC_URL = f"http://{host}:{port}"
+    settings.OWN_ORIGINS = tuple(f"http://{name}:{port}" for name in names)
+    settings.CSRF_TRUSTED_ORIGINS = [settings.PUBLIC_URL]
+    return str(settings.PUBLIC_URL)
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+class Request(WebRequest):  # type: ignore[misc]
+    """A request whose head has a deadline, and whose body is capped while it arrives.
+
+    A cap inside the application would come too late: Daphne hands over a body when all of it is there.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._body_bytes = 0
+        self._is_refused = False
+        self._deadline = reactor.callLater(settings.HEADER_TIMEOUT_S, self._hang_up)
+        self.channel.has_spoken = True
+
+    def gotLength(self, length: int | None) -> None:
+        """The head is complete."""
+        self._stop_clock()
+        too_large = length is not None and length > settings.BODY_LIMIT_BYTES
+        super().gotLength(0 if too_large else length)
+        if too_large:
+            self._refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """A part of the body came."""
+        self._body_bytes += len(data)
+        if self._body_bytes > settings.BODY_LIMIT_BYTES:
+            self._refuse()
+        if not self._is_refused:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, *args: Any) -> None:
+        """The body is complete."""
+        if self._is_refused:
+            self._hang_up()
+        else:
+            super().requestReceived(*args)
+
+    def connectionLost(self, reason: Any) -> None:
+        """The client is gone."""
+        self._stop_clock()
+        super().connectionLost(reason)
+
+    def _refuse(self) -> None:
+        if not self._is_refused:
+            self._is_refused = True
+            self.channel.transport.write(_TOO_LARGE)
+            self._deadline = reactor.callLater(LINGER_S, self._hang_up)
+
+    def _stop_clock(self) -> None:
+        if self._deadline.active():
+            self._deadline.cancel()
+
+    def _hang_up(self) -> None:
+        if self.channel is not None and self.channel.transport is not None:
+            self.channel.transport.loseConnection()
+
+
+class Factory(HTTPFactory):  # type: ignore[misc]
+    """Makes connections with our requests; one that says nothing is dropped."""
+
+    def __init__(self, server: "Server") -> None:
+        super().__init__(server)
+        self.timeOut = settings.IDLE_TIMEOUT_S
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """A new connection."""
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = Request
+        reactor.callLater(settings.HEADER_TIMEOUT_S, self._drop_if_silent, protocol)
+        return protocol
+
+    def _drop_if_silent(self, protocol: Any) -> None:
+        channel = protocol._channel
+        if not getattr(channel, "has_spoken", False) and channel.transport is not None:
+            channel.transport.abortConnection()
+
+
+# --- serving ----------------------------------------------------------------------------------------------------------
+class Server(daphne.server.Server):  # type: ignore[misc]
+    """Serves one listening socket until `stop` or a signal."""
+
+    def __init__(self, application: Any, listener: socket.socket, *, ready: Callable[[], None]) -> None:
+        super().__init__(
+            application, endpoints=[f"fd:fileno={listener.fileno()}"], server_name="shiproom", websocket_timeout=-1
+        )
+        self._listener = listener
+        self._ready = ready
+        self._port: Any = None
+        self._loop: Any = reactor._asyncioEventloop
+        self._is_ending = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def run(self) -> None:
+        """Serve, on this thread. Daphne's own `run` would not let us choose the factory or keep the port we hold."""
+        self.connections: dict[Any, dict[str, Any]] = {}
+        self.http_factory = Factory(self)
+        self.ws_factory = WebSocketFactory(self, server=self.server_name)
+        self.ws_factory.setProtocolOptions(
+            autoPingTimeout=self.ping_timeout,
+            allowNullOrigin=True,  # the consumer refuses it, with all other origins that are not ours
+            openHandshakeTimeout=self.websocket_handshake_timeout,
+            # Somewhat above what a session takes, so that it can say why; from here on the connection is dropped.
+            maxMessagePayloadSize=2 * settings.FRAME_LIMIT_BYTES,
+            maxFramePayloadSize=2 * settings.FRAME_LIMIT_BYTES,
+        )
+        globalLogBeginner.beginLoggingTo([_forget], redirectStandardIO=False, discardBuffer=True)
+        reactor.callLater(1, self.application_checker)
+        reactor.callLater(2, self.timeout_checker)
+        asyncio.set_event_loop(self._loop)
+        reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
+        self._port = reactor.adoptStreamPort(self._listener.fileno(), self._listener.family, self.http_factory)
+        self._listener.close()  # Twisted has its own copy
+        reactor.callWhenRunning(self._begin)
+        reactor.run(installSignalHandlers=False)
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Start the application for a connection; a socket's protocol object goes with it."""
+        if scope["type"] == "websocket":
+            scope["extensions"] = {EXTENSION: protocol}
+        return super().create_application(protocol, scope)
+
+    def kill_all_applications(self) -> Any:
+        """Cancel what still runs. A connection that never got as far as an application has none to cancel."""
+        self.connections = {
+            protocol: details for protocol, details in self.connections.items() if "application_instance" in details
+        }
+        return super().kill_all_applications()
+
+    def _begin(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self.end)
+        hubs().start()
+        self._tasks.append(self._loop.create_task(_keep_telling()))
+        self._ready()
+
+    def end(self) -> None:
+        """Say goodbye, let the engine park, and stop. The second call stops at once."""
+        if self._is_ending:
+            os._exit(1)
+        self._is_ending = True
+        # Whatever hangs, the process ends: what was cut off goes on at the next start.
+        watchdog = threading.Timer(settings.STOP_LIMIT_S, os._exit, (0,))
+        watchdog.daemon = True
+        watchdog.start()
+        self._tasks.append(self._loop.create_task(self._end()))
+
+    async def _end(self) -> None:
+        self._port.stopListening()
+        guests().end_all(RESTART)
+        await asyncio.get_running_loop().run_in_executor(None, engine.stop)
+        await hubs().close()
+        reactor.stop()
+
+
+@implementer(ILogObserver)
+def _forget(event: Any) -> None:
+    """Twisted tells of every connection; what matters is logged by Daphne and by us."""
+
+
+async def _keep_telling() -> None:
+    """Write what no signal told rooms of, once a tick."""
+    while True:
+        try:
+            await pool.run(progress.catch_up)
+        except Exception:
+            logger.exception("could not look for what rooms were not told")
+        await asyncio.sleep(settings.HUB_TICK_S)
+
+
+def run(listener: socket.socket, *, with_engine: bool, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until Ctrl-C or SIGTERM, on the main thread; `ready` is called once requests are answered.
+
+    Raises:
+        engine.AlreadyRunning: `with_engine`, and another process has this data folder's engine.
+    """
+    if with_engine:
+        engine.launch()
+    from chatops.asgi import application
+
+    Server(application, listener, ready=ready).run()
