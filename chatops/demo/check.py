@@ -42,7 +42,7 @@ CASES = (
     Case("alice", "/deploy shop to staging", Status.SUCCEEDED, "staging", "1.2.0"),
     Case("alice", "/deploy shop/feature/banner to staging", Status.SUCCEEDED, "staging", "1.3.0-banner"),
     Case("alice", "/rollback shop in staging", Status.SUCCEEDED, "staging", "1.2.0"),
-    Case("bob", "/deploy shop/broken to production", Status.ROLLED_BACK, "production", "1.0.0"),
+    Case("bob", "/deploy shop/broken to production", Status.ROLLED_BACK, "production", "1.1.0"),
     Case("carol", "/deploy shop to staging", "no_permission", "staging", "1.2.0"),
     Case("alice", "/deploy shop/nowhere to staging", Status.FAILED, "staging", "1.2.0"),
 )
@@ -54,8 +54,8 @@ def run(say: Say) -> bool:
     try:
         first = wait_for(Deployment.objects.get(environment__name="production", kind=Deployment.Kind.DEPLOY))
         _expect(first.status, Status.SUCCEEDED)
-        _expect_version("production", "1.0.0")
-        say(f"ok    production runs 1.0.0, deployed by the demo itself: {timing(first)}")
+        _expect_version("production", "1.1.0")
+        say(f"ok    production runs 1.1.0, deployed by the demo itself: {timing(first)}")
         for case in CASES:
             say(f"ok    {case.person}: {case.line}: {_try(case)}")
     except Wrong as wrong:

@@ -1,6 +1,7 @@
 """The demo's rows: people, one app in two environments, and a room. Written at every start, kept where they stand."""
 
 import sys
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -8,14 +9,18 @@ from django.db import transaction
 
 from chatops.demo import ports
 from chatops.demo.keys import Keys
+from chatops.room import messages
 from chatops.room.models import Membership, Room
-from deploy_core.models import App, Credential, Environment, Grant, Person, Placement, Server
+from deploy_core.models import App, Credential, Deployment, Environment, Grant, Person, Placement, Server
 from deploy_core.reach import credentials
+from deploy_core.rules.status import ENDED, Status
 
 APP = "shop"
 ROOM = "demo"
 TOPIC = "Ship the shop to staging and production, three servers each"
 ENVIRONMENTS = ("staging", "production")
+#: What production runs from the start.
+SHIPPED = "v1.1.0"
 #: Name and role, in the order in which their links are printed.
 PEOPLE = (("alice", "deployer"), ("bob", "approver"), ("carol", "viewer"))
 #: The login on every server.
@@ -113,3 +118,17 @@ def _people(app: App) -> None:
             person.save(update_fields=["password"])
         Grant.objects.get_or_create(person=person, role=role, app=app, environment="*")
         Membership.objects.get_or_create(room=room, person=person)
+
+
+def deploy_production_once() -> None:
+    """Have bob ship the newest tag to production, unless that was done or is under way."""
+    mine = Deployment.objects.filter(environment__app__name=APP, environment__name="production")
+    if mine.exclude(status__in=ENDED - {Status.SUCCEEDED}).exists():
+        return
+    messages.post(
+        author=Person.objects.get(username="bob"),
+        room=Room.objects.get(slug=ROOM),
+        text=f"/deploy {APP}/{SHIPPED} to production",
+        client_id=f"demo-{uuid.uuid4().hex}",
+        surface="shell",
+    )
