@@ -1,0 +1,103 @@
+"""`manage.py app`: what is deployed, from where, and on which servers.
+
+    manage.py app add shop https://git.example.org/shop.git
+    manage.py app place shop staging /srv/shop web-1 web-2 --set PORT=8001
+    manage.py app place shop production /srv/shop web-1 web-2 web-3 --set PORT=8002 --protected
+    manage.py app list
+
+`place` makes an environment, or changes where it lives: the folder on each server (relative: below the login's home),
+and the servers in the order in which they are done. `--set` is an environment variable for the app's commands there.
+"""
+
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from deploy_core.ledger import audit
+from deploy_core.models import App, Environment, Placement, Server
+from deploy_core.reach import git
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """The help above keeps its lines."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.formatter_class = RawDescriptionHelpFormatter
+        return parser
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        add = verbs.add_parser("add", help="a new app")
+        add.add_argument("name")
+        add.add_argument("repository", help="its git address: https://… or ssh://…")
+        add.add_argument("--ref", default="main", help="what is deployed when nobody says what (default: main)")
+        place = verbs.add_parser("place", help="an environment of an app: where it lives")
+        place.add_argument("name")
+        place.add_argument("environment")
+        place.add_argument("path", help="folder on each server")
+        place.add_argument("servers", nargs="+")
+        place.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an environment variable")
+        place.add_argument("--protected", action="store_true", help="needs more care: builds kept apart")
+        verbs.add_parser("list", help="every app and its environments")
+
+    def handle(self, *args: Any, verb: str, **options: Any) -> None:
+        try:
+            with transaction.atomic():
+                getattr(self, verb)(options)
+        except ValidationError as wrong:
+            raise CommandError("; ".join(wrong.messages)) from wrong
+
+    def add(self, options: dict[str, Any]) -> None:
+        """An app without a place yet."""
+        if not git.is_allowed_url(options["repository"]):
+            raise CommandError(f"{options['repository']}: expected an https or ssh address.")
+        app = App(name=options["name"], repository=options["repository"], default_ref=options["ref"])
+        app.full_clean()
+        app.save()
+        audit.record(None, "app.add", app.name, "done", repository=app.repository)
+
+    def place(self, options: dict[str, Any]) -> None:
+        """The environment's folder, variables and servers, as said; what was there before is replaced."""
+        app = App.objects.filter(name=options["name"]).first()
+        if app is None:
+            raise CommandError(f"There is no app {options['name']}. manage.py app list shows all.")
+        servers = {server.name: server for server in Server.objects.filter(name__in=options["servers"])}
+        if missing := [name for name in options["servers"] if name not in servers]:
+            raise CommandError(f"There is no server {', '.join(missing)}. manage.py server list shows all.")
+        environment = Environment.objects.filter(app=app, name=options["environment"]).first() or Environment(
+            app=app, name=options["environment"], position=app.environments.count()
+        )
+        environment.path = options["path"]
+        environment.variables = dict(_variable(text) for text in options["set"])
+        environment.is_protected = options["protected"]
+        environment.full_clean()
+        environment.save()
+        environment.placements.exclude(server__in=servers.values()).delete()
+        for position, name in enumerate(options["servers"]):
+            Placement.objects.update_or_create(
+                environment=environment, server=servers[name], defaults={"position": position}
+            )
+        audit.record(None, "app.place", str(environment), "done", path=environment.path, servers=options["servers"])
+
+    def list(self, options: dict[str, Any]) -> None:
+        """One line per app, one below it per environment."""
+        for app in App.objects.order_by("name"):
+            self.stdout.write(f"{app.name}: {app.repository}, {app.default_ref} unless said otherwise")
+            for environment in app.environments.all():
+                names = ", ".join(
+                    placement.server.name for placement in environment.placements.select_related("server")
+                )
+                guarded = ", protected" if environment.is_protected else ""
+                self.stdout.write(f"  {environment.name}: {environment.path} on {names}{guarded}")
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, is_set, value = text.partition("=")
+    if not is_set or not name.isidentifier() or not name.isascii():
+        raise CommandError(f"{text}: expected NAME=VALUE.")
+    return name, value
