@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import zstandard
 
 from deploy_core.errors import BuildError
 from deploy_core.rules.manifest import Entry, Manifest, leaves_tree, sums
-from deploy_core.rules.selection import EVERYTHING, Selection
+from deploy_core.rules.selection import Selection, selection
 
 from . import tar
 
@@ -32,14 +32,24 @@ class Artifact:
     size_bytes: int
 
 
-def store(tree: Path, folder: Path, what: Selection = EVERYTHING, *, limit_bytes: int = TREE_LIMIT_BYTES) -> Artifact:
-    """Pack `what` of `tree` into `folder/<manifest id>.tar`, reading each file once; the same tree is the same file.
+def store(
+    tree: Path,
+    folder: Path,
+    *,
+    include: Iterable[str] = ("**",),
+    exclude: Iterable[str] = (),
+    limit_bytes: int = TREE_LIMIT_BYTES,
+) -> Artifact:
+    """Pack `tree` into `folder/<manifest id>.tar`, reading each file once; the same tree is the same file.
+
+    `include` and `exclude` are the patterns of deploy.yml's `package` (`rules.selection`).
 
     Raises:
         BuildError: `link_leaves_tree`, `odd_file` (a socket, a device) or `too_large`, each with its path.
     """
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".{secrets.token_hex(8)}.part"
+    what = selection(include, exclude)
     entries: dict[bytes, Entry] = {}
     try:
         with part.open("wb", buffering=_PIECE) as file:

@@ -13,7 +13,7 @@ TAIL_BYTES = 64 * 1024
 _STYLE = re.compile(r"\x1b\[[0-9;]*[mK]")
 #: Other control characters are shown as their pictures: none reaches a terminal, no NUL reaches Postgres.
 _PICTURES = {code: 0x2400 + code for code in range(32) if code not in (9, 10, 13)} | {127: 0x2421}
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def readable(line: str) -> str:
@@ -65,7 +65,9 @@ class Output:
         while len(self._pending) > LINE_LIMIT:
             lines.append(self._pending[:LINE_LIMIT])
             self._pending = self._pending[LINE_LIMIT:]
-        return [readable(piece) for line in lines for piece in _pieces(line)]
+        if len(text) > LINE_LIMIT:
+            lines = [piece for line in lines for piece in _pieces(line)]
+        return list(map(readable, lines)) if _CONTROL.search(text) else lines
 
 
 def _pieces(line: str) -> list[str]:

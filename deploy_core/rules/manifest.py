@@ -98,15 +98,17 @@ def leaves_tree(path: bytes, target: bytes) -> bool:
 def sums(manifest: Manifest) -> bytes:
     """The files' checksums, as `sha256sum -c` reads them in the tree's folder.
 
-    A name with a newline, a carriage return or a backslash is escaped and its line starts with a backslash
-    (coreutils manual, md5sum invocation).
+    A name with a newline or a backslash is escaped and its line starts with a backslash (coreutils manual, md5sum
+    invocation). A carriage return is only escaped at the end, where newer coreutils would take it for the line's.
     """
     lines = []
     for path, entry in sorted(manifest.entries.items()):
         if entry.kind not in (b"f", b"fx"):
             continue
         name = b"./" + path
-        escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+        escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+        if escaped.endswith(b"\r"):
+            escaped = escaped[:-1] + b"\\r"
         lines.append(b"%b%b  %b\n" % (b"\\" if escaped != name else b"", entry.value, escaped))
     return b"".join(lines)
 

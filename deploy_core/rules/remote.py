@@ -123,14 +123,26 @@ def variable_lines(variables: Mapping[str, str]) -> tuple[list[tuple[str, int]],
 
 def kill_group(group: int, grace_s: float = 2.0) -> str:
     """Ends a process group: TERM, `grace_s` seconds to comply, then KILL. Always exits 0."""
-    return f"set -- {group} {max(1, round(grace_s * 10))}\n{_KILL}exit 0"
+    return f"{_END_GROUP}end_group {group} {max(1, round(grace_s * 10))}\nexit 0"
 
 
-#: Kills group $1 with a grace of $2 tenths of a second.
-_KILL = """\
-kill -s TERM -- "-$1" 2>/dev/null || :
-n=0; while [ $n -lt "$2" ] && kill -s 0 -- "-$1" 2>/dev/null; do n=$((n+1)); sleep 0.1; done
-kill -s KILL -- "-$1" 2>/dev/null || :
+#: `end_group GROUP TENTHS`. The dead whom nobody has buried yet (in a container, often nobody does) are not alive.
+_END_GROUP = """\
+is_alive() {
+  kill -s 0 -- "-$1" 2>/dev/null || return 1
+  [ -r /proc/self/stat ] || return 0
+  for stat in /proc/[0-9]*/stat; do
+    read -r line 2>/dev/null < "$stat" || continue
+    set -- "$1" ${line##*) }
+    [ "$4" != "$1" ] || [ "$2" = Z ] || return 0
+  done
+  return 1
+}
+end_group() {
+  kill -s TERM -- "-$1" 2>/dev/null || :
+  n=0; while [ $n -lt "$2" ] && is_alive "$1"; do n=$((n+1)); sleep 0.1; done
+  kill -s KILL -- "-$1" 2>/dev/null || :
+}
 """
 
 
@@ -151,10 +163,10 @@ birth() {
 }
 """
 
-_KILL_REMEMBERED_GROUP = f"""\
+_END_REMEMBERED_GROUP = """\
 if read -r group was 2>/dev/null < .lock/group && [ "$(birth "$group")" = "$was" ]; then
-  set -- "$group" 20
-{_KILL}fi
+  end_group "$group" 20
+fi
 """
 
 #: The group's leader is the parent of the script (`wrapped`).
@@ -171,12 +183,12 @@ def _enter(path: str) -> str:
 def _claim(fence: Fence) -> str:
     """Become the holder, unless the same deployment already has a newer owner; end what an older one left running."""
     return f"""\
-{_MUTEX}held=$(cat .lock/holder 2>/dev/null || :)
+{_END_GROUP}{_MUTEX}held=$(cat .lock/holder 2>/dev/null || :)
 if [ "${{held%.*}}" = {fence.deployment} ] && [ "${{held#*.}}" -gt {fence.epoch} ]; then
   echo "$held has taken over" >&2; exit {TAKEN_OVER}
 fi
 if [ "$held" != {fence} ]; then
-{_KILL_REMEMBERED_GROUP}  echo {fence} > .lock/holder
+{_END_REMEMBERED_GROUP}  echo {fence} > .lock/holder
 fi
 {_RELEASE_MUTEX}"""
 

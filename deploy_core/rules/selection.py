@@ -36,6 +36,3 @@ def _translated(pattern: str) -> str:
     parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
     meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return "".join(meaning.get(part) or re.escape(part) for part in parts)
-
-
-EVERYTHING = selection()
