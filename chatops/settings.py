@@ -248,6 +248,8 @@ EXECUTOR_SILENT_S = env.float("SHIPROOM_EXECUTOR_SILENT_S", 10.0)
 ENGINE_POLL_S = env.float("SHIPROOM_ENGINE_POLL_S", 0.2)
 #: How many deployments one process works on at once.
 ENGINE_CONCURRENCY = env.int("SHIPROOM_ENGINE_CONCURRENCY", 8)
+#: On the way out, how long a step in hand may take to end before it is interrupted (it runs again after the start).
+ENGINE_STOP_S = env.float("SHIPROOM_ENGINE_STOP_S", 3.0)
 #: How often a running step looks whether somebody cancelled it.
 STOP_POLL_S = env.float("SHIPROOM_STOP_POLL_S", 0.2)
 #: How many servers of one deployment are worked on at once.

@@ -65,7 +65,7 @@ def move(
     only_from: Collection[str] | None = None,
     epoch: int | None = None,
     person: Person | None = None,
-    **params: Any,
+    params: Mapping[str, Any] | None = None,
 ) -> bool:
     """Change a deployment's status where the table of moves (and `only_from`) allows it, and say whether it did.
 
@@ -85,10 +85,10 @@ def move(
             if not can_move(source, to) or (only_from is not None and source not in only_from):
                 return False
             if row.filter(status=source).update(
-                status=to, reason=reason, reason_params=params, **_marks_of_move(to, row)
+                status=to, reason=reason, reason_params=dict(params or {}), **_marks_of_move(to, row)
             ):
                 break
-        record(deployment_id, DeploymentMoved(source, to, reason, params), person=person)
+        record(deployment_id, DeploymentMoved(source, to, reason, params or {}), person=person)
     return True
 
 
@@ -151,15 +151,38 @@ def move_step(
     return True
 
 
-def take_over(deployment_id: int, executor: str) -> int:
-    """Become the one who works on a deployment; returns the new epoch. The first time is no news, a later one is."""
+def fence_off(deployment_id: int) -> int:
+    """Raise the epoch, so that whoever works on the deployment can write no more; returns the new one."""
     with transaction.atomic(savepoint=False):
         row = Deployment.objects.filter(pk=deployment_id)
-        row.update(epoch=F("epoch") + 1, executor=executor)
-        epoch: int = row.values_list("epoch", flat=True).get()
+        row.update(epoch=F("epoch") + 1)
+        return row.values_list("epoch", flat=True).get()
+
+
+def take_over(deployment_id: int, executor: str) -> int:
+    """Become the one who works on a deployment; returns the new epoch. A first start is no news, a later one is."""
+    with transaction.atomic(savepoint=False):
+        epoch = fence_off(deployment_id)
+        Deployment.objects.filter(pk=deployment_id).update(executor=executor)
         if Step.objects.filter(deployment_id=deployment_id, status=StepStatus.RUNNING).exists():
             record(deployment_id, TakenOver(epoch, executor))
     return epoch
+
+
+def cancel_steps(deployment_id: int, *, epoch: int) -> None:
+    """End all steps of a deployment that have not ended, as cancelled."""
+    with transaction.atomic(savepoint=False):
+        open_steps = Step.objects.filter(deployment_id=deployment_id).exclude(status__in=STEP_ENDED)
+        for step_id in open_steps.values_list("pk", flat=True):
+            move_step(step_id, StepStatus.CANCELLED, epoch=epoch)
+
+
+def skip_rest(deployment_id: int, *, epoch: int) -> None:
+    """End the steps that a deployment which has ended never came to."""
+    with transaction.atomic(savepoint=False):
+        unreached = Step.objects.filter(deployment_id=deployment_id, status=StepStatus.PENDING)
+        for step_id in unreached.values_list("pk", flat=True):
+            move_step(step_id, StepStatus.SKIPPED, "not_reached", epoch=epoch)
 
 
 def add_steps(deployment_id: int, steps: Iterable[PlannedStep], *, epoch: int) -> None:

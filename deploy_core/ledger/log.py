@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, Self
 
 from django.conf import settings
@@ -21,6 +21,8 @@ Stream = Literal["o", "e", "m"]
 Line = tuple[int, int, str, str]
 
 CHUNK_BYTES = 16_384
+#: A writer that is so far ahead of the database waits.
+WAITING_BYTES = 262_144
 #: A longer line goes on in the next one: frames and pages carry no text above 8,000 characters.
 LINE_CHARS = 4_000
 #: How many last lines a failed step shows beside its reason.
@@ -46,82 +48,126 @@ def _spell(text: str) -> str:
 
 
 class LogWriter:
-    """Collects lines and stores them at the latest `LOG_FLUSH_S` after the first, or when 16 KB are there.
+    """Collects a step's lines from any thread; the thread that made it stores them.
 
-    `write` may be called from any thread. Somebody has to call `flush_if_due` while nothing is written
-    (whoever polls for a cancel does); `close` stores what is left.
+    Lines wait at most `LOG_FLUSH_S` as long as that thread calls `flush_if_due`, and leaving the block stores the
+    rest. A writer that is far ahead of the database waits for it, so memory is bounded however much is printed.
     """
 
     def __init__(self, step_id: int, epoch: int, mask: Callable[[str], str] = str) -> None:
-        self._step_id = step_id
+        self.step_id = step_id
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.last_line: int
         self._epoch = epoch
         self._mask = mask
+        self._owner = threading.get_ident()
         self._waiting: list[str] = []
         self._waiting_bytes = 0
         self._due = float("inf")
-        self._guard = threading.Lock()
-        self._stored_bytes: int = Step.objects.values_list("log_bytes", flat=True).get(pk=step_id)
-        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._is_open = True
+        self._room = threading.Condition()
+        self._stored_bytes, self.last_line = Step.objects.values_list("log_bytes", "log_lines").get(pk=step_id)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.flush()
+        try:
+            self.flush()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Take nothing more; what still waits is not stored."""
+        with self._room:
+            self._is_open = False
+            self._room.notify_all()
 
     def write(self, stream: Stream, text: str) -> None:
         """Add the lines of `text`.
 
         Raises:
-            errors.OutputLimit: the step's log is full (`LOG_LIMIT_BYTES`); what was there before is stored.
-            Fenced: another worker holds the deployment.
+            errors.OutputLimit: the step's log is full (`LOG_LIMIT_BYTES`); what was there before stays.
         """
         stamp = int(time.time() * 1000)
         for line in self._mask(text).split("\n"):
             shown = harmless(line.removesuffix("\r"))
             for start in range(0, len(shown) or 1, LINE_CHARS):
-                self._add(f"{stamp} {stream} {shown[start : start + LINE_CHARS]}", stream)
+                self._add(stamp, stream, shown[start : start + LINE_CHARS])
 
-    def _add(self, line: str, stream: Stream) -> None:
+    def _add(self, stamp: int, stream: Stream, shown: str) -> None:
+        line = f"{stamp} {stream} {shown}"
         size = len(line.encode()) + 1
-        with self._guard:
-            if self._stored_bytes + self._waiting_bytes + size > settings.LOG_LIMIT_BYTES and stream != "m":
-                self._flush()
-                raise errors.OutputLimit(limit_bytes=settings.LOG_LIMIT_BYTES)
-            if self._waiting_bytes + size > CHUNK_BYTES:
-                self._flush()
+        with self._room:
+            self._wait_for_room()
+            if stream != "m":
+                if self._stored_bytes + self._waiting_bytes + size > settings.LOG_LIMIT_BYTES:
+                    raise errors.OutputLimit(limit_bytes=settings.LOG_LIMIT_BYTES)
+                self.tail.append(shown)
             if not self._waiting:
                 self._due = time.monotonic() + settings.LOG_FLUSH_S
             self._waiting.append(line)
             self._waiting_bytes += size
-            if stream != "m":
-                self.tail.append(line.split(" ", 2)[2])
-            if time.monotonic() >= self._due:
-                self._flush()
+        if threading.get_ident() == self._owner:
+            self.flush_if_due()
+
+    def _wait_for_room(self) -> None:
+        while self._is_open and self._waiting_bytes > WAITING_BYTES:
+            if threading.get_ident() == self._owner:
+                self.flush()
+            else:
+                self._room.wait()
+
+    def is_due(self) -> bool:
+        """Whether it is time to store what waits, or there is much of it."""
+        return time.monotonic() >= self._due or self._waiting_bytes > WAITING_BYTES // 2
 
     def flush_if_due(self) -> None:
-        """Store what waits, if its time has come."""
-        if time.monotonic() >= self._due:
+        """Store what waits, if it is time."""
+        if self.is_due():
             self.flush()
 
     def flush(self) -> None:
-        """Store what waits."""
-        with self._guard:
-            self._flush()
+        """Store what waits.
 
-    def _flush(self) -> None:
-        lines, size = self._waiting, self._waiting_bytes
-        self._waiting, self._waiting_bytes, self._due = [], 0, float("inf")
-        if not lines:
-            return
-        with transaction.atomic():
-            mine = Step.objects.filter(pk=self._step_id, deployment__epoch=self._epoch)
-            if not mine.update(log_lines=F("log_lines") + len(lines), log_bytes=F("log_bytes") + size):
-                raise Fenced(f"log of step {self._step_id} is past epoch {self._epoch}")
-            first = sequence.take("log", self._step_id, len(lines))
-            LogChunk.objects.create(step_id=self._step_id, first_line=first, count=len(lines), text="\n".join(lines))
-            ring(f"log:{self._step_id}", first + len(lines) - 1)
-        self._stored_bytes += size
+        Raises:
+            Fenced: another worker holds the deployment.
+        """
+        with self._room:
+            waiting, size = self._waiting, self._waiting_bytes
+            self._waiting, self._waiting_bytes, self._due = [], 0, float("inf")
+            self._stored_bytes += size
+            self._room.notify_all()
+        if waiting:
+            self._store(waiting, size)
+
+    def _store(self, waiting: list[str], size: int) -> None:
+        with transaction.atomic(savepoint=False):
+            mine = Step.objects.filter(pk=self.step_id, deployment__epoch=self._epoch)
+            if not mine.update(log_lines=F("log_lines") + len(waiting), log_bytes=F("log_bytes") + size):
+                raise Fenced(f"log of step {self.step_id} is past epoch {self._epoch}")
+            first = sequence.take("log", self.step_id, len(waiting))
+            chunks = []
+            for chunk in in_chunks(waiting):
+                chunks.append(LogChunk(step_id=self.step_id, first_line=first, count=len(chunk), text="\n".join(chunk)))
+                first += len(chunk)
+            LogChunk.objects.bulk_create(chunks)
+            self.last_line = first - 1
+            ring(f"log:{self.step_id}", self.last_line)
+
+
+def in_chunks(waiting: list[str]) -> Iterator[list[str]]:
+    """`waiting` cut into runs of whole lines of at most `CHUNK_BYTES` each."""
+    chunk: list[str] = []
+    size = 0
+    for line in waiting:
+        more = len(line.encode()) + 1
+        if chunk and size + more > CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(line)
+        size += more
+    yield chunk
 
 
 def lines(step_id: int, after: int = 0, limit: int = 1000) -> list[Line]:

@@ -1,6 +1,10 @@
 """What was built, and what lies on which server."""
 
+from typing import Self
+
 from django.db import models
+
+from deploy_core.rules.status import Status
 
 from .fleet import App, Environment, Server
 
@@ -34,6 +38,29 @@ class Artifact(models.Model):
         return f"{self.app} {self.revision[:7]}"
 
 
+class ReleaseQuerySet(models.QuerySet["Release"]):
+    """Releases as an environment's servers have them."""
+
+    def complete_in(self, environment: Environment) -> Self:
+        """Those that lie verified on every server of `environment`, the newest first."""
+        servers = environment.placements.values_list("server_id", flat=True)
+        on_servers = models.Count("copies", filter=models.Q(copies__server__in=servers), distinct=True)
+        found = self.filter(environment=environment).annotate(on_servers=on_servers)
+        return found.filter(on_servers=len(servers), on_servers__gt=0).order_by("-pk")
+
+    def current_in(self, environment: Environment) -> "Release | None":
+        """The newest release that any server of `environment` runs."""
+        return self.filter(environment=environment, copies__is_current=True).order_by("-pk").first()
+
+    def to_go_back_to(self, environment: Environment) -> "Release | None":
+        """The newest release older than the current one that was deployed with success and is still everywhere."""
+        good = self.complete_in(environment).filter(
+            models.Exists(environment.deployments.filter(release=models.OuterRef("pk"), status=Status.SUCCEEDED))
+        )
+        current = self.current_in(environment)
+        return good.filter(pk__lt=current.pk).first() if current else good.first()
+
+
 class Release(models.Model):
     """A revision laid out as `releases/<name>` on an environment's servers; immutable."""
 
@@ -44,6 +71,8 @@ class Release(models.Model):
     pipeline = models.TextField()
     manifest = models.ForeignKey(Manifest, on_delete=models.PROTECT, related_name="releases")
     created = models.DateTimeField(auto_now_add=True)
+
+    objects = ReleaseQuerySet.as_manager()
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("environment", "name"), name="release_once"),)

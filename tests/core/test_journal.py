@@ -61,7 +61,7 @@ def test_a_listener_that_fails_fails_nothing_else(deployment, rung, django_captu
 
 
 def test_a_move_changes_the_row_and_is_one_entry(deployment, alice):
-    assert journal.move(deployment.pk, Status.FAILED, "ref_not_found", person=alice, ref="mian")
+    assert journal.move(deployment.pk, Status.FAILED, "ref_not_found", person=alice, params={"ref": "mian"})
 
     assert status(deployment) == "failed"
     assert (deployment.reason, deployment.reason_params) == ("ref_not_found", {"ref": "mian"})

@@ -1,6 +1,9 @@
 """Log lines, stored while a step runs."""
 
+import threading
+
 import pytest
+from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +83,34 @@ def test_nothing_is_stored_before_its_time(step, settings):
     assert texts(step) == []
 
 
+def test_a_writer_far_ahead_of_the_database_waits_for_it(step, settings):
+    settings.LOG_FLUSH_S = 60.0
+    lines = log.WAITING_BYTES // 1_000 + 10
+    out = writer(step)
+    thread = threading.Thread(target=lambda: [out.write("o", "x" * 1_000) for _ in range(lines)])
+
+    thread.start()
+    while thread.is_alive():
+        out.flush_if_due()
+        thread.join(0.001)
+    out.flush()
+
+    assert out.last_line == lines
+    assert len(texts(step)) == lines
+
+
+def test_a_closed_writer_lets_go_whoever_waits(step, settings):
+    settings.LOG_FLUSH_S = 60.0
+    out = writer(step)
+    thread = threading.Thread(target=lambda: [out.write("o", "x" * 1_000) for _ in range(1_000)], daemon=True)
+    thread.start()
+
+    out.close()
+    thread.join(20)
+
+    assert not thread.is_alive()
+
+
 def test_chunks_hold_at_most_16_kb(step, settings):
     settings.LOG_FLUSH_S = 60.0
     with writer(step) as out:
@@ -119,7 +150,7 @@ def test_an_overtaken_writer_stores_nothing(step, deployment):
     out.write("o", "late")
     journal.take_over(deployment.pk, "another")
 
-    with pytest.raises(journal.Fenced):
+    with pytest.raises(journal.Fenced), transaction.atomic():
         out.flush()
 
     assert texts(step) == []

@@ -1,0 +1,195 @@
+"""The face of the core: ask for a deployment, take one back, stop one, and see what is where.
+
+Acts check the person's rights, write rows, journal and audit in the caller's transaction, and wake the engine
+after its commit. A busy environment queues what is asked for; `queue.ahead_of` says behind what.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from deploy_core.errors import Refused, UnknownName
+from deploy_core.ledger import audit, journal
+from deploy_core.models import App, Deployment, Environment, Person, Release, ReleaseCopy, Server
+from deploy_core.rules import plan
+from deploy_core.rules.events import CancelRequested, DeploymentRequested
+from deploy_core.rules.status import ACTIVE, ENDED, WAITING, Status
+from deploy_core.run import engine, facts
+from deploy_core.safety import access, queue
+
+
+class Standing(NamedTuple):
+    """What one server of an environment runs, and since when."""
+
+    server: Server
+    release: Release | None
+    since: datetime | None
+
+
+@transaction.atomic
+def request(app: App, ref: str, environment: Environment, *, by: Person, surface: str) -> Deployment:
+    """A new deployment of `ref` ("": the environment's or the app's usual one), planned and started by the engine.
+
+    Raises:
+        Forbidden: `by` may not deploy there.
+        Refused: the environment has no servers.
+    """
+    access.require(by, "deploy", app.name, environment.name)
+    servers = _server_names(environment)
+    deployment = Deployment.objects.create(
+        app=app,
+        environment=environment,
+        ref=ref or environment.default_ref or app.default_ref,
+        requested_by=by,
+        surface=surface,
+        run=1,
+    )
+    _open(deployment, servers)
+    audit.record(by, "deployment.request", f"{environment} #{deployment.pk}", "accepted", ref=deployment.ref)
+    _wake_engine(deployment.pk)
+    return deployment
+
+
+@transaction.atomic
+def roll_back(app: App, environment: Environment, *, by: Person, surface: str, to: str | None = None) -> Deployment:
+    """A new deployment that makes an older release current again: `to` (a release or revision), or the one before.
+
+    It needs no git: the release lies complete on every server. Without `to`, and with other deployments ahead, the
+    release is chosen again when it starts.
+
+    Raises:
+        Forbidden: `by` may not roll back there.
+        Refused: no servers, or no older release is on all of them (`nothing_to_roll_back`).
+        UnknownName: no such release is on all of them (`release_not_found`).
+    """
+    access.require(by, "rollback", app.name, environment.name)
+    servers = _server_names(environment)
+    release = _named_release(environment, to) if to else Release.objects.to_go_back_to(environment)
+    if release is None:
+        raise Refused("nothing_to_roll_back", app=app.name, environment=environment.name)
+    deployment = Deployment.objects.create(
+        app=app,
+        environment=environment,
+        kind=Deployment.Kind.ROLLBACK,
+        ref=release.ref,
+        plan={"to": to or ""},
+        requested_by=by,
+        surface=surface,
+    )
+    _open(deployment, servers)
+    facts.aim_at(deployment, release)
+    journal.move(deployment.pk, Status.QUEUED)
+    audit.record(by, "deployment.rollback", f"{environment} #{deployment.pk}", "accepted", release=release.name)
+    _wake_engine(deployment.pk)
+    deployment.refresh_from_db()
+    return deployment
+
+
+@transaction.atomic
+def cancel(deployment: Deployment, *, by: Person) -> Deployment:
+    """Stop a deployment: at once if it waits, else its worker stops the remote command and goes back if it must.
+
+    Raises:
+        Forbidden: `by` may not cancel there.
+        Refused: it has ended (`already_ended`), or is on its way back (`cannot_cancel`).
+    """
+    app, environment = deployment.app.name, deployment.environment.name
+    access.require(by, "cancel", app, environment)
+    target = f"{deployment.environment} #{deployment.pk}"
+    who = {"by": by.username}
+    if journal.move(deployment.pk, Status.CANCELLED, "cancelled_by", only_from=WAITING, person=by, params=who):
+        _mark_cancelled(deployment, by)
+        journal.cancel_steps(deployment.pk, epoch=journal.fence_off(deployment.pk))
+    elif journal.move(deployment.pk, Status.CANCELLING, "cancelled_by", person=by, params=who):
+        _mark_cancelled(deployment, by)
+        _wake_engine(deployment.pk)
+    else:
+        deployment.refresh_from_db()
+        if deployment.status != Status.CANCELLING:
+            code = "already_ended" if deployment.status in ENDED else "cannot_cancel"
+            raise Refused(code, number=deployment.pk, status=deployment.status)
+    audit.record(by, "deployment.cancel", target, "accepted")
+    deployment.refresh_from_db()
+    return deployment
+
+
+def current(environment: Environment) -> list[Standing]:
+    """What each server of `environment` runs, in the order of its servers."""
+    copies = {
+        copy.server_id: copy
+        for copy in ReleaseCopy.objects.filter(environment=environment, is_current=True).select_related("release")
+    }
+    standings = []
+    for placement in environment.placements.select_related("server"):
+        copy = copies.get(placement.server_id)
+        standings.append(Standing(placement.server, copy.release if copy else None, copy.switched if copy else None))
+    return standings
+
+
+def history(app: App, environment: Environment | None = None) -> QuerySet[Deployment]:
+    """The deployments of an app, the newest first; slice it."""
+    found = Deployment.objects.filter(app=app).select_related("app", "environment", "requested_by", "release")
+    return (found.filter(environment=environment) if environment else found).order_by("-pk")
+
+
+def latest(app: App, environment: Environment | None = None) -> Deployment | None:
+    """The newest deployment of an app."""
+    return history(app, environment).first()
+
+
+def active(apps: Iterable[App] | None = None) -> QuerySet[Deployment]:
+    """All deployments that run or wait, of `apps` or of every app, the oldest first."""
+    found = Deployment.objects.filter(status__in=ACTIVE | WAITING).select_related("app", "environment", "requested_by")
+    return (found if apps is None else found.filter(app__in=list(apps))).order_by("pk")
+
+
+def ahead_of(deployment: Deployment) -> list[Deployment]:
+    """What has to end before `deployment` runs, in that order."""
+    return queue.ahead_of(deployment)
+
+
+def _wake_engine(deployment_id: int) -> None:
+    # No partial: Django asks a robust callback that failed for its __qualname__.
+    transaction.on_commit(lambda: engine.start(deployment_id), robust=True)
+
+
+def _server_names(environment: Environment) -> list[str]:
+    names = list(environment.placements.values_list("server__name", flat=True))
+    if not names:
+        raise Refused("no_servers", app=environment.app.name, environment=environment.name)
+    return names
+
+
+def _open(deployment: Deployment, servers: list[str]) -> None:
+    """Write the steps and the first journal entry."""
+    kind: Literal["deploy", "rollback"] = "rollback" if deployment.kind == Deployment.Kind.ROLLBACK else "deploy"
+    steps = plan.lay_out(kind, servers)
+    journal.store_steps(deployment.pk, steps)
+    event = DeploymentRequested(
+        app=deployment.app.name,
+        environment=deployment.environment.name,
+        deployment_kind=kind,
+        ref=deployment.ref,
+        by=deployment.requested_by.username,
+        surface=deployment.surface,
+        steps=steps,
+    )
+    journal.record(deployment.pk, event, person=deployment.requested_by)
+
+
+def _mark_cancelled(deployment: Deployment, by: Person) -> None:
+    Deployment.objects.filter(pk=deployment.pk).update(cancel_requested=timezone.now(), cancelled_by=by)
+    journal.record(deployment.pk, CancelRequested(by.username), person=by)
+
+
+def _named_release(environment: Environment, name: str) -> Release:
+    found = Release.objects.complete_in(environment)
+    release = found.filter(Q(name=name) | Q(revision__startswith=name.lower())).first() if len(name) >= 4 else None
+    if release is None:
+        near = list(found.values_list("name", flat=True)[:5])
+        raise UnknownName("release_not_found", release=name, environment=environment.name, near=near)
+    return release

@@ -1,0 +1,97 @@
+"""What one deployment is about to do, and where."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from django.conf import settings
+
+from deploy_core.errors import PipelineError
+from deploy_core.models import Artifact, Deployment, Release
+from deploy_core.reach import artifacts
+from deploy_core.reach.artifacts import Artifact as Built
+from deploy_core.reach.masking import Masker
+from deploy_core.rules import manifest
+from deploy_core.rules.pipeline import EnvironmentPipeline
+
+from .servers import Site, Target
+
+
+@dataclass
+class Course:
+    """What one deployment is about to do, and where."""
+
+    deployment: Deployment
+    pipeline: EnvironmentPipeline
+    site: Site
+    mask: Masker
+    #: What the servers ran when the deployment began, by server name.
+    before: Mapping[str, Release]
+
+    @cached_property
+    def recipe(self) -> str:
+        """Names all that decides what a revision is built into."""
+        shape = self.pipeline
+        parts = (shape.build.commands, shape.hooks.before_fetch, shape.hooks.after_fetch, shape.package, self.variables)
+        return hashlib.sha256(json.dumps(parts, default=repr, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """What a build gets. Nothing of the deployment's own, so that its artifact serves others too."""
+        deployment = self.deployment
+        own = {name: str(value) for name, value in deployment.environment.variables.items()}
+        ours = {"SHIPROOM_APP": deployment.app.name, "SHIPROOM_REVISION": deployment.revision}
+        return {**self.pipeline.variables, **own, **ours}
+
+    def variables_on(self, target: Target, release: Release) -> dict[str, str]:
+        """What commands on a server get."""
+        return {
+            **self.pipeline.variables,
+            **target.variables,
+            "SHIPROOM_APP": self.deployment.app.name,
+            "SHIPROOM_ENVIRONMENT": self.deployment.environment.name,
+            "SHIPROOM_SERVER": target.name,
+            "SHIPROOM_RELEASE": release.name,
+            "SHIPROOM_REVISION": release.revision,
+            "SHIPROOM_DEPLOYMENT": str(self.deployment.pk),
+        }
+
+    @property
+    def work(self) -> Path:
+        """Where the revision is built; removed when the deployment ends."""
+        return Path(settings.SHIPROOM_DATA) / "work" / str(self.deployment.pk)
+
+    def artifact(self) -> tuple[Artifact, Built] | None:
+        """What this revision and recipe were built into before, if it is still there."""
+        row = (
+            Artifact.objects.filter(app=self.deployment.app, revision=self.deployment.revision, recipe=self.recipe)
+            .select_related("manifest")
+            .first()
+        )
+        if row is None:
+            return None
+        found = artifacts.find(manifest.unpack(bytes(row.manifest.packed)), settings.SHIPROOM_ARTIFACTS)
+        return (row, found) if found else None
+
+
+def port_on(target: Target, shape: EnvironmentPipeline) -> int:
+    """The port of the health check on a server.
+
+    Raises:
+        PipelineError: it is named by a variable that is not there, or that is no port.
+    """
+    named = shape.health.http.port if shape.health else 0
+    if isinstance(named, int):
+        return named
+    value = {**shape.variables, **target.variables}.get(named, "")
+    if not value.isdecimal() or not 1 <= int(value) <= 65_535:
+        raise PipelineError(
+            "pipeline_wrong",
+            path="health.http.port",
+            expected=f"a variable {named} with a port on {target.name}",
+            got=value or "nothing",
+        )
+    return int(value)

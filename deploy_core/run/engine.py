@@ -1,0 +1,203 @@
+"""DBOS behind one port: it keeps the order, remembers how far each run is, and goes on after a crash.
+
+The only module that knows DBOS. Our rows are the truth: what is lost with its database, the ticker starts again.
+Arguments and results of its workflows and steps are numbers and codes, because it stores them in clear.
+"""
+
+import atexit
+import fcntl
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+from django.db import close_old_connections
+from django.db.models import F
+
+from deploy_core.models import Deployment
+from deploy_core.rules.status import Status
+
+from . import heartbeat, runner
+from .job import Parked
+
+logger = logging.getLogger(__name__)
+
+PLANS = "plans"
+DEPLOYMENTS = "deployments"
+
+#: Names the shape of the two workflows below. Runs of another name are never taken up, so it changes only with them.
+WORKFLOW_VERSION = "1"
+
+#: DBOS's words for a workflow that waits or runs; any other is an end.
+_ALIVE = {"ENQUEUED", "DELAYED", "PENDING"}
+
+
+class AlreadyRunning(Exception):
+    """Another process runs the engine on this data folder."""
+
+
+class _Engine:
+    """The launched engine of this process."""
+
+    def __init__(self, name: str, lock: IO[str] | None) -> None:
+        self.name = name
+        self.lock = lock
+        self.is_stopping = threading.Event()
+        self.workflows: dict[str, Callable[[int, int], str]] = {}
+        self.ticker: heartbeat.Ticker | None = None
+
+
+_engine: _Engine | None = None
+
+
+def launch(*, listen: bool = True) -> str:
+    """Start the engine in this process and return its name. Without `listen` it only puts runs into the queue.
+
+    Raises:
+        AlreadyRunning: the installation is embedded and another process has its engine.
+    """
+    global _engine
+    from dbos import DBOS, DBOSConfig
+
+    lock = _lock_data() if settings.IS_EMBEDDED else None
+    name = "embedded" if settings.IS_EMBEDDED else f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    config = DBOSConfig(
+        name="shiproom",
+        system_database_url=_database_url(),
+        executor_id=name,
+        application_version=WORKFLOW_VERSION,
+        log_level="WARNING",
+        notification_listener_polling_interval_sec=1.0,
+    )
+    DBOS(config=config)
+    engine = _Engine(name, lock)
+    for queue, act in ((PLANS, runner.plan), (DEPLOYMENTS, runner.run)):
+        engine.workflows[queue] = DBOS.workflow(name=queue)(_workflow(engine, act))
+    if not listen:
+        DBOS.listen_queues([])
+    _engine = engine
+    DBOS.launch()
+    for queue in (PLANS, DEPLOYMENTS):
+        DBOS.register_queue(
+            queue,
+            worker_concurrency=settings.ENGINE_CONCURRENCY,
+            partition_concurrency=1,
+            polling_interval_sec=settings.ENGINE_POLL_S,
+            on_conflict="always_update",
+        )
+    if listen:
+        engine.ticker = heartbeat.Ticker(name, ensure=ensure, resume_runs_of=resume_runs_of)
+        engine.ticker.start()
+    atexit.register(stop)
+    logger.info("engine %s is ready", name)
+    return name
+
+
+def start(deployment_id: int) -> None:
+    """Put a deployment's run into its queue, once. In a process without an engine the ticker of another one does it."""
+    if _engine is None or _engine.is_stopping.is_set():
+        return
+    ensure(Deployment.objects.filter(pk=deployment_id))
+
+
+def ensure(deployments: Iterable[Deployment]) -> None:
+    """See to it that each of `deployments` has a run that waits or works, where its status wants one."""
+    from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
+
+    if _engine is None:
+        return
+    rows = list(deployments)
+    names = {_run_name(row.pk, row.run): row for row in rows}
+    if not names:
+        return
+    found = DBOS.list_workflows(workflow_ids=list(names), load_input=False, load_output=False)
+    status_of = {workflow.workflow_id: workflow.status for workflow in found}
+    for name, row in names.items():
+        run, status = row.run, status_of.get(name)
+        if status in _ALIVE:
+            continue
+        if status is not None:  # it ended, and the row still waits for it: a new run under a new name
+            again = Deployment.objects.filter(pk=row.pk, run=run, status=row.status)
+            if not again.update(run=F("run") + 1):
+                continue
+            run += 1
+            logger.warning("run %s of #%d ended as %s while it is %s", name, row.pk, status, row.status)
+        queue = PLANS if row.status == Status.PLANNING else DEPLOYMENTS
+        with SetWorkflowID(_run_name(row.pk, run)), SetEnqueueOptions(queue_partition_key=str(row.environment_id)):
+            DBOS.enqueue_workflow(queue, _engine.workflows[queue], row.pk, run)
+
+
+def resume_runs_of(executor: str) -> int:
+    """Put the runs that a dead or silent executor had in hand back into their queues; returns how many."""
+    from dbos import DBOS
+
+    runs = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
+    for run in runs:
+        DBOS.resume_workflow(run.workflow_id, queue_name=run.queue_name)
+    return len(runs)
+
+
+def stop() -> None:
+    """Park: runs end at their next step boundary, at the latest after `ENGINE_STOP_S`, and go on at the next start."""
+    global _engine
+    from dbos import DBOS
+
+    engine = _engine
+    if engine is None or engine.is_stopping.is_set():
+        return
+    engine.is_stopping.set()
+    if engine.ticker:
+        engine.ticker.stop()
+    runner.park(wait_s=settings.ENGINE_STOP_S)
+    DBOS.destroy(workflow_completion_timeout_sec=0)
+    _engine = None
+    if engine.lock:
+        engine.lock.close()
+    logger.info("engine %s has stopped", engine.name)
+
+
+def _workflow(engine: _Engine, act: Callable[..., str]) -> Callable[[int, int], str]:
+    from dbos import DBOS
+
+    def do_step(name: str, step: Callable[[], str]) -> str:
+        if engine.is_stopping.is_set():
+            raise Parked  # DBOS records no outcome of what is no Exception, and takes the workflow up at the next start
+        return DBOS.run_step({"name": name}, step)
+
+    def workflow(deployment_id: int, run: int) -> str:
+        if engine.is_stopping.is_set():
+            raise Parked
+        close_old_connections()
+        try:
+            return act(deployment_id, run, executor=engine.name, do_step=do_step)
+        finally:
+            close_old_connections()
+
+    return workflow
+
+
+def _run_name(deployment_id: int, run: int) -> str:
+    return f"deployment-{deployment_id}-{run}"
+
+
+def _database_url() -> str:
+    if settings.IS_EMBEDDED:
+        return f"sqlite:///{settings.SHIPROOM_DATA / 'engine.db'}"
+    return str(settings.DATABASE_URL)
+
+
+def _lock_data() -> IO[str]:
+    """Hold the data folder's engine until this process ends, however it ends."""
+    path = Path(settings.SHIPROOM_DATA) / "engine.lock"
+    lock = path.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise AlreadyRunning(f"another process runs the engine on {settings.SHIPROOM_DATA}") from None
+    return lock

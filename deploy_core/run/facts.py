@@ -1,0 +1,185 @@
+"""What became known or true while steps ran, as rows: refs, plans, artifacts, releases on servers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db.models import Q
+from django.utils import timezone
+
+from deploy_core.ledger import journal
+from deploy_core.models import (
+    App,
+    Artifact,
+    Deployment,
+    Environment,
+    KnownCommit,
+    KnownRef,
+    Manifest,
+    Release,
+    ReleaseCopy,
+)
+from deploy_core.reach.artifacts import Artifact as Built
+from deploy_core.reach.git import Commit, Ref, Revision
+from deploy_core.rules.events import DeploymentPlanned
+from deploy_core.rules.plan import plan_hash
+
+
+def keep_refs(app: App, refs: Sequence[Ref], commits: Mapping[str, Sequence[Commit]]) -> None:
+    """Rows for the branches and tags of `app`, and for the newest commits of the branches that moved (`commits`)."""
+    now = timezone.now()
+    names = {(ref.kind, ref.name) for ref in refs}
+    known = KnownRef.objects.filter(app=app)
+    gone = [row.pk for row in known if (row.kind, row.name) not in names]
+    known.filter(pk__in=gone).delete()
+    KnownRef.objects.bulk_create(
+        [KnownRef(app=app, kind=ref.kind, name=ref.name, revision=ref.revision, at=ref.at) for ref in refs],
+        update_conflicts=True,
+        unique_fields=("app", "kind", "name"),
+        update_fields=("revision", "at"),
+    )
+    branches = [name for kind, name in names if kind == KnownRef.Kind.BRANCH]
+    KnownCommit.objects.filter(Q(app=app), ~Q(branch__in=branches) | Q(branch__in=list(commits))).delete()
+    KnownCommit.objects.bulk_create(
+        KnownCommit(
+            app=app,
+            branch=branch,
+            revision=commit.revision,
+            subject=commit.subject[:300],
+            author=commit.author[:200],
+            at=commit.at,
+            position=position,
+        )
+        for branch, found in commits.items()
+        for position, commit in enumerate(found)
+    )
+    App.objects.filter(pk=app.pk).update(fetched=now)
+
+
+def keep_plan(
+    deployment: Deployment, revision: Revision, pipeline: str, servers: Sequence[str], commits: int | None
+) -> None:
+    """The revision and the plan on the deployment's row and in its journal."""
+    environment = deployment.environment
+    before = Release.objects.current_in(environment)
+    hashed = plan_hash(
+        revision=revision.id,
+        pipeline=pipeline,
+        servers=servers,
+        values={"path": environment.path, "variables": environment.variables},
+    )
+    Deployment.objects.filter(pk=deployment.pk).update(
+        revision=revision.id, plan={"pipeline": pipeline, "servers": list(servers)}, plan_hash=hashed
+    )
+    event = DeploymentPlanned(
+        revision=revision.id,
+        ref=revision.ref,
+        subject=revision.subject,
+        commits=commits,
+        previous_revision=before.revision if before else "",
+        plan_hash=hashed,
+    )
+    journal.record(deployment.pk, event)
+
+
+def keep_artifact(app: App, revision: str, recipe: str, built: Built) -> Artifact:
+    """The row of a built tree, and of its manifest."""
+    manifest, _ = Manifest.objects.get_or_create(
+        pk=built.manifest.id,
+        defaults={
+            "packed": built.manifest.pack(),
+            "files": built.manifest.files,
+            "size_bytes": built.size_bytes,
+        },
+    )
+    row, _ = Artifact.objects.update_or_create(
+        app=app, revision=revision, recipe=recipe, defaults={"manifest": manifest, "size_bytes": built.size_bytes}
+    )
+    return row
+
+
+def keep_release(deployment: Deployment, artifact: Artifact, pipeline: str) -> Release:
+    """The release that `deployment` makes of `artifact`; the same one however often it is asked."""
+    release, _ = Release.objects.get_or_create(
+        environment=deployment.environment,
+        name=f"{deployment.pk}-{deployment.revision[:7]}",
+        defaults={
+            "revision": deployment.revision,
+            "ref": deployment.ref,
+            "pipeline": pipeline,
+            "manifest": artifact.manifest,
+        },
+    )
+    Deployment.objects.filter(pk=deployment.pk).update(
+        release=release, previous=Release.objects.current_in(deployment.environment)
+    )
+    return release
+
+
+def aim_at(deployment: Deployment, release: Release) -> None:
+    """A rollback goes to `release`: on its row, and in its journal."""
+    environment = deployment.environment
+    before = Release.objects.current_in(environment)
+    servers = list(environment.placements.values_list("server__name", flat=True))
+    hashed = plan_hash(
+        revision=release.revision, pipeline=release.pipeline, servers=servers, values={"release": release.name}
+    )
+    Deployment.objects.filter(pk=deployment.pk).update(
+        release=release, previous=before, revision=release.revision, ref=release.ref, plan_hash=hashed
+    )
+    subjects = KnownCommit.objects.filter(app=deployment.app, revision=release.revision)
+    event = DeploymentPlanned(
+        revision=release.revision,
+        ref=release.ref,
+        subject=subjects.values_list("subject", flat=True).first() or "",
+        commits=None,
+        previous_revision=before.revision if before else "",
+        plan_hash=hashed,
+    )
+    journal.record(deployment.pk, event)
+
+
+def aim_again(deployment: Deployment) -> None:
+    """See what is current now that a rollback starts, and go to the release before that; one that was named stays."""
+    if deployment.plan.get("to"):
+        return
+    release = Release.objects.to_go_back_to(deployment.environment)
+    if release and release != deployment.release:
+        aim_at(deployment, release)
+
+
+def staged(release: Release, server_id: int) -> None:
+    """A complete copy of `release` lies on a server."""
+    ReleaseCopy.objects.update_or_create(
+        server_id=server_id,
+        release=release,
+        defaults={"environment": release.environment, "staged": timezone.now()},
+        create_defaults={"environment": release.environment, "staged": timezone.now()},
+    )
+
+
+def switched(release: Release, server_id: int) -> None:
+    """`release` is what a server runs now."""
+    copies = ReleaseCopy.objects.filter(environment=release.environment, server_id=server_id)
+    copies.filter(is_current=True).exclude(release=release).update(is_current=False)
+    now = timezone.now()
+    if not copies.filter(release=release).update(is_current=True, switched=now):
+        ReleaseCopy.objects.create(
+            environment=release.environment,
+            server_id=server_id,
+            release=release,
+            is_current=True,
+            staged=now,
+            switched=now,
+        )
+
+
+def pruned(environment: Environment, server_id: int, names: Iterable[str]) -> None:
+    """These releases are gone from a server."""
+    ReleaseCopy.objects.filter(
+        environment=environment, server_id=server_id, release__name__in=list(names), is_current=False
+    ).delete()
+
+
+def current_releases(environment: Environment) -> dict[str, Release]:
+    """What each server runs, by the server's name."""
+    copies = ReleaseCopy.objects.filter(environment=environment, is_current=True)
+    return {copy.server.name: copy.release for copy in copies.select_related("server", "release__environment")}

@@ -1,0 +1,87 @@
+"""What every engine process does each second: say that it lives, and find what nobody works on.
+
+Each act is one conditional update or can be done twice, so any number of processes may tick.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import close_old_connections
+from django.db.models import Min
+from django.utils import timezone
+
+from deploy_core.models import Deployment, Executor
+from deploy_core.rules.status import ACTIVE, Status
+
+logger = logging.getLogger(__name__)
+
+Ensure = Callable[[Iterable[Deployment]], None]
+Resume = Callable[[str], int]
+
+
+class Ticker(threading.Thread):
+    """Ticks every `TICK_S` until it is stopped. A tick that fails is logged, and the next one comes."""
+
+    def __init__(self, executor: str, *, ensure: Ensure, resume_runs_of: Resume) -> None:
+        super().__init__(name="ticker", daemon=True)
+        self._executor = executor
+        self._ensure = ensure
+        self._resume_runs_of = resume_runs_of
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                tick(self._executor, self._ensure, self._resume_runs_of)
+            except Exception:
+                logger.exception("a tick of %s failed", self._executor)
+            finally:
+                close_old_connections()
+            self._stopped.wait(settings.TICK_S)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join(timeout=10)
+
+
+def tick(executor: str, ensure: Ensure, resume_runs_of: Resume) -> None:
+    """One beat of `executor`."""
+    say_alive(executor)
+    take_over_silent(executor, resume_runs_of)
+    ensure(wanting_work())
+
+
+def say_alive(executor: str) -> None:
+    now = timezone.now()
+    if not Executor.objects.filter(pk=executor).update(seen=now):
+        Executor.objects.create(name=executor, seen=now, started=now)
+
+
+def take_over_silent(executor: str, resume_runs_of: Resume) -> None:
+    """Give the runs of executors that went silent back to the queue.
+
+    The row goes last: whoever dies in between leaves it, and the next tick does it again.
+    """
+    limit = timezone.now() - timedelta(seconds=settings.EXECUTOR_SILENT_S)
+    for silent in Executor.objects.filter(seen__lt=limit).exclude(pk=executor):
+        count = resume_runs_of(silent.name)
+        if Executor.objects.filter(pk=silent.name, seen=silent.seen).delete()[0]:
+            logger.warning("%s is silent since %s: %d runs taken over", silent.name, silent.seen, count)
+
+
+def wanting_work() -> list[Deployment]:
+    """The deployments a worker should have: planning, active, and the oldest queued of each free environment."""
+    taken = Deployment.objects.filter(status__in=ACTIVE)
+    waiting = Deployment.objects.filter(status=Status.QUEUED).exclude(environment__in=taken.values("environment"))
+    # Without the ordering of its own the group would be each row.
+    next_ones = waiting.order_by().values("environment").annotate(oldest=Min("pk")).values("oldest")
+    working = Deployment.objects.filter(status__in={Status.PLANNING, *ACTIVE} - {Status.PAUSED})
+    return [*working, *Deployment.objects.filter(pk__in=next_ones)]
+
+
+def is_alive(within_s: float) -> bool:
+    """Whether any engine process said something in the last `within_s` seconds."""
+    return Executor.objects.filter(seen__gte=timezone.now() - timedelta(seconds=within_s)).exists()

@@ -1,0 +1,284 @@
+"""One deployment in the hands of one worker: its steps run here, and only this thread writes their rows.
+
+Threads that build or talk to servers touch no table. They print into log writers and end; the worker's own thread
+stores lines, looks for a cancel, and moves the steps, so a hundred servers cost a handful of transactions.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from deploy_core import errors
+from deploy_core.ledger import journal
+from deploy_core.ledger.log import TAIL_LINES, LogWriter
+from deploy_core.models import Deployment, Step
+from deploy_core.rules.status import STEP_ENDED, Status, StepStatus
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: How a phase of a job ended; the only words that reach the engine.
+Code = Literal["ok", "failed", "cancelled", "fenced"]
+
+#: Raised while the process goes away: every worker leaves its step as it is and ends its remote commands.
+parking = threading.Event()
+
+#: How long threads that were told to stop are waited for before their steps are ended without them.
+STOP_GRACE_S = 30.0
+
+
+class Parked(BaseException):
+    """This process is going away and the job goes on in the next one. No failure, so no `except Exception` sees it."""
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What a step's act works with, in whatever thread. It touches no table itself."""
+
+    out: LogWriter
+    stop: Callable[[], bool]
+    happened: list[Callable[[], object]] = field(default_factory=list)
+
+    def record(self, write: Callable[[], object]) -> None:
+        """Something happened that rows must show, however the step ends: `write` runs in the transaction of its end."""
+        self.happened.append(write)
+
+    def on_line(self, stream: str, text: str) -> None:
+        """A line of output, as `Connection.run` and builds tell it."""
+        self.out.write(stream, text)  # type: ignore[arg-type]  # `o`, `e` or `m` on both sides
+
+    def say(self, text: str) -> None:
+        """A line in our own words."""
+        self.out.write("m", text)
+
+
+#: Does a step's work, and raises what went wrong.
+Act = Callable[[Hands], None]
+
+
+@dataclass
+class _Work:
+    """A step that runs, and what its thread works with."""
+
+    step: Step
+    hands: Hands
+
+
+@dataclass(eq=False)
+class Job:
+    """The deployment, the epoch in which we own it, and the threads that work for it."""
+
+    deployment: Deployment
+    epoch: int
+    deadline_s: float = float("inf")
+    #: What went wrong outside of any step: code and parameters.
+    fault: tuple[str, dict[str, Any]] | None = None
+    #: Why the threads were told to stop: "" | cancelled | timed_out | parked.
+    why: str = ""
+    #: While servers go back to their old release, a cancel has been heard already.
+    hears_cancel: bool = True
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _stopped_at: float = 0.0
+    _looked_at: float = 0.0
+    _pool: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.width, thread_name_prefix=f"deployment-{self.id}")
+
+    @property
+    def id(self) -> int:
+        return self.deployment.pk
+
+    def close(self) -> None:
+        self._stop.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def width(self) -> int:
+        """How many acts run side by side."""
+        return max(2, int(settings.SERVERS_AT_ONCE))
+
+    def in_background(self, act: Callable[[], Any]) -> None:
+        """Run something that no step waits for and whose failure is no news."""
+        self._pool.submit(act)
+
+    def steps(self) -> dict[str, Step]:
+        """All steps as they stand, by key."""
+        return {step.key: step for step in Step.objects.filter(deployment_id=self.id)}
+
+    def skip(self, keys: Mapping[str, str]) -> None:
+        """End steps that have nothing to do, each with its reason."""
+        steps = self.steps()
+        with transaction.atomic():
+            for key, reason in keys.items():
+                journal.move_step(steps[key].pk, StepStatus.SKIPPED, reason, epoch=self.epoch)
+
+    def perform(self, acts: Mapping[str, Act]) -> Code:
+        """Run the steps of these keys side by side until each has ended; one that had ended before is left alone.
+
+        Raises:
+            journal.Fenced: another worker holds the deployment; the threads have been told to stop.
+            Parked: the process is going away; steps that were interrupted stay `running`.
+        """
+        if not self.why:
+            self._look()
+        steps = self.steps()
+        todo = {key: act for key, act in acts.items() if steps[key].status not in STEP_ENDED}
+        if todo and not self.why:
+            self._run({steps[key]: act for key, act in todo.items()})
+        return self._outcome(acts)
+
+    def ask_all(self, questions: Mapping[str, Callable[[], T]]) -> dict[str, T]:
+        """The answers to questions that are no steps, asked side by side."""
+        asked = {key: self._pool.submit(question) for key, question in questions.items()}
+        return {key: future.result() for key, future in asked.items()}
+
+    def pause(self, seconds: float) -> Code | None:
+        """Wait, unless somebody wants us to stop."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._look()
+            if self.why:
+                return self._outcome({})
+            self._stop.wait(min(left, settings.STOP_POLL_S))
+        return None
+
+    def _outcome(self, acts: Mapping[str, Act]) -> Code:
+        steps = self.steps()
+        statuses = {steps[key].status for key in acts}
+        if self.why == "parked":
+            raise Parked
+        if self.why == "cancelled" or StepStatus.CANCELLED in statuses:
+            return "cancelled"
+        if self.why == "timed_out":
+            return "failed"
+        return "ok" if statuses <= {StepStatus.SUCCEEDED, StepStatus.SKIPPED} else "failed"
+
+    def _run(self, acts: Mapping[Step, Act]) -> None:
+        running: dict[Future[None], _Work] = {}
+        with ExitStack() as writers:
+            with transaction.atomic():
+                journal.hold(self.id, self.epoch)
+                for step in acts:
+                    journal.move_step(step.pk, StepStatus.RUNNING, epoch=self.epoch)
+            for step, act in acts.items():
+                out = LogWriter(step.pk, self.epoch)
+                writers.callback(out.close)
+                hands = Hands(out, self._stop.is_set)
+                running[self._pool.submit(act, hands)] = _Work(step, hands)
+            try:
+                while running:
+                    self._turn(running)
+            except BaseException:
+                self._stop.set()
+                raise
+
+    def _turn(self, running: dict[Future[None], _Work]) -> None:
+        """Wait a moment; then store what was printed and end the steps whose threads have ended."""
+        done, _ = wait(running, timeout=settings.LOG_FLUSH_S, return_when=FIRST_COMPLETED)
+        self._look()
+        due = [work for future, work in running.items() if future not in done and work.hands.out.is_due()]
+        given_up = self._given_up(running, done)
+        if not done and not due and not given_up:
+            return
+        ended = {future: running.pop(future) for future in (*done, *given_up)}
+        with transaction.atomic():
+            journal.hold(self.id, self.epoch)
+            for work in due:
+                work.hands.out.flush()
+            for future, work in ended.items():
+                self._end(work, future)
+
+    def _given_up(self, running: Mapping[Future[None], _Work], done: set[Future[None]]) -> list[Future[None]]:
+        """Threads that were told to stop and did not: a step must not run for ever because one of them hangs."""
+        if not self._stop.is_set() or time.monotonic() < self._stopped_at + STOP_GRACE_S:
+            return []
+        return [future for future in running if future not in done]
+
+    def _end(self, work: _Work, future: Future[None]) -> None:
+        error = future.exception() if future.done() else errors.Cancelled()
+        work.hands.out.flush()
+        for write in work.hands.happened:
+            write()
+        if error is not None and self.why == "parked":
+            return
+        status, reason, params = self._judge(work, error)
+        exit_status = params.get("exit_status")
+        if status in (StepStatus.FAILED, StepStatus.TIMED_OUT):
+            params = with_tail(params, work.hands.out)
+        journal.move_step(
+            work.step.pk,
+            status,
+            reason,
+            epoch=self.epoch,
+            exit_status=exit_status if isinstance(exit_status, int) else None,
+            params=params,
+        )
+
+    def _judge(self, work: _Work, error: BaseException | None) -> tuple[StepStatus, str, dict[str, Any]]:
+        match error:
+            case None:
+                return StepStatus.SUCCEEDED, "", {}
+            case errors.Cancelled() if self.why == "timed_out":
+                return StepStatus.TIMED_OUT, "total_timeout", {}
+            case errors.Cancelled():
+                return StepStatus.CANCELLED, "cancelled", {}
+            case errors.CommandTimeout():
+                return StepStatus.TIMED_OUT, error.code, dict(error.params)
+            case errors.BuildError(code="build_timed_out"):
+                return StepStatus.TIMED_OUT, error.code, dict(error.params)
+            case errors.DeployError():
+                return StepStatus.FAILED, error.code, dict(error.params)
+            case _:
+                number = uuid.uuid4().hex[:8]
+                logger.error("step %s of #%d: fault %s", work.step.key, self.id, number, exc_info=error)
+                return StepStatus.FAILED, "internal", {"fault": number}
+
+    def _look(self) -> None:
+        """See whether somebody wants us to stop, a few times a second."""
+        now = time.monotonic()
+        if self.why or now < self._looked_at + settings.STOP_POLL_S:
+            return
+        self._looked_at = now
+        row = Deployment.objects.values("epoch", "status").get(pk=self.id)
+        if row["epoch"] != self.epoch:
+            self._stop.set()
+            raise journal.Fenced(f"#{self.id} is past epoch {self.epoch}")
+        if parking.is_set():
+            self._tell_to_stop("parked")
+        elif self.hears_cancel and row["status"] == Status.CANCELLING:
+            self._tell_to_stop("cancelled")
+        elif self._is_over_time():
+            self._tell_to_stop("timed_out")
+
+    def _is_over_time(self) -> bool:
+        started = self.deployment.started
+        return started is not None and (timezone.now() - started).total_seconds() > self.deadline_s
+
+    def _tell_to_stop(self, why: str) -> None:
+        self.why = why
+        self._stopped_at = time.monotonic()
+        self._stop.set()
+
+    def turn_back(self) -> None:
+        """Forget that we were told to stop: what follows returns servers to their old release."""
+        self.why, self.hears_cancel, self.deadline_s = "", False, float("inf")
+        self._stop.clear()
+
+
+def with_tail(params: Mapping[str, Any], out: LogWriter) -> dict[str, Any]:
+    """`params` with `tail`, the last lines of output, and `line`, the number of the last line in the log."""
+    told = params.get("tail")
+    tail = list(out.tail) or (str(told).splitlines() if told else [])
+    return {**params, "tail": tail[-TAIL_LINES:], "line": out.last_line}

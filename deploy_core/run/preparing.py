@@ -1,0 +1,158 @@
+"""The steps before a server is touched: start, fetch, build, package.
+
+An act runs in a thread, talks to the world, and leaves rows to the job's own thread.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+
+from deploy_core.errors import BuildError, DeployError, Forbidden, PipelineError
+from deploy_core.models import App, Deployment, KnownRef, Release
+from deploy_core.reach import artifacts, build, isolation
+from deploy_core.reach.git import Commit, Mirror, Ref
+from deploy_core.rules import pipeline
+from deploy_core.rules.repository import without_login
+from deploy_core.safety import access
+
+from . import facts
+from .course import Course, port_on
+from .job import Act, Hands
+from .servers import targets
+
+FILE = "deploy.yml"
+#: How many commits a branch shows, and how many branches that moved are looked into after one fetch.
+COMMITS_SHOWN = 50
+BRANCHES_SHOWN = 50
+#: More commits than this since the last deployment are not counted.
+COMMITS_COUNTED = 1_000
+
+
+def mirror_of(app: App) -> Mirror:
+    """The app's mirror; another repository address gets another one."""
+    name = hashlib.sha256(app.repository.encode()).hexdigest()[:16]
+    return Mirror(Path(settings.SHIPROOM_DATA) / "mirrors" / f"{name}.git", app.repository)
+
+
+def start(deployment: Deployment) -> Act:
+    """Whoever asked must still be allowed to, and we must be able to log in."""
+    action = "rollback" if deployment.kind == Deployment.Kind.ROLLBACK else "deploy"
+    app, environment, person = deployment.app.name, deployment.environment.name, deployment.requested_by
+    trouble: DeployError | None = None
+    if not access.can(person, action, app, environment):
+        trouble = Forbidden(who=person.username, action=action, app=app, environment=environment)
+    else:
+        try:
+            targets(deployment.environment)
+        except DeployError as error:
+            trouble = error
+
+    def act(hands: Hands) -> None:
+        if trouble:
+            raise trouble
+
+    return act
+
+
+def fetch(deployment: Deployment) -> Act:
+    """Bring the mirror up to date, resolve the ref once, and read the pipeline at that revision."""
+    app, environment = deployment.app, deployment.environment
+    mirror = mirror_of(app)
+    known = dict(app.refs.filter(kind=KnownRef.Kind.BRANCH).values_list("name", "revision"))
+    found, _ = targets(environment)
+    before = Release.objects.current_in(environment)
+
+    def act(hands: Hands) -> None:
+        hands.say(f"fetch {without_login(app.repository)}")
+        mirror.fetch(settings.GIT_TIMEOUT_S, stop=hands.stop)
+        refs = mirror.refs()
+        hands.record(partial(facts.keep_refs, app, refs, _newest_commits(mirror, refs, known)))
+        revision = mirror.resolve(deployment.ref)
+        hands.say(f"{revision.kind} {revision.ref} is {revision.id}: {revision.subject}")
+        text = app.pipeline or _pipeline_text(mirror, revision.id)
+        shape = pipeline.for_environment(pipeline.parse(text), environment.name)
+        for target in found:
+            port_on(target, shape)
+        count = len(mirror.between(before.revision, revision.id, limit=COMMITS_COUNTED)) if before else None
+        hands.record(partial(facts.keep_plan, deployment, revision, text, [target.name for target in found], count))
+
+    return act
+
+
+def _newest_commits(mirror: Mirror, refs: list[Ref], known: Mapping[str, str]) -> dict[str, list[Commit]]:
+    moved = [ref for ref in refs if ref.kind == KnownRef.Kind.BRANCH and known.get(ref.name) != ref.revision]
+    moved.sort(key=lambda ref: ref.at, reverse=True)
+    return {ref.name: mirror.commits(ref.name, COMMITS_SHOWN) for ref in moved[:BRANCHES_SHOWN]}
+
+
+def _pipeline_text(mirror: Mirror, revision: str) -> str:
+    content = mirror.read_file(revision, FILE, limit_bytes=pipeline.LIMIT_CHARS * 4)
+    if content is None:
+        raise PipelineError("pipeline_missing", file=FILE, revision=revision)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise PipelineError("pipeline_unreadable", line=line, problem="not UTF-8") from None
+
+
+def build_tree(course: Course) -> Act:
+    """Lay out the revision and run the build commands in it."""
+    return partial(_build, course)
+
+
+def _build(course: Course, hands: Hands) -> None:
+    """Leaves `work/tree`, and `work/built` when all of it went well."""
+    if (
+        course.deployment.environment.is_protected
+        and isolation.isolation() == "none"
+        and not settings.SHIPROOM_UNSAFE_BUILDS
+    ):
+        raise BuildError("build_not_apart", environment=course.deployment.environment.name)
+    work, tree = course.work, course.work / "tree"
+    shutil.rmtree(work, ignore_errors=True)
+    tree.mkdir(parents=True)
+    shape = course.pipeline
+    step_s = shape.timeouts.step_s
+    _run_here(course, hands, shape.hooks.before_fetch, step_s)
+    shutil.rmtree(tree)
+    tree.mkdir()
+    mirror_of(course.deployment.app).archive(course.deployment.revision, tree)
+    _run_here(course, hands, shape.hooks.after_fetch, step_s)
+    _run_here(course, hands, shape.build.commands, shape.build.timeout_s)
+    (work / "built").touch()
+
+
+def _run_here(course: Course, hands: Hands, commands: Sequence[str], timeout_s: float) -> None:
+    if commands:
+        build.run(
+            commands,
+            course.work / "tree",
+            variables=course.variables,
+            on_line=hands.on_line,
+            timeout_s=timeout_s,
+            limit_bytes=settings.LOG_LIMIT_BYTES,
+            stop=hands.stop,
+            mask=course.mask,
+        )
+
+
+def package(course: Course) -> Act:
+    """Pack the built tree. Built again when this machine does not have it, as after a takeover."""
+
+    def act(hands: Hands) -> None:
+        if not (course.work / "built").exists():
+            _build(course, hands)
+        wanted = course.pipeline.package
+        built = artifacts.store(
+            course.work / "tree", Path(settings.SHIPROOM_ARTIFACTS), include=wanted.include, exclude=wanted.exclude
+        )
+        hands.say(f"{built.manifest.files:,} files, {built.size_bytes:,} bytes, content {built.manifest.id[:12]}")
+        deployment = course.deployment
+        hands.record(partial(facts.keep_artifact, deployment.app, deployment.revision, course.recipe, built))
+
+    return act

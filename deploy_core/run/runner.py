@@ -1,0 +1,326 @@
+"""Walks a deployment from its request to its end. It knows no engine: the wrapper around each phase is an argument.
+
+What a phase does is found again in rows, so a run that was interrupted is simply walked once more: steps that have
+ended are passed over, and the one that was interrupted runs again.
+"""
+
+import logging
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from deploy_core.errors import BuildError, DeployError, ReachError, Refused
+from deploy_core.ledger import journal
+from deploy_core.models import Deployment, Release, Step
+from deploy_core.rules import pipeline
+from deploy_core.rules.plan import in_batches
+from deploy_core.rules.remote import Fence
+from deploy_core.rules.status import ACTIVE, Status
+from deploy_core.safety import access
+
+from . import facts, job, preparing, steps, wayback
+from .course import Course
+from .job import Code, Job
+from .servers import Site, Target, targets
+
+logger = logging.getLogger(__name__)
+
+Phase = Callable[[], Code]
+DoStep = Callable[[str, Phase], str]
+
+_at_work: dict[Job, None] = {}
+_guard = threading.Condition()
+
+
+def plainly(name: str, phase: Phase) -> str:
+    """The wrapper of a run without an engine."""
+    return phase()
+
+
+def plan(deployment_id: int, run: int | None = None, *, executor: str = "inline", do_step: DoStep = plainly) -> str:
+    """Fetch, resolve and plan; then the deployment is queued, or has failed. Returns how it went in one word.
+
+    `run` is the count that the engine's run was named after; one that is not the row's any more does nothing.
+    """
+    deployment = _load(deployment_id)
+    if deployment.status != Status.PLANNING or run not in (None, deployment.run):
+        return "over"
+    with _working(deployment, executor) as work:
+        code = do_step("plan", _safely(work, partial(_plan, work)))
+    return code
+
+
+def run(deployment_id: int, run: int | None = None, *, executor: str = "inline", do_step: DoStep = plainly) -> str:
+    """Build, put on servers, switch, check; whatever happens, the deployment ends. Returns how it went in one word.
+
+    `run` as in `plan`. With another active deployment in the environment it stays queued (`busy`).
+    """
+    deployment = _load(deployment_id)
+    if run not in (None, deployment.run):
+        return "over"
+    if (refusal := _begin(deployment)) is not None:
+        return refusal
+    with _working(_load(deployment_id), executor) as work:
+        return _walk(work, do_step)
+
+
+def park(wait_s: float) -> None:
+    """Wait until no deployment is worked on, at most `wait_s`; then interrupt those that still are."""
+    with _guard:
+        if _guard.wait_for(lambda: not _at_work, timeout=wait_s):
+            return
+        job.parking.set()
+        _guard.wait_for(lambda: not _at_work, timeout=job.STOP_GRACE_S)
+    job.parking.clear()
+
+
+def _load(deployment_id: int) -> Deployment:
+    related = ("app", "environment__app", "requested_by", "cancelled_by", "release__environment", "release__manifest")
+    return Deployment.objects.select_related(*related).get(pk=deployment_id)
+
+
+@contextmanager
+def _working(deployment: Deployment, executor: str) -> Iterator[Job]:
+    epoch = journal.take_over(deployment.pk, executor)
+    deployment.epoch = epoch
+    work = Job(deployment, epoch)
+    with _guard:
+        _at_work[work] = None
+    try:
+        yield work
+    finally:
+        work.close()
+        with _guard:
+            del _at_work[work]
+            _guard.notify_all()
+
+
+def _safely(work: Job, phase: Phase) -> Phase:
+    """The phase with every fault turned into a code: the engine stores what it is given, and a run must end."""
+
+    def act() -> Code:
+        try:
+            return phase()
+        except journal.Fenced as fenced:
+            logger.warning("stopped: %s", fenced)
+            return "fenced"
+        except DeployError as error:
+            work.fault = (error.code, dict(error.params))
+            return "failed"
+        except Exception:
+            number = uuid.uuid4().hex[:8]
+            logger.exception("#%d: fault %s", work.id, number)
+            work.fault = ("internal", {"fault": number})
+            return "failed"
+
+    return act
+
+
+# --- planning ---------------------------------------------------------------------------------------------------------
+
+
+def _plan(work: Job) -> Code:
+    code = work.perform({"start": preparing.start(work.deployment)})
+    if code == "ok":
+        code = work.perform({"fetch": preparing.fetch(work.deployment)})
+    if code == "ok":
+        journal.move(work.id, Status.QUEUED, epoch=work.epoch)
+    else:
+        wayback.end(work, None, code)
+    return code
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+
+def _begin(deployment: Deployment) -> str | None:
+    """Make a queued deployment the active one of its environment; a word when it cannot run."""
+    if deployment.status in ACTIVE:
+        return None  # its worker went away, and we go on
+    if deployment.status != Status.QUEUED:
+        return "over"
+    is_rollback = deployment.kind == Deployment.Kind.ROLLBACK
+    app, environment = deployment.app.name, deployment.environment
+    action = "rollback" if is_rollback else "deploy"
+    if not access.can(deployment.requested_by, action, app, environment.name):
+        params = {"who": deployment.requested_by.username, "action": action}
+        params |= {"app": app, "environment": environment.name}
+        with transaction.atomic():
+            if journal.move(deployment.pk, Status.FAILED, "no_permission", only_from={Status.QUEUED}, params=params):
+                journal.skip_rest(deployment.pk, epoch=journal.fence_off(deployment.pk))
+        return "failed"
+    before = {name: release.name for name, release in facts.current_releases(environment).items()}
+    try:
+        with transaction.atomic():
+            if not journal.move(deployment.pk, Status.RUNNING, only_from={Status.QUEUED}):
+                return "over"
+            if is_rollback:
+                facts.aim_again(deployment)
+            Deployment.objects.filter(pk=deployment.pk).update(plan={**deployment.plan, "before": before})
+    except IntegrityError:
+        return "busy"
+    return None
+
+
+def _walk(work: Job, do_step: DoStep) -> str:
+    """All phases, until one does not end well."""
+    course: Course | None = None
+    code = "ok"
+    try:
+        course = _course(work)
+        phases = _phases(work, course)
+    except DeployError as error:
+        work.fault = (error.code, dict(error.params))
+        code, phases = "failed", []
+    try:
+        for name, phase in phases:
+            code = do_step(name, _safely(work, phase))
+            if code != "ok":
+                break
+        if code == "ok" and course:
+            code = do_step("succeed", _safely(work, partial(_succeed, work, course)))
+        if code == "ok" and course:
+            do_step("prune", _safely(work, partial(_prune, work, course)))
+        elif code in ("failed", "cancelled"):
+            do_step("end", _safely(work, partial(wayback.end, work, course, code)))
+        if course:
+            shutil.rmtree(course.work, ignore_errors=True)
+    finally:
+        if course:
+            course.site.close()
+    return code
+
+
+def _course(work: Job) -> Course:
+    deployment = work.deployment
+    release = deployment.release
+    text = (
+        deployment.plan["pipeline"]
+        if release is None or deployment.kind == Deployment.Kind.DEPLOY
+        else release.pipeline
+    )
+    shape = pipeline.for_environment(pipeline.parse(text), deployment.environment.name)
+    found, mask = targets(deployment.environment)
+    planned = Step.objects.filter(deployment=deployment, kind="switch").values_list("server_name", flat=True)
+    if [target.name for target in found] != list(planned):
+        raise Refused("servers_changed", planned=list(planned), now=[target.name for target in found])
+    names = deployment.plan["before"]
+    releases = {
+        row.name: row for row in Release.objects.filter(environment=deployment.environment, name__in=names.values())
+    }
+    work.deadline_s = shape.timeouts.total_s
+    return Course(
+        deployment=deployment,
+        pipeline=shape,
+        site=Site(deployment.environment.path, Fence(work.id, work.epoch), found, mask),
+        mask=mask,
+        before={server: releases[name] for server, name in names.items() if name in releases},
+    )
+
+
+def _phases(work: Job, course: Course) -> list[tuple[str, Phase]]:
+    phases: list[tuple[str, Phase]] = []
+    if work.deployment.kind == Deployment.Kind.DEPLOY:
+        phases += [
+            ("build", partial(_build, work, course)),
+            ("package", partial(_package, work, course)),
+            ("stage", partial(_stage, work, course)),
+        ]
+    else:
+        phases.append(("start", partial(work.perform, {"start": preparing.start(work.deployment)})))
+    found = {target.name: target for target in course.site.targets}
+    batches = in_batches(list(found), course.pipeline.batches.size(len(found)))
+    for number, names in enumerate(batches):
+        batch = [found[name] for name in names]
+        phases += [
+            (f"switch-{number}", partial(_switch, work, course, batch, number)),
+            (f"restart-{number}", partial(_restart, work, course, batch)),
+            (f"health-{number}", partial(_check_health, work, course, batch)),
+        ]
+    return phases
+
+
+def _build(work: Job, course: Course) -> Code:
+    # While we build, the ways to the servers are opened; those beyond the first few wait for their step.
+    for target in course.site.targets[: work.width - 1]:
+        work.in_background(partial(course.site.open_ahead, target))
+    if course.artifact():
+        work.skip({"build": "already_built", "package": "already_built"})
+        return "ok"
+    hooks, commands = course.pipeline.hooks, course.pipeline.build.commands
+    if not (commands or hooks.before_fetch or hooks.after_fetch):
+        work.skip({"build": "nothing_to_do"})
+        return "ok"
+    return work.perform({"build": preparing.build_tree(course)})
+
+
+def _package(work: Job, course: Course) -> Code:
+    return work.perform({"package": preparing.package(course)})
+
+
+def _stage(work: Job, course: Course) -> Code:
+    found = course.artifact()
+    if found is None:
+        raise BuildError("artifact_lost", revision=course.deployment.revision)
+    row, built = found
+    release = facts.keep_release(course.deployment, row, course.deployment.plan["pipeline"])
+    return work.perform(
+        {f"stage:{target.name}": steps.stage(course, target, release, built) for target in course.site.targets}
+    )
+
+
+def _release(course: Course) -> Release:
+    """The release this deployment makes current."""
+    release = _load(course.deployment.pk).release
+    assert release is not None  # noqa: S101  (_stage or the request of a rollback has named it)
+    return release
+
+
+def _switch(work: Job, course: Course, batch: list[Target], number: int) -> Code:
+    if number and (stopped := work.pause(course.pipeline.batches.pause_s)):
+        return stopped
+    release = _release(course)
+    return work.perform({f"switch:{target.name}": steps.switch(course, target, release) for target in batch})
+
+
+def _restart(work: Job, course: Course, batch: list[Target]) -> Code:
+    if course.pipeline.restart is None:
+        work.skip({f"restart:{target.name}": "nothing_to_do" for target in batch})
+        return "ok"
+    release = _release(course)
+    return work.perform({f"restart:{target.name}": steps.restart(course, target, release) for target in batch})
+
+
+def _check_health(work: Job, course: Course, batch: list[Target]) -> Code:
+    if course.pipeline.health is None:
+        work.skip({f"health:{target.name}": "nothing_to_do" for target in batch})
+        return "ok"
+    return work.perform({f"health:{target.name}": steps.check_health(course, target) for target in batch})
+
+
+def _succeed(work: Job, course: Course) -> Code:
+    """Success is only what was read back: every server runs the release. A cancel that came first goes first."""
+    name = _release(course).name
+    seen = work.ask_all({target.name: partial(steps.current_on, course, target) for target in course.site.targets})
+    wrong = {server: found for server, found in seen.items() if found != name}
+    if wrong:
+        raise ReachError("current_differs", release=name, servers=wrong)
+    is_done = journal.move(work.id, Status.SUCCEEDED, epoch=work.epoch)
+    return "ok" if is_done else "cancelled"
+
+
+def _prune(work: Job, course: Course) -> Code:
+    """Old releases go; that this may fail harms nobody, and the next deployment tries again."""
+    asked: Mapping[str, Callable[[], Any]] = {
+        target.name: partial(steps.prune, course, target) for target in course.site.targets
+    }
+    removed = work.ask_all(asked)
+    for target in course.site.targets:
+        facts.pruned(course.deployment.environment, target.server_id, removed[target.name])
+    return "ok"

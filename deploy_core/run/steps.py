@@ -1,0 +1,152 @@
+"""The steps on a server: stage, switch, restart, health, back; and what is asked of servers besides.
+
+An act runs in a thread, talks to the world, and leaves rows to the job's own thread.
+"""
+
+from functools import partial
+
+from deploy_core.models import Release
+from deploy_core.reach import health, staging
+from deploy_core.reach.artifacts import Artifact as Built
+from deploy_core.reach.connection import Connection
+from deploy_core.rules.pipeline import EnvironmentPipeline
+
+from . import facts
+from .course import Course, port_on
+from .job import Act, Hands
+from .servers import Target
+
+
+def stage(course: Course, target: Target, release: Release, built: Built) -> Act:
+    """Lay the release out beside the current one, whole and verified."""
+    spec = staging.ReleaseSpec(
+        path=course.site.path,
+        name=release.name,
+        artifact=built,
+        fence=course.site.fence,
+        shared_files=course.pipeline.shared.files,
+        shared_folders=course.pipeline.shared.folders,
+    )
+
+    def act(hands: Hands) -> None:
+        def lay_out(connection: Connection) -> None:
+            staging.stage(
+                connection,
+                spec,
+                on_line=hands.on_line,
+                timeout_s=course.pipeline.timeouts.step_s,
+                stop=hands.stop,
+            )
+
+        course.site.use(target, lay_out, claims=True)
+        hands.say(f"{release.name} is complete and verified")
+        hands.record(partial(facts.staged, release, target.server_id))
+
+    return act
+
+
+def switch(course: Course, target: Target, release: Release) -> Act:
+    """Make the release current, with the hooks before and after."""
+    hooks = course.pipeline.hooks
+    run = partial(_run_in, course, target, release, course.pipeline.timeouts.step_s)
+
+    def act(hands: Hands) -> None:
+        for command in hooks.before_switch:
+            run(hands, f"releases/{release.name}", command)
+        _make_current(course, target, release, hands)
+        for command in hooks.after_switch:
+            run(hands, "current", command)
+
+    return act
+
+
+def restart(course: Course, target: Target, release: Release) -> Act:
+    """Run the pipeline's restart command in `current`."""
+
+    def act(hands: Hands) -> None:
+        command = course.pipeline.restart
+        if command:
+            _run_in(course, target, release, command.timeout_s, hands, "current", command.command)
+
+    return act
+
+
+def check_health(course: Course, target: Target) -> Act:
+    """Ask the app on the server until it is well."""
+
+    def act(hands: Hands) -> None:
+        asked = course.pipeline.health
+        if not asked:
+            return
+        check = health.HttpCheck(port_on(target, course.pipeline), asked.http.path, asked.http.status)
+
+        def ask(connection: Connection) -> None:
+            health.wait_until_healthy(
+                connection,
+                check,
+                timeout_s=asked.timeout_s,
+                interval_s=asked.interval_s,
+                on_line=hands.on_line,
+                stop=hands.stop,
+            )
+
+        course.site.use(target, ask)
+
+    return act
+
+
+def go_back(course: Course, target: Target, release: Release, shape: EnvironmentPipeline) -> Act:
+    """Make the release before current again, restart it and see that it is well, as its own pipeline says."""
+    old = Course(course.deployment, shape, course.site, course.mask, course.before)
+
+    def act(hands: Hands) -> None:
+        _make_current(old, target, release, hands)
+        restart(old, target, release)(hands)
+        check_health(old, target)(hands)
+
+    return act
+
+
+def prune(course: Course, target: Target) -> list[str]:
+    """Remove the oldest releases of a server; the names of those removed."""
+    protect = [release.name for release in (course.before.get(target.name),) if release]
+    return course.site.use(
+        target,
+        lambda connection: staging.prune(
+            connection, course.site.path, course.pipeline.keep, course.site.fence, protect=protect
+        ),
+    )
+
+
+def current_on(course: Course, target: Target) -> str:
+    """The name of the release that a server really runs."""
+    return course.site.use(target, lambda connection: staging.current(connection, course.site.path))
+
+
+def _make_current(course: Course, target: Target, release: Release, hands: Hands) -> None:
+    site = course.site
+    was = site.use(target, lambda connection: staging.switch(connection, site.path, release.name, site.fence))
+    hands.say(f"current is {release.name}" + (f", was {was}" if was and was != release.name else ""))
+    hands.record(partial(facts.switched, release, target.server_id))
+
+
+def _run_in(
+    course: Course, target: Target, release: Release, timeout_s: float, hands: Hands, folder: str, command: str
+) -> None:
+    site = course.site
+    hands.say(f"$ {course.mask.text(command)}")
+
+    def run(connection: Connection) -> None:
+        staging.run_in(
+            connection,
+            site.path,
+            folder,
+            command,
+            site.fence,
+            variables=course.variables_on(target, release),
+            on_line=hands.on_line,
+            timeout_s=timeout_s,
+            stop=hands.stop,
+        )
+
+    site.use(target, run)

@@ -1,0 +1,114 @@
+"""How a deployment that did not succeed ends: servers that were switched go back, and the rows say who runs what."""
+
+from typing import Any
+
+from django.db import transaction
+
+from deploy_core.ledger import journal
+from deploy_core.models import Deployment, Step
+from deploy_core.rules import pipeline
+from deploy_core.rules.plan import way_back
+from deploy_core.rules.status import Status, StepStatus
+
+from . import facts, steps
+from .course import Course
+from .job import Code, Job
+from .servers import Target
+
+_BROKEN = (StepStatus.FAILED, StepStatus.TIMED_OUT, StepStatus.LOST)
+
+
+def end(work: Job, course: Course | None, code: str) -> Code:
+    """Bring the deployment to its end after a phase ended with `code` (`failed` or `cancelled`)."""
+    reason, params = _why(work, code)
+    work.turn_back()
+    switched = _switched(work, course) if course else []
+    is_back = not switched
+    if course and switched:
+        with transaction.atomic():
+            if any(target.name in course.before for target in switched):
+                journal.move(
+                    work.id,
+                    Status.ROLLING_BACK,
+                    reason,
+                    only_from={Status.RUNNING, Status.VERIFYING},
+                    epoch=work.epoch,
+                    params=params,
+                )
+        is_back = _go_back(work, course, switched)
+    if not is_back:
+        params = {**params, "servers": _standings(work.deployment)}
+    with transaction.atomic():
+        _close(work, reason, params, is_back=is_back)
+    return "failed" if code == "failed" else "cancelled"
+
+
+def _go_back(work: Job, course: Course, switched: list[Target]) -> bool:
+    """Whether every server that was switched runs its old release again."""
+    able = [target for target in switched if target.name in course.before]
+    if able:
+        journal.add_steps(work.id, way_back([target.name for target in able]), epoch=work.epoch)
+        acts = {}
+        for target in able:
+            release = course.before[target.name]
+            shape = pipeline.for_environment(pipeline.parse(release.pipeline), course.deployment.environment.name)
+            acts[f"back:{target.name}"] = steps.go_back(course, target, release, shape)
+        if work.perform(acts) != "ok":
+            return False
+    return len(able) == len(switched)
+
+
+def _close(work: Job, reason: str, params: dict[str, Any], *, is_back: bool) -> None:
+    """The last move, by where the deployment stands; then the steps that nobody came to."""
+    status = Deployment.objects.values_list("status", flat=True).get(pk=work.id)
+    if not is_back:
+        target = Status.FAILED
+        if status == Status.CANCELLING:
+            reason = "cancelled_half_way"
+    elif status == Status.ROLLING_BACK:
+        target = Status.ROLLED_BACK
+    elif status == Status.CANCELLING:
+        target = Status.CANCELLED
+        reason, params = _cancelled(work.deployment.pk)
+    else:
+        target = Status.FAILED
+    if journal.move(work.id, target, reason, epoch=work.epoch, params=params):
+        journal.skip_rest(work.id, epoch=work.epoch)
+
+
+def _why(work: Job, code: str) -> tuple[str, dict[str, Any]]:
+    """The reason: a person's cancel, the first step that broke, a fault of ours, or the time that ran out."""
+    if code == "cancelled":
+        return _cancelled(work.id)
+    step = Step.objects.filter(deployment_id=work.id, status__in=_BROKEN).order_by("finished", "position").first()
+    if step:
+        return step.reason, {
+            "step": step.key,
+            **({"server": step.server_name} if step.server_name else {}),
+            **step.reason_params,
+        }
+    if work.fault:
+        return work.fault
+    return ("total_timeout", {"seconds": work.deadline_s}) if work.why == "timed_out" else ("internal", {})
+
+
+def _cancelled(deployment_id: int) -> tuple[str, dict[str, Any]]:
+    by = Deployment.objects.values_list("cancelled_by__username", flat=True).get(pk=deployment_id)
+    return "cancelled_by", {"by": by or ""}
+
+
+def _switched(work: Job, course: Course) -> list[Target]:
+    """The servers where a switch was tried: whether it went through is not for us to guess."""
+    tried = Step.objects.filter(deployment_id=work.id, kind="switch", attempt__gt=0)
+    names = set(tried.values_list("server_name", flat=True))
+    return [target for target in course.site.targets if target.name in names]
+
+
+def _standings(deployment: Deployment) -> dict[str, list[str]]:
+    """Which servers run what, as far as we know: release name → server names; "" for those that could not be asked."""
+    broken = Step.objects.filter(deployment=deployment, kind="back", status__in=_BROKEN)
+    unsure = set(broken.values_list("server_name", flat=True))
+    found: dict[str, list[str]] = {}
+    for server, release in sorted(facts.current_releases(deployment.environment).items()):
+        found.setdefault("" if server in unsure else release.name, []).append(server)
+    return found
