@@ -107,9 +107,7 @@ def test_the_ring_is_made_once_for_its_owner_alone_and_says_so(key_file, caplog)
 
 def test_many_at_once_make_one_ring(key_file):
     texts: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: texts.append(sealing.seal(b"secret", about="a"))) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=lambda: texts.append(sealing.seal(b"secret", about="a"))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,0 +1,325 @@
+"""The scripts that run on servers: as values, and run by the shell of this machine where that tells more."""
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy_core.rules import remote
+from deploy_core.rules.remote import Fence
+from tests.waiting import wait_until
+
+FENCE = Fence(42, 3)
+
+
+def sh(script: str, folder: Path, data: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    """A script as `Connection.run` would have it run."""
+    line = remote.wrapped(script, "MARK", has_stdin=True)
+    return subprocess.run(["sh", "-c", line], cwd=folder, input=data, capture_output=True, timeout=30)
+
+
+def lay(folder: Path, name: str, content: str = "x", age_s: int = 0) -> None:
+    """A complete release."""
+    release = folder / "app/releases" / name
+    release.mkdir(parents=True)
+    (release / "file").write_text(content)
+    (folder / f"app/releases/{name}.id").write_text(f"id-of-{name}\n")
+    then = time.time() - age_s
+    os.utime(folder / f"app/releases/{name}.id", (then, then))
+
+
+def releases(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "app/releases").iterdir() if path.is_dir()}
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "-rf", "a b", "a;b", "a\n", "a.id", "a" * 101])
+def test_what_could_leave_the_releases_is_no_release_name(name):
+    with pytest.raises(ValueError, match="not a release name"):
+        remote.switch("app", name, FENCE)
+
+
+@pytest.mark.parametrize("path", ["", "/etc", "../x", "a/../../b", "a\0b"])
+def test_what_could_leave_a_release_is_no_shared_path(path):
+    with pytest.raises(ValueError, match="not a path"):
+        remote.shared_path(path)
+
+
+@pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A=B", "A;id", "Ä", "A\n"])
+def test_what_no_shell_can_export_is_no_variable(name):
+    with pytest.raises(ValueError, match="not an environment variable"):
+        remote.variable_lines({name: "x"})
+
+
+def test_values_of_variables_are_in_no_argument():
+    counts, ahead = remote.variable_lines({"TOKEN": "hunter2\nline two"})
+
+    assert "hunter2" not in remote.wrapped("true", "MARK", counts)
+    assert ahead == b"hunter2\nline two\n"
+
+
+def test_a_summary_is_one_short_line():
+    assert remote.summary(("ls", "a b")) == "ls 'a b'"
+    assert remote.summary("set -e\nrm x") == "set -e…"
+    assert remote.summary("x" * 500) == "x" * 120 + "…"
+
+
+# --- the wrapper ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("value", ["plain", "", " lead and trail ", "a\\nb\\", "l1\nl2\n", "'\"$(id)`x`", "é\u4e2d"])
+def test_a_variable_arrives_as_it_was(shell, value, tmp_path):
+    counts, ahead = remote.variable_lines({"VALUE": value, "AFTER": "next"})
+    line = remote.wrapped('printf %s "$VALUE"; echo "|$AFTER"; cat', "MARK", counts, has_stdin=True)
+
+    done = subprocess.run([shell, "-c", line], input=ahead + b"stdin stays", capture_output=True, timeout=30)
+
+    head, _, said = done.stdout.partition(b"\n")
+    assert head.startswith(b"MARK ")
+    assert said == value.encode() + b"|next\nstdin stays"
+
+
+def test_without_stdin_a_command_reads_nothing():
+    done = subprocess.run(["sh", "-c", remote.wrapped("cat; echo end", "M")], input=b"noise", capture_output=True)
+
+    assert done.stdout.splitlines()[1:] == [b"end"]
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 7", 7), ("kill -9 $$", 137), ("no-such-program", 127)])
+def test_the_exit_status_is_the_commands(script, status):
+    done = subprocess.run(["sh", "-c", remote.wrapped(script, "M")], capture_output=True)
+
+    assert done.returncode == status
+
+
+def test_a_group_is_ended_with_all_that_is_in_it(tmp_path):
+    script = "trap '' TERM; echo up; sleep 300 & sleep 300"
+    process = subprocess.Popen(["sh", "-c", remote.wrapped(script, "MARK")], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        group = int(process.stdout.readline().split()[1])
+        assert process.stdout.readline() == b"up\n"
+
+        subprocess.run(["sh", "-c", remote.kill_group(group, grace_s=0.2)], check=True, timeout=30)
+
+        assert process.wait(30) != 0
+        # The pipe ends when the last process that holds it does.
+        assert process.stdout.read() == b""
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def test_ending_a_group_that_is_gone_is_no_failure():
+    process = subprocess.Popen(["true"], start_new_session=True)
+    process.wait()
+
+    subprocess.run(["sh", "-c", remote.kill_group(process.pid)], check=True, timeout=30)
+
+
+# --- switch -----------------------------------------------------------------------------------------------------------
+
+
+def claimed(folder: Path, fence: Fence = FENCE) -> None:
+    assert sh(remote.claim("app", fence), folder).returncode == 0
+
+
+def test_switch_makes_a_release_current_and_tells_the_one_before(tmp_path):
+    lay(tmp_path, "r1")
+    lay(tmp_path, "r2")
+    claimed(tmp_path)
+
+    first = sh(remote.switch("app", "r1", FENCE), tmp_path)
+    second = sh(remote.switch("app", "r2", FENCE), tmp_path)
+
+    assert (first.returncode, first.stdout.splitlines()[1:]) == (0, [b"was "])
+    assert (second.returncode, second.stdout.splitlines()[1:]) == (0, [b"was r1"])
+    assert os.readlink(tmp_path / "app/current") == "releases/r2"
+    assert sorted(os.listdir(tmp_path / "app")) == [".lock", "current", "releases"]
+
+
+def test_a_path_with_a_space_and_a_quote_is_one_path(tmp_path):
+    path = "my 'app'"
+    assert sh(remote.claim(path, FENCE), tmp_path).returncode == 0
+    assert sorted(os.listdir(tmp_path / path)) == [".lock", "releases"]
+
+
+def test_switch_refuses_a_release_that_is_not_complete(tmp_path):
+    lay(tmp_path, "r1")
+    (tmp_path / "app/releases/r1.id").unlink()
+    claimed(tmp_path)
+
+    for name in ("r1", "r2"):
+        assert sh(remote.switch("app", name, FENCE), tmp_path).returncode == remote.NO_RELEASE
+
+    assert not (tmp_path / "app/current").exists()
+
+
+def test_switch_does_not_replace_somebodys_folder(tmp_path):
+    lay(tmp_path, "r1")
+    (tmp_path / "app/current").mkdir()
+    claimed(tmp_path)
+
+    done = sh(remote.switch("app", "r1", FENCE), tmp_path)
+
+    assert done.returncode == remote.NOT_A_LINK
+    assert b"is not a link" in done.stderr
+
+
+def test_no_reader_ever_misses_current_while_it_switches(tmp_path):
+    lay(tmp_path, "r1")
+    lay(tmp_path, "r2")
+    claimed(tmp_path)
+    sh(remote.switch("app", "r1", FENCE), tmp_path)
+    switching = subprocess.Popen(
+        ["sh", "-c", f"for i in 1 2 3 4 5 6 7 8 9 10; do for r in r2 r1; do {switch_line()}; done; done"],
+        cwd=tmp_path,
+    )
+    reads = 0
+
+    while switching.poll() is None:
+        assert (tmp_path / "app/current/file").read_text() == "x"
+        reads += 1
+
+    assert switching.returncode == 0
+    assert reads > 20
+
+
+def switch_line() -> str:
+    """A switch to `$r`, in the midst of another script."""
+    script = remote.switch("app", "r9", FENCE).replace("r9", "$0")
+    return f"sh -c {shlex.quote(script)} $r >/dev/null"
+
+
+# --- who holds the folder ---------------------------------------------------------------------------------------------
+
+
+def test_nobody_switches_what_they_did_not_claim(tmp_path):
+    lay(tmp_path, "r1")
+
+    assert sh(remote.switch("app", "r1", FENCE), tmp_path).returncode == remote.TAKEN_OVER
+
+
+def test_an_older_owner_cannot_switch_nor_claim_again(tmp_path):
+    lay(tmp_path, "r1")
+    claimed(tmp_path, Fence(42, 3))
+    claimed(tmp_path, Fence(42, 4))
+
+    for script in (
+        remote.switch("app", "r1", Fence(42, 3)),
+        remote.claim("app", Fence(42, 3)),
+        remote.prune("app", 1, (), Fence(42, 3)),
+        remote.in_folder("app", "releases/r1", "touch canary", Fence(42, 3)),
+    ):
+        assert sh(script, tmp_path).returncode == remote.TAKEN_OVER
+
+    assert not (tmp_path / "app/current").exists()
+    assert not (tmp_path / "app/releases/r1/canary").exists()
+
+
+def test_the_next_deployment_claims_whatever_its_epoch(tmp_path):
+    claimed(tmp_path, Fence(42, 9))
+    claimed(tmp_path, Fence(43, 1))
+    claimed(tmp_path, Fence(41, 1))  # approved later than 43, but that is over
+
+
+def test_a_new_owner_ends_what_the_old_one_left_running(tmp_path):
+    lay(tmp_path, "r1")
+    claimed(tmp_path, Fence(42, 1))
+    script = remote.in_folder("app", "releases/r1", "touch running; exec sleep 300", Fence(42, 1))
+    old = subprocess.Popen(["sh", "-c", remote.wrapped(script, "MARK")], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        wait_until((tmp_path / "app/releases/r1/running").exists)
+
+        claimed(tmp_path, Fence(42, 2))
+
+        assert old.wait(30) != 0
+    finally:
+        old.kill()
+        old.wait()
+
+
+def test_a_process_that_only_has_the_old_number_is_left_alone(tmp_path):
+    claimed(tmp_path, Fence(42, 1))
+    other = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    try:
+        (tmp_path / "app/.lock/group").write_text(f"{other.pid} 1 another-boot\n")
+
+        claimed(tmp_path, Fence(42, 2))
+
+        assert other.poll() is None
+    finally:
+        os.killpg(other.pid, signal.SIGKILL)
+        other.wait()
+
+
+def test_a_daemon_that_was_restarted_does_not_hold_the_folder(tmp_path):
+    lay(tmp_path, "r1")
+    claimed(tmp_path)
+    command = "sleep 300 >/dev/null 2>&1 & echo $! > pid"
+    try:
+        assert sh(remote.in_folder("app", "releases/r1", command, FENCE), tmp_path).returncode == 0
+
+        assert sh(remote.switch("app", "r1", FENCE), tmp_path).returncode == 0
+    finally:
+        os.kill(int((tmp_path / "app/releases/r1/pid").read_text()), signal.SIGKILL)
+
+
+# --- looking and pruning ----------------------------------------------------------------------------------------------
+
+
+def test_look_sees_complete_releases_the_newest_first(tmp_path):
+    for age, name in enumerate(("r3", "r2", "r1")):
+        lay(tmp_path, name, age_s=age * 60)
+    (tmp_path / "app/releases/half").mkdir()
+    claimed(tmp_path)
+    sh(remote.switch("app", "r2", FENCE), tmp_path)
+
+    done = sh(remote.look("app"), tmp_path)
+
+    assert done.stdout.decode().splitlines()[1:] == [
+        "current r2",
+        "release r3 id-of-r3",
+        "release r2 id-of-r2",
+        "release r1 id-of-r1",
+    ]
+
+
+def test_look_sees_nothing_where_nothing_is(tmp_path):
+    done = sh(remote.look("app"), tmp_path)
+
+    assert (done.returncode, done.stdout.splitlines()[1:], done.stderr) == (0, [], b"")
+    assert os.listdir(tmp_path) == []
+
+
+def test_prune_keeps_the_newest_the_current_and_the_protected(tmp_path):
+    for age, name in enumerate(("r6", "r5", "r4", "r3", "r2", "r1")):
+        lay(tmp_path, name, age_s=age * 60)
+    (tmp_path / "app/releases/half").mkdir()
+    (tmp_path / "app/.stage.r0.1.1").mkdir()
+    claimed(tmp_path)
+    sh(remote.switch("app", "r1", FENCE), tmp_path)
+
+    done = sh(remote.prune("app", 2, ("r3",), FENCE), tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()[2:]) == {b"removed", b"r4", b"r2"}
+    assert releases(tmp_path) == {"r6", "r5", "r3", "r1"}
+    assert sorted(os.listdir(tmp_path / "app")) == [".lock", "current", "releases"]
+
+
+def test_prune_has_nothing_to_do_where_nothing_is(tmp_path):
+    claimed(tmp_path)
+
+    done = sh(remote.prune("app", 3, (), FENCE), tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, b"")
