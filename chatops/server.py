@@ -11,15 +11,14 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory
 from django.conf import settings
 from twisted.internet import reactor as _reactor
-from twisted.logger import ILogObserver, globalLogBeginner
-from zope.interface import implementer
+from twisted.logger import globalLogBeginner
 
 from chatops.checks import is_loopback
 from chatops.room import pool, progress
@@ -67,7 +66,7 @@ def listen(bind: str, port: int) -> socket.socket:
 
 def be_at(listener: socket.socket) -> str:
     """The address that people open. Without PUBLIC_URL it is the one really bound, and links and origins follow it."""
-    if os.environ.get("PUBLIC_URL"):
+    if settings.GIVEN_URL:
         return str(settings.PUBLIC_URL)
     host, port = listener.getsockname()[:2]
     host = f"[{host}]" if ":" in host else host
@@ -183,7 +182,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
             maxMessagePayloadSize=2 * settings.FRAME_LIMIT_BYTES,
             maxFramePayloadSize=2 * settings.FRAME_LIMIT_BYTES,
         )
-        globalLogBeginner.beginLoggingTo([_forget], redirectStandardIO=False, discardBuffer=True)
+        globalLogBeginner.beginLoggingTo(cast(Any, [_forget]), redirectStandardIO=False, discardBuffer=True)
         reactor.callLater(1, self.application_checker)
         reactor.callLater(2, self.timeout_checker)
         asyncio.set_event_loop(self._loop)
@@ -232,7 +231,6 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         reactor.stop()
 
 
-@implementer(ILogObserver)
 def _forget(event: Any) -> None:
     """Twisted tells of every connection; what matters is logged by Daphne and by us."""
 

@@ -1,7 +1,14 @@
-"""Every address of the product."""
+"""Every address of the product, but for the doors that stand beside Django (chatops/asgi.py)."""
 
 from django.urls import include, path
 
+from chatops import health
+from chatops.room import views
+
 urlpatterns = [
+    path("", views.home, name="home"),
+    path("rooms/<str:slug>/", views.room, name="room"),
+    path("deployments/", include("chatops.deployments.urls")),
     path("accounts/", include("chatops.accounts.urls")),
+    path("healthz", health.healthz, name="healthz"),
 ]

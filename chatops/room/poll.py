@@ -84,12 +84,12 @@ async def _serve(scope: Any, receive: Receive, send: Send, answer: Answer) -> No
 
 
 async def _poll(session: Session, collector: Collector, asked: Incoming, receive: Receive) -> None:
-    cursors, want = asked.cursors("resume", STREAMS), asked.streams("want", STREAMS)
+    cursors = asked.cursors("resume", STREAMS)
     wait_s = min(asked.number("wait_ms", int(settings.POLL_WAIT_S * 1000)) / 1000, settings.POLL_WAIT_S)
-    heads = await session.follow(cursors, want)
+    heads = await session.follow(cursors, asked.streams("want", STREAMS))
     if not asked.has("conn"):
         session.welcome(heads)
-    session.enter(want, is_visible=asked.flag("visible", True))
+    session.enter(heads, is_visible=asked.flag("visible", True))
     for stream, (epoch, number) in cursors.items():
         if stream in heads and heads[stream].floor <= number + 1 <= heads[stream].number:
             for missed in (await pool.run(streams.burst, stream, number, streams.PAGE, epoch)).frames:

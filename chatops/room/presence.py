@@ -34,9 +34,9 @@ class Presence:
         self._typing: dict[int, dict[int, tuple[str, asyncio.TimerHandle]]] = {}
 
     def people(self, room: int) -> list[dict[str, Any]]:
-        """Who is present, by name."""
-        present = self._rooms.get(room, {})
-        people = [{"id": pk, "name": one.name, "state": one.told} for pk, one in present.items() if one.told != "gone"]
+        """Who is present, by name. May be asked from any thread."""
+        present = list(self._rooms.get(room, {}).items())  # one step: nobody comes or goes during it
+        people = [{"id": pk, "name": one.name, "state": one.told} for pk, one in present if one.told != "gone"]
         return sorted(people, key=lambda person: str(person["name"]))
 
     def enter(self, room: int, person: int, name: str, page: Hashable, *, is_visible: bool = True) -> None:

@@ -95,7 +95,7 @@ def announcement(deployment: Deployment, entry: JournalEntry) -> Words | None:
 
 
 def _waiting(deployment: Deployment, moved: dict[str, Any]) -> Words | None:
-    ahead = deployments.ahead_of(deployment)
+    ahead = deployments.ahead_of(deployment) if deployment.status == Status.QUEUED else []
     return ("announce.waiting", {"behind": ahead[-1].pk}) if ahead else None
 
 

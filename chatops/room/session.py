@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.conf import settings
@@ -40,6 +40,14 @@ _presence: PerLoop[Presence] = PerLoop(lambda: Presence(hubs()))
 def presence() -> Presence:
     """Who is in which room, as the running loop knows."""
     return _presence.here()
+
+
+def presence_now(room: int) -> list[dict[str, Any]]:
+    """Who is in a room, from any thread."""
+    found: dict[int, dict[str, Any]] = {}
+    for _, there in _presence.everywhere():
+        found |= {person["id"]: person for person in there.people(room)}
+    return list(found.values())
 
 
 class Session:
@@ -107,9 +115,9 @@ class Session:
                 self.tell({"t": "reset", "s": str(stream), "reason": reason})
         return heads
 
-    def enter(self, rooms: Collection[Stream], *, is_visible: bool) -> None:
-        """Be present in those of `rooms` that are followed."""
-        for stream in rooms:
+    def enter(self, shown: Iterable[Stream], *, is_visible: bool) -> None:
+        """Be present in the rooms among what the page shows."""
+        for stream in shown:
             if stream.kind == "room" and stream in self._following:
                 self._rooms.add(stream.id)
                 person = self.identity
@@ -194,11 +202,10 @@ class Session:
             self._refuse("version", {"v": VERSION})
             self.end(OTHER_VERSION)
             return
-        want = frame.streams("want", STREAMS)
-        heads = await self.follow(frame.cursors("resume", STREAMS), want)
+        heads = await self.follow(frame.cursors("resume", STREAMS), frame.streams("want", STREAMS))
         self.has_said_hello = True
         self.welcome(heads)
-        self.enter(want, is_visible=True)
+        self.enter(heads, is_visible=True)
 
     def welcome(self, heads: dict[Stream, Head]) -> None:
         """Say what is followed and where it stands."""

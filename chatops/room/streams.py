@@ -140,6 +140,12 @@ def deployment_state(deployment_id: int, *, upto: int | None = None) -> Frame:
     return {**told, "q": state.number, "graph": graph.nodes(told)}
 
 
+def deployment_picture(deployment_id: int) -> Frame:
+    """The fields of a `snapshot` of a deployment that needs no events: its state says all of them."""
+    state = deployment_state(deployment_id)
+    return {"e": current_epoch(), "q": state["q"], "state": state, "last": []}
+
+
 def log_state(step_id: int, number: int) -> Frame:
     """Whose log it is, and whether line `number` is its last."""
     step = Step.objects.get(pk=step_id)
