@@ -26,7 +26,8 @@ BIND = env.str("BIND", "127.0.0.1")
 #: The first port tried; `serve` steps over a taken one and says so.
 PORT = env.int("PORT", 8000)
 #: What people type into a browser. Without it, `serve` fills in the address it really got.
-PUBLIC_URL = (env.str("PUBLIC_URL", "") or f"http://{BIND}:{PORT}").rstrip("/")
+GIVEN_URL = env.str("PUBLIC_URL", "")
+PUBLIC_URL = (GIVEN_URL or f"http://{BIND}:{PORT}").rstrip("/")
 _PUBLIC = urlsplit(PUBLIC_URL)
 #: https means a proxy in front that speaks TLS: Secure cookies, HSTS, X-Forwarded-Proto. http is for loopback.
 IS_PRODUCTION = _PUBLIC.scheme == "https"
