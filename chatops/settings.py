@@ -33,6 +33,8 @@ _PUBLIC = urlsplit(PUBLIC_URL)
 IS_PRODUCTION = _PUBLIC.scheme == "https"
 ALLOWED_HOSTS = [_PUBLIC.hostname or "localhost", "127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [f"{_PUBLIC.scheme}://{_PUBLIC.netloc}"]
+#: Addresses of proxies on other machines, whose X-Forwarded-For is believed.
+PROXIES = env.list("SHIPROOM_PROXIES", default=[])
 ROOT_URLCONF = "chatops.urls"
 ASGI_APPLICATION = "chatops.asgi.application"
 DEBUG = env.bool("DEBUG", False)
@@ -154,6 +156,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_HANDLER = "chatops.accounts.throttle.Handler"
 AXES_COOLOFF_TIME = "chatops.accounts.throttle.cool_off"
 AXES_LOCKOUT_CALLABLE = "chatops.accounts.views.locked_out"
+AXES_CLIENT_IP_CALLABLE = "chatops.proxy.client_address"
 AXES_RESET_ON_SUCCESS = True
 #: Tries during the wait do not make it longer: what the page says stays true.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -296,6 +299,9 @@ FORCE_PLAIN_WIRE = env.bool("SHIPROOM_FORCE_PLAIN_WIRE", False)
 POLL_WAIT_S = env.float("SHIPROOM_POLL_WAIT_S", 25.0)
 #: A private reply is shown again after a reload for so long.
 PRIVATE_REPLY_S = env.float("SHIPROOM_PRIVATE_REPLY_S", 24 * 3600.0)
+#: `manage.py say --wait` looks this often, and gives up when no engine was alive for so long.
+SAY_POLL_S = env.float("SHIPROOM_SAY_POLL_S", 0.2)
+NO_ENGINE_S = env.float("SHIPROOM_NO_ENGINE_S", 15.0)
 
 # --- the web server ---------------------------------------------------------------------------------------------------
 #: Origins besides PUBLIC_URL's that are this very server; `serve` fills it in when PUBLIC_URL is not set.

@@ -2,10 +2,12 @@
 
 import logging
 
+import pytest
 from django.http import HttpResponse
 
 from chatops.logs import OneLine
 from chatops.middleware import content_security_policy
+from chatops.proxy import client_address
 
 STRICT = ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'")
 
@@ -48,3 +50,24 @@ def test_a_sign_in_link_is_not_written_to_the_log():
     line = _line("Gone: %s", "/accounts/link/q8Zr_Kt-1xY/")
 
     assert line.endswith("Gone: /accounts/link/***/")
+
+
+@pytest.mark.parametrize(
+    ("is_production", "peer", "forwarded", "found"),
+    [
+        (True, "127.0.0.1", "6.6.6.6, 203.0.113.7", "203.0.113.7"),
+        (True, "10.0.0.2", "203.0.113.7", "203.0.113.7"),
+        (True, "198.51.100.4", "203.0.113.7", "198.51.100.4"),
+        (True, "127.0.0.1", "forged", "127.0.0.1"),
+        (True, "127.0.0.1", "", "127.0.0.1"),
+        (False, "127.0.0.1", "203.0.113.7", "127.0.0.1"),
+    ],
+    ids=["own proxy", "named proxy", "no proxy", "no address", "no header", "not behind one"],
+)
+def test_a_proxys_word_about_the_address_is_believed_and_nobody_elses(
+    rf, settings, is_production, peer, forwarded, found
+):
+    settings.IS_PRODUCTION, settings.PROXIES = is_production, ["10.0.0.2"]
+    request = rf.get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
+
+    assert client_address(request) == found

@@ -30,6 +30,12 @@ def _reads() -> dict[str, ast.Call]:
     }
 
 
+def _default(call: ast.Call) -> Any:
+    """The expression that stands for "not set", None if there is none."""
+    named = [keyword.value for keyword in call.keywords if keyword.arg == "default"]
+    return call.args[1] if len(call.args) > 1 else next(iter(named), None)
+
+
 def _environment(data: Path, **more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(data), "SHIPROOM_DATA": str(data / "var"), **more}
 
@@ -63,7 +69,7 @@ def test_every_setting_is_documented_and_every_documented_one_exists():
 
 
 def test_every_setting_has_a_default():
-    assert [name for name, call in _reads().items() if len(call.args) < 2] == []
+    assert [name for name, call in _reads().items() if _default(call) is None] == []
 
 
 def test_the_documented_defaults_are_the_real_ones():
@@ -71,10 +77,10 @@ def test_the_documented_defaults_are_the_real_ones():
     wrong = {}
     for name, call in _reads().items():
         try:
-            default = eval(compile(ast.Expression(call.args[1]), "settings", "eval"), {"__builtins__": {}})
+            default = eval(compile(ast.Expression(_default(call)), "settings", "eval"), {"__builtins__": {}})
         except NameError:  # made from other settings; the page says from which
             continue
-        if default == "":  # none, or made; the page says which
+        if default in ("", []):  # none, or made; the page says which
             continue
         said = documented[name][0].strip("`").replace(",", "")
         meant = {"False": "off", "True": "on"}.get(str(default), default)
