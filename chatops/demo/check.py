@@ -53,7 +53,7 @@ def run(say: Say) -> bool:
     began = time.monotonic()
     try:
         first = wait_for(Deployment.objects.get(environment__name="production", kind=Deployment.Kind.DEPLOY))
-        _expect(first.status, Status.SUCCEEDED)
+        _expect(first.status, Status.SUCCEEDED, first)
         _expect_version("production", "1.1.0")
         say(f"ok    production runs 1.1.0, deployed by the demo itself: {timing(first)}")
         for case in CASES:

@@ -1,6 +1,5 @@
 """The demo's rows: people, one app in two environments, and a room. Written at every start, kept where they stand."""
 
-import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -39,12 +38,6 @@ def takes_password(name: str) -> bool:
     return name == server_names(SERVERS)[-1]
 
 
-def python() -> str:
-    """The Python that runs the shop: the one below this one's virtual environment, which others may read."""
-    below = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-    return str(below.resolve()) if below.exists() else "python3"
-
-
 @transaction.atomic
 def write(folder: Path, keys: Keys, ssh_ports: Mapping[str, int]) -> None:
     """Everything that is needed for `/deploy shop to staging`, on the servers that `ssh_ports` names."""
@@ -60,7 +53,6 @@ def write(folder: Path, keys: Keys, ssh_ports: Mapping[str, int]) -> None:
             defaults={
                 "path": f"apps/{APP}/{name}",
                 "position": position,
-                "variables": {"PYTHON": python()},
             },
         )
         _placements(environment, servers, free)

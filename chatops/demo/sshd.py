@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,9 @@ import asyncssh
 from chatops.demo import orders
 from chatops.demo.orders import Program, ServerOrder
 
+#: What servers give to a login; ours when theirs does not lead to what the shop needs.
+PLAIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = PLAIN_PATH if shutil.which("python3", path=PLAIN_PATH) else os.environ.get("PATH", PLAIN_PATH)
 #: How much is taken from one pipe at a time.
 PIECE = 64 * 1024
 #: The longest line of orders.
@@ -120,13 +124,13 @@ class Machine:
                 print(f"{self.order.name}: {program.command} in {program.folder} ended with {status}", file=sys.stderr)
 
     def environment(self) -> dict[str, str]:
-        """What a login has, and nothing of this process's own environment beyond PATH."""
+        """What a login has, and nothing of this process's own environment."""
         return {
             "HOME": str(self.folder),
             "USER": self.order.user,
             "LOGNAME": self.order.user,
             "SHELL": "/bin/sh",
-            "PATH": os.environ.get("PATH", os.defpath),
+            "PATH": PATH,
             "LANG": "C.UTF-8",
             "STOP_WITH_FD": str(self.leash),
             MARK[0]: MARK[1],

@@ -1,5 +1,7 @@
 """One copy at a time, in the background: whoever holds the lock on `shop.pid` is the running one."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import os

@@ -1,5 +1,7 @@
 """The pages over HTTP, on loopback."""
 
+from __future__ import annotations
+
 import http.server
 import os
 import socket
