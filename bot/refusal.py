@@ -30,7 +30,6 @@ _NEXT = {
     "nothing_to_roll_back": ("history {app}",),
     "already_ended": ("status",),
     "nothing_running": ("status",),
-    "nothing_running_anywhere": ("status",),
     "not_what_runs": ("history {app}",),
     "no_permission": ("where {app}", "whoami"),
     "no_servers": ("envs {app}",),
@@ -63,7 +62,6 @@ def reply_to(error: DeployError, parsed: Parsed | None, invocation: Invocation, 
         case "text_required":
             params["hint"] = _usage_hint(understood)
         case "env_required":
-            code = code if app else "env_required_anywhere"
             params["environments"] = environments
             lines = lines or [_line(understood, app, name, invocation) for name in environments]
         case "app_required":
@@ -71,7 +69,6 @@ def reply_to(error: DeployError, parsed: Parsed | None, invocation: Invocation, 
             code = code if world.apps else "no_apps"
         case "no_permission":
             action = f"{code}.{error.params.get('action')}"
-            params["number"] = understood.get("id", "")
             code = action if action in PHRASES else code
         case _:
             pass

@@ -25,7 +25,8 @@ def near(given: str, names: Iterable[str]) -> list[str]:
         if measured < best:
             best, found = measured, []
         found.append(name)
-    return (found or starting)[:_MOST]
+    whole = [name for name in found if typed.startswith(name.lower())]  # deploy1: deploy, not deploys
+    return (whole or found or starting)[:_MOST]
 
 
 def _allowed(length: int) -> int:

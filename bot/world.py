@@ -53,6 +53,16 @@ def seen_by(invocation: Invocation) -> World:
     in_room = {*invocation.apps, invocation.default_app} - visible.keys() - {""}
     if in_room and invocation.actor.is_active:
         visible |= {app.name: app for app in App.objects.filter(name__in=in_room)}
+    return _world(visible, invocation.actor, invocation.room, invocation.default_app)
+
+
+def everything(room: str, default_app: str) -> Context:
+    """All names there are: what an operator at the shell may name."""
+    apps = {app.name: app for app in App.objects.all()}
+    return _world(apps, Person(), room, default_app).context
+
+
+def _world(visible: dict[str, App], actor: Person, room: str, default_app: str) -> World:
     apps = dict(sorted(visible.items()))
     environments: dict[str, dict[str, Environment]] = {name: {} for name in apps}
     for environment in Environment.objects.filter(app__in=apps.values()).select_related("app"):
@@ -61,9 +71,9 @@ def seen_by(invocation: Invocation) -> World:
     for alias in Alias.objects.order_by("word"):
         aliases[alias.kind][alias.word] = alias.name
     return World(
-        actor=invocation.actor,
-        room=invocation.room,
-        default_app=invocation.default_app if invocation.default_app in apps else "",
+        actor=actor,
+        room=room,
+        default_app=default_app if default_app in apps else "",
         apps=apps,
         environments=environments,
         app_aliases=aliases[Alias.Kind.APP],

@@ -20,8 +20,7 @@ def help(order: Order) -> Reply:
             "summary": phrase(f"help.{topic}"),
             "aliases": list(known.verb.aliases),
         }
-        code = "help.command.aliases" if known.verb.aliases else "help.command"
-        return Reply(code, told, suggest=(order.line(known.example.removeprefix("/")),))
+        return Reply("help.command", told, suggest=(order.line(known.example.removeprefix("/")),))
     rows = [[phrase(f"usage.{each.name}"), phrase(f"help.{each.name}")] for each in in_order(order.invocation.surface)]
     return Reply("help", {"table": table(("command", "does"), rows)})
 

@@ -83,9 +83,7 @@ def _only_one_active(order: Order) -> Deployment:
     found = deployments.active([app])
     running = list(found.filter(environment=environment) if environment else found)
     if not running:
-        where = environment.name if environment else ""
-        code = "nothing_running" if environment else "nothing_running_anywhere"
-        raise Refused(code, app=app.name, environment=where)
+        raise Refused("nothing_running", app=app.name, environment=environment.name if environment else "")
     if len(running) > 1:
         lines = [order.line(f"cancel #{deployment.pk}") for deployment in running[:5]]
         raise Refused("several_running", suggest=lines, app=app.name)

@@ -51,11 +51,9 @@ def _status_of(order: Order, deployment: Deployment) -> Reply:
         "by": deployment.requested_by.username,
         "state": status_word(deployment.status),
     }
-    code = "status.deployment.plain"
     if deployment.reason:
-        code = "status.deployment"
         params["why"] = phrase(deployment.reason, deployment.reason_params)
-    return order.answer(code, deployment.app.name, **params)
+    return order.answer("status.deployment", deployment.app.name, **params)
 
 
 def _status_of_app(order: Order, environments: list[Environment], active: list[Deployment]) -> Reply:

@@ -3,7 +3,7 @@
 A parameter is text, a number, a list of texts, or one of these objects, which whoever renders it turns into words:
 `{"code", "params"}` a phrase, `{"at"}` an ISO time, `{"status"}` a status word, `{"deployment"}` a number,
 `{"revision"}` a commit id, `{"line"}` a command to press. `table` holds `{"head": [codes], "rows": [[parameter, …]]}`.
-`static/js/words.js` renders the same on the page.
+`[[ … ]]` in a sentence is said only when all its places are filled. `static/js/words.js` renders the same on the page.
 """
 
 import re
@@ -33,6 +33,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
 )
 PHRASES: dict[str, Promise] = {code: phrase for part in _PARTS for code, phrase in part.items()}
 
+_OPTIONAL = re.compile(r"\[\[(.*?)\]\]")
 _PLACE = re.compile(r"%%|%\((\w+)\)s")
 
 
@@ -45,13 +46,13 @@ def render(code: str, params: Mapping[str, Any]) -> str:
     """The sentence of `code` in the active language; a place without a value keeps its name, an unknown code too."""
     if code not in PHRASES:
         return code
-    return _PLACE.sub(lambda place: _filled(place, params), str(PHRASES[code])).strip()
+    texts = {name: value_text(value) for name, value in params.items() if name != "table"}
+    sentence = _OPTIONAL.sub(lambda part: part[1] if _is_filled(part[1], texts) else "", str(PHRASES[code]))
+    return _PLACE.sub(lambda place: "%" if place.group() == "%%" else texts.get(place[1], place.group()), sentence)
 
 
-def _filled(place: re.Match[str], params: Mapping[str, Any]) -> str:
-    if place.group() == "%%":
-        return "%"
-    return value_text(params[place[1]]) if place[1] in params else place.group()
+def _is_filled(part: str, texts: Mapping[str, str]) -> bool:
+    return all(texts.get(place[1]) for place in _PLACE.finditer(part) if place[1])
 
 
 def render_text(code: str, params: Mapping[str, Any]) -> str:
@@ -72,8 +73,6 @@ def value_text(value: object) -> str:
     if isinstance(value, Mapping):
         return _object_text(value)
     if isinstance(value, list | tuple):
-        if not value:
-            return "–"
         return str(PHRASES["list.separator"]).join(value_text(each) for each in value)
     return "" if value is None else str(value)
 

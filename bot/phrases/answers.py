@@ -16,8 +16,7 @@ ANSWERS = {
     "status": _("What runs and waits now:"),
     "status.quiet": _("Nothing runs or waits now."),
     "status.app": _("%(app)s now:"),
-    "status.deployment": _("#%(number)s %(app)s %(ref)s → %(environment)s by %(by)s: %(state)s. %(why)s"),
-    "status.deployment.plain": _("#%(number)s %(app)s %(ref)s → %(environment)s by %(by)s: %(state)s."),
+    "status.deployment": _("#%(number)s %(app)s %(ref)s → %(environment)s by %(by)s: %(state)s.[[ %(why)s]]"),
     "where": _("What runs where:"),
     "where.nothing": _("Nothing is deployed anywhere yet."),
     "history": _("Deployments of %(app)s, the newest first:"),
@@ -34,8 +33,7 @@ ANSWERS = {
     "servers": _("Servers:"),
     "servers.none": _("No server there."),
     "help": _("What I can do:"),
-    "help.command": _("%(usage)s · %(summary)s"),
-    "help.command.aliases": _("%(usage)s · %(summary)s. Also: %(aliases)s"),
+    "help.command": _("%(usage)s: %(summary)s.[[ Also written %(aliases)s.]]"),
     "whoami": _("You are %(who)s. Your roles:"),
     "whoami.no_roles": _("You are %(who)s. You have no role yet, so you can talk but not deploy."),
 }
@@ -45,9 +43,9 @@ ANNOUNCEMENTS = {
     "announce.started": _("%(app)s → %(environment)s has started: %(ref)s, by %(by)s."),
     "announce.waiting": _("%(app)s → %(environment)s waits behind #%(behind)s."),
     "announce.finished": _("%(app)s → %(environment)s is done: %(ref)s is live."),
-    "announce.failed": _("%(app)s → %(environment)s failed. %(why)s"),
-    "announce.rolled_back": _("%(app)s → %(environment)s is back on the old release. %(why)s"),
-    "announce.cancelled": _("%(app)s → %(environment)s was stopped by %(by)s."),
+    "announce.failed": _("%(app)s → %(environment)s failed.[[ %(why)s]]"),
+    "announce.rolled_back": _("%(app)s → %(environment)s is back on the old release.[[ %(why)s]]"),
+    "announce.cancelled": _("%(app)s → %(environment)s was stopped[[ by %(by)s]]."),
     "announce.taken_over": _("%(app)s → %(environment)s was interrupted and goes on."),
 }
 

@@ -93,5 +93,9 @@ WORDS = {
     "part.last": _("last N"),
     "part.app_or_environment": _("app or environment"),
     "part.otp": _("one-time code"),
+    "choice.runs": _("runs %(ref)s %(revision)s"),
+    "choice.busy": _("busy with #%(number)s"),
+    "choice.deployment": _("%(app)s → %(environment)s by %(by)s"),
+    "choice.no_right": _("not yours to change"),
     "list.separator": _(", "),
 }
