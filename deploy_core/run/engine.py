@@ -177,6 +177,8 @@ def _workflow(engine: _Engine, act: Callable[..., str]) -> Callable[[int, int], 
             return act(deployment_id, run, executor=engine.name, do_step=do_step)
         finally:
             close_old_connections()
+            if engine.ticker:
+                engine.ticker.wake()  # what was planned runs, and what was queued behind it comes next
 
     return workflow
 

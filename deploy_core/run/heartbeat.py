@@ -23,7 +23,7 @@ Resume = Callable[[str], int]
 
 
 class Ticker(threading.Thread):
-    """Ticks every `TICK_S` until it is stopped. A tick that fails is logged, and the next one comes."""
+    """Ticks every `TICK_S`, and when woken, until it is stopped. A tick that fails is logged, and the next one comes."""
 
     def __init__(self, executor: str, *, ensure: Ensure, resume_runs_of: Resume) -> None:
         super().__init__(name="ticker", daemon=True)
@@ -31,19 +31,26 @@ class Ticker(threading.Thread):
         self._ensure = ensure
         self._resume_runs_of = resume_runs_of
         self._stopped = threading.Event()
+        self._woken = threading.Event()
 
     def run(self) -> None:
         while not self._stopped.is_set():
+            self._woken.clear()
             try:
                 tick(self._executor, self._ensure, self._resume_runs_of)
             except Exception:
                 logger.exception("a tick of %s failed", self._executor)
             finally:
                 close_old_connections()
-            self._stopped.wait(settings.TICK_S)
+            self._woken.wait(settings.TICK_S)
+
+    def wake(self) -> None:
+        """Tick now: something ended, and another thing may begin."""
+        self._woken.set()
 
     def stop(self) -> None:
         self._stopped.set()
+        self._woken.set()
         self.join(timeout=10)
 
 
