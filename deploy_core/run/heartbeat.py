@@ -23,7 +23,7 @@ Resume = Callable[[str], int]
 
 
 class Ticker(threading.Thread):
-    """Ticks every `TICK_S`, and when woken, until it is stopped. A tick that fails is logged, and the next one comes."""
+    """Ticks every `TICK_S`, and when woken, until it is stopped. A tick that fails is logged; the next one comes."""
 
     def __init__(self, executor: str, *, ensure: Ensure, resume_runs_of: Resume) -> None:
         super().__init__(name="ticker", daemon=True)
