@@ -189,7 +189,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
         self._port = reactor.adoptStreamPort(self._listener.fileno(), self._listener.family, self.http_factory)
         self._listener.close()  # Twisted has its own copy
-        reactor.callWhenRunning(self._begin)
+        reactor.callLater(0, self._begin)  # "when running" would be before the loop runs
         reactor.run(installSignalHandlers=False)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
