@@ -103,7 +103,7 @@ def hue(name: str) -> int:
     """Which of the twelve pale grounds a person's letter stands on: always the same for the same name."""
     number = 0
     for letter in str(name):
-        number = (number * 31 + ord(letter)) % 997
+        number = (number * 15 + ord(letter)) % 1019
     return number % HUES
 
 
@@ -120,9 +120,9 @@ def short(revision: str) -> str:
 
 
 @register.filter
-def took(seconds: float | None) -> str:
+def took(seconds: float | str | None) -> str:
     """A duration as it stands in a table: `3.2 s`, `48 s`, `1:52`, `1:02:03`. `static/js/time.js` has the same."""
-    if seconds is None:
+    if seconds is None or isinstance(seconds, str):  # "": a template without a step
         return ""
     if seconds < 9.95:
         return f"{max(0.0, seconds):.1f} s"

@@ -1,0 +1,182 @@
+// One field that is both: a message, or a console once the line starts with a slash.
+
+import { Complete } from "./complete.js"
+import { el, setHidden, setText, slots } from "./dom.js"
+import { History } from "./history.js"
+import { isConsole, parts, toSend } from "./line.js"
+import { plural, word } from "./words.js"
+
+const TYPING_MS = 3_000
+const SAY_MS = 12_000
+
+export class Composer {
+  #form
+  #field
+  #slots
+  #edges
+  #limit
+  #complete
+  #history
+  #draftKey
+  #typedAt = 0
+  #sayTimer = null
+
+  /** `edges`: `send(text)`, `complete(text, caret)`, `typing(isOn)`, `down()`. */
+  constructor(form, { room, limit }, edges) {
+    this.#form = form
+    this.#field = form.elements.line
+    this.#slots = slots(form)
+    this.#edges = edges
+    this.#limit = limit
+    this.#complete = new Complete(form.querySelector(".complete"), this.#field, edges.complete)
+    this.#history = new History(`lines:${room}`)
+    this.#draftKey = `draft:${room}`
+    this.#listen()
+    this.#field.value = sessionStorage.getItem(this.#draftKey) ?? ""
+    this.#paint()
+  }
+
+  focus() {
+    this.#field.focus()
+  }
+
+  /** Put a line in for its author to look at, and to send or not. What was being written is kept in the history. */
+  fill(text) {
+    const draft = toSend(this.#field.value)
+    if (draft && draft !== text) this.#history.add(draft)
+    this.#write(text)
+    this.focus()
+  }
+
+  /** Begin a command, unless something is being written. */
+  beginCommand() {
+    if (!this.#field.value) this.#write("/")
+    this.focus()
+  }
+
+  /** Give a line back that was not sent, unless something else is being written. */
+  giveBack(text, why) {
+    if (this.#field.value.trim()) this.#history.add(text)
+    else this.#write(text)
+    this.say(why)
+  }
+
+  /** One sentence above the field, for a while or (`isLasting`) until it is taken back by an empty one. */
+  say(text, isLasting = false) {
+    clearTimeout(this.#sayTimer)
+    setText(this.#slots.say, text)
+    setHidden(this.#slots.say, !text)
+    if (text && !isLasting) this.#sayTimer = setTimeout(() => this.say(""), SAY_MS)
+  }
+
+  showTyping(names) {
+    const key = names.length > 2 ? "typing.many" : names.length === 2 ? "typing.two" : "typing.one"
+    setHidden(this.#slots.typing, !names.length)
+    if (names.length) setText(this.#slots.who, word(key, { name: names[0], other: names[1] }))
+  }
+
+  /** The way down when one reads further up: how many came since, or null at the bottom. */
+  showNew(count) {
+    const button = this.#form.querySelector('[data-action="down"]')
+    setHidden(button, count === null)
+    if (count !== null) setText(this.#slots.new, count ? plural("new", count) : word("newest"))
+  }
+
+  #listen() {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault()
+      this.#send()
+    })
+    this.#field.addEventListener("input", () => this.#changed())
+    this.#field.addEventListener("completed", () => this.#paint())
+    this.#field.addEventListener("keydown", (event) => this.#key(event))
+    this.#field.addEventListener("scroll", () => (this.#slots.paint.scrollTop = this.#field.scrollTop))
+    this.#field.addEventListener("blur", () => this.#complete.close())
+    this.#form.querySelector('[data-action="slash"]').addEventListener("click", () => this.#slash())
+    this.#form.querySelector('[data-action="down"]').addEventListener("click", () => this.#edges.down())
+  }
+
+  #slash() {
+    if (!isConsole(this.#field.value)) this.#write(`/${this.#field.value.replace(/^\/+/, "")}`)
+    this.focus()
+  }
+
+  // The guard comes first: while an input method composes, Enter and the arrows are its own. `isComposing` alone
+  // misses the Enter that ends a composition in Safari; its key code is 229.
+  #key(event) {
+    if (event.isComposing || event.keyCode === 229) return
+    if (this.#complete.key(event)) return void event.preventDefault()
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch()) {
+      event.preventDefault()
+      return void this.#send()
+    }
+    if (event.key === "ArrowUp" || event.key === "ArrowDown") this.#recall(event)
+  }
+
+  #recall(event) {
+    const isFree = this.#history.isBrowsing || this.#field.value === ""
+    if (!isFree || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return
+    const line = event.key === "ArrowUp" ? this.#history.older(this.#field.value) : this.#history.newer()
+    if (line === null) return
+    event.preventDefault()
+    this.#show(line)
+  }
+
+  #send() {
+    const text = toSend(this.#field.value)
+    if (text === null) return
+    if (text.length > this.#limit) {
+      return void this.say(word("too_long", { count: text.length, limit: this.#limit }))
+    }
+    this.#history.add(text)
+    this.#write("")
+    this.say("")
+    this.#edges.send(text)
+  }
+
+  #write(text) {
+    this.#history.stop()
+    this.#show(text)
+    this.#complete.lineChanged(isConsole(text))
+  }
+
+  #show(text) {
+    this.#field.value = text
+    this.#field.setSelectionRange(text.length, text.length)
+    this.#keep()
+    this.#paint()
+  }
+
+  #changed() {
+    this.#history.stop()
+    this.#keep()
+    const isCommand = isConsole(this.#field.value)
+    this.#complete.lineChanged(isCommand)
+    this.#paint()
+    if (isCommand || !this.#field.value.trim()) return
+    const now = performance.now()
+    if (this.#typedAt && now - this.#typedAt < TYPING_MS) return
+    this.#typedAt = now
+    this.#edges.typing(true)
+  }
+
+  #keep() {
+    if (this.#field.value) sessionStorage.setItem(this.#draftKey, this.#field.value)
+    else sessionStorage.removeItem(this.#draftKey)
+  }
+
+  // The layer behind the field gives it its height; for a command it also carries the colours.
+  #paint() {
+    const text = this.#field.value
+    const isCommand = isConsole(text)
+    this.#form.classList.toggle("is-command", isCommand)
+    setHidden(this.#slots.hint, !isCommand)
+    const { verb, rest } = isCommand ? parts(text) : { verb: "", rest: text }
+    const ghost = isCommand ? this.#complete.ghost : ""
+    this.#slots.paint.replaceChildren(el("b", "", verb), rest, el("i", "", ghost), "\u200b")
+  }
+}
+
+function isTouch() {
+  return matchMedia("(pointer: coarse)").matches
+}

@@ -1,0 +1,90 @@
+// What the reader sees of the line to the server: a word in the rail, and a banner once it has been away for a while.
+
+import { setHidden, setText, setTone, slot } from "./dom.js"
+import { clock, everySecond } from "./ticker.js"
+import { elapsed } from "./time.js"
+import { word } from "./words.js"
+
+const PATIENCE_MS = 2_000
+
+const LOOKS = {
+  connecting: ["mute", "connecting"],
+  live: ["ok", "connected"],
+  polling: ["ok", "polling"],
+  waiting: ["wait", "reconnecting"],
+  ended: ["wait", "ended"],
+  removed: ["wait", "removed"],
+  outdated: ["wait", "outdated"],
+}
+
+export class ConnectionView {
+  #label
+  #banner
+  #app
+  #edges
+  #connection = null
+  #lostAt = null
+  #wasOpen = false
+
+  /** `edges`: `isBehind()`, `stale(since|null)`, `note(text)` for the line above the field, `retry()`. */
+  constructor({ label, banner, app }, edges) {
+    this.#label = label
+    this.#banner = banner
+    this.#app = app
+    this.#edges = edges
+    banner.querySelector('[data-action="retry"]').addEventListener("click", () => edges.retry())
+    everySecond(() => this.paint())
+    addEventListener("offline", () => this.paint())
+    addEventListener("online", () => this.paint())
+  }
+
+  /** The connection changed. */
+  changed(connection) {
+    this.#connection = connection
+    if (connection.isOpen) {
+      this.#wasOpen = true
+      this.#lostAt = null
+    } else if (this.#wasOpen) this.#lostAt ??= Date.now()
+    this.paint()
+  }
+
+  paint() {
+    if (!this.#connection) return
+    const { state, isOpen } = this.#connection
+    const isFinal = ["ended", "removed", "outdated"].includes(state)
+    const isLost = isFinal || (this.#lostAt !== null && Date.now() - this.#lostAt > PATIENCE_MS)
+    const [tone, key] = this.#look(state, isOpen)
+    setTone(this.#label, tone)
+    setText(this.#label, word(key))
+    setHidden(this.#label, false)
+    setHidden(this.#banner, !isLost)
+    if (isLost) this.#say(state, isFinal)
+    if (isLost === this.#app.classList.contains("is-stale")) return
+    this.#app.classList.toggle("is-stale", isLost)
+    this.#edges.stale(isLost ? new Date(clock.now() - (Date.now() - (this.#lostAt ?? Date.now()))).toISOString() : null)
+    this.#edges.note(isLost && !isFinal ? word("messages_wait") : "")
+  }
+
+  #look(state, isOpen) {
+    if (isOpen && this.#edges.isBehind()) return ["run", "catching_up"]
+    if (!isOpen && !navigator.onLine) return ["wait", "offline"]
+    if (state === "connecting" && this.#wasOpen) return LOOKS.waiting
+    return LOOKS[state]
+  }
+
+  #say(state, isFinal) {
+    const left = Math.max(0, (this.#connection.retryAt ?? 0) - Date.now())
+    const again = left > 900 ? word("retry_in", { time: elapsed(left + 500) }) : word("retry_now")
+    const sentences = isFinal
+      ? [word(LOOKS[state][1]), state === "ended" ? word("ended_more") : ""]
+      : [word("lost"), again, word("runs_on")]
+    const [first, ...rest] = sentences
+    const text = slot(this.#banner, "text")
+    const written = `${first} ${rest.join(" ")}`
+    if (text.textContent === written) return
+    const strong = document.createElement("strong")
+    strong.textContent = first
+    text.replaceChildren(strong, ` ${rest.join(" ")}`)
+    setHidden(this.#banner.querySelector('[data-action="retry"]'), isFinal)
+  }
+}

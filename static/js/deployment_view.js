@@ -1,0 +1,132 @@
+// A deployment's graph, its list of steps and the log of one step, held together: what is picked in one is shown in all.
+// The panel and the page of a deployment are built around it.
+
+import { faultOf } from "./deployment_state.js"
+import { setHidden, slot } from "./dom.js"
+import { LogView } from "./log_view.js"
+import { Steps, telling } from "./steps.js"
+import { word } from "./words.js"
+
+export class DeploymentView {
+  #root
+  #template
+  #edges
+  #steps
+  #log
+  #graph = null
+  #entry = null
+  #isChosen = false
+  #wanted = null
+
+  /**
+   * `template` of the graph is `panel` or `page`. `edges`: `feed`, `urls`, `say(text)`, and `picked(step, line)` when a
+   * person chooses a step or a line.
+   */
+  constructor(root, template, edges) {
+    this.#root = root
+    this.#template = template
+    this.#edges = edges
+    this.#log = new LogView(root.querySelector(".log"), {
+      feed: edges.feed,
+      logPage: edges.urls.logPage,
+      linked: (line) => edges.picked(this.#log.step, line),
+    })
+    this.#steps = new Steps(slot(root, "steps"), {
+      pick: (step) => this.#pick(step),
+      logPage: (step) => edges.urls.logPage(this.#entry.state.id, step.key),
+    })
+    this.#loadGraph()
+  }
+
+  get log() {
+    return this.#log
+  }
+
+  /** Begin with another deployment. */
+  clear() {
+    this.#entry = null
+    this.#isChosen = false
+    this.#wanted = null
+    this.#log.close()
+    this.#steps.clear()
+  }
+
+  /** Open the log of a step, at a line if one is named, now or as soon as the step is known. */
+  want(step, line) {
+    this.#wanted = { step, line }
+    if (this.#entry) this.#openWanted()
+  }
+
+  update(entry) {
+    const isFirst = this.#entry === null
+    this.#entry = entry
+    this.#steps.update(entry.state)
+    this.#graph?.show(entry)
+    this.#showLog(isFirst)
+  }
+
+  // Which log is shown: the one a person chose; else what failed; else what runs, until it ends.
+  #showLog(isFirst) {
+    if (this.#wanted) return void this.#openWanted()
+    const { state } = this.#entry
+    const shown = this.#log.step && state.steps.find((step) => step.key === this.#log.step.key)
+    const failed = faultOf(state)
+    if (shown && (this.#isChosen || shown.key === failed?.key)) return void this.#open(shown)
+    const latest = isFirst || !shown ? state.steps.findLast((step) => step.lines > 0) : shown
+    const next = failed ?? this.#running(shown) ?? latest
+    if (next) this.#open(next)
+  }
+
+  #running(shown) {
+    if (shown?.status === "running") return shown
+    const running = this.#entry.state.steps.filter((step) => step.status === "running")
+    return running.find((step) => step.lines > 0) ?? running[0]
+  }
+
+  #openWanted() {
+    const { step: key, line } = this.#wanted
+    const step = this.#entry.state.steps.find((each) => each.key === key)
+    if (!step) return
+    this.#wanted = null
+    this.#isChosen = true
+    this.#open(step, line)
+  }
+
+  #open(step, line = null) {
+    const kind = word(`step.${step.kind}`)
+    const names = step.server ? { name: step.server, kind } : { name: kind, kind: "" }
+    this.#log.open(this.#entry.state.id, step, { ...names, line })
+    this.#steps.pick(step.key)
+    this.#graph?.pick(step.key)
+  }
+
+  #pick(step) {
+    this.#isChosen = true
+    this.#open(step)
+    this.#edges.picked(step, null)
+  }
+
+  #pickNode(node) {
+    const steps = this.#entry.state.steps.filter((step) => node.steps.includes(step.key))
+    if (steps.length) this.#pick(telling({ steps }))
+  }
+
+  // The library is fetched for the first picture, never for the page itself.
+  async #loadGraph() {
+    const figure = slot(this.#root, "graph")
+    try {
+      const { Graph, loadLibrary } = await import("./graph.js")
+      const go = await loadLibrary()
+      setHidden(slot(this.#root, "no-graph"), true)
+      setHidden(figure, false)
+      const edges = { pick: (node) => this.#pickNode(node), say: this.#edges.say }
+      this.#graph = new Graph(go, figure.firstElementChild, this.#template, edges)
+      if (this.#entry) this.#graph.show(this.#entry)
+      if (this.#log.step) this.#graph.pick(this.#log.step.key)
+    } catch (error) {
+      setHidden(figure, true)
+      setHidden(slot(this.#root, "no-graph"), false)
+      console.info(`no status graph: ${error.message}`)
+    }
+  }
+}

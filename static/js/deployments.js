@@ -1,0 +1,106 @@
+// The deployments a page knows, each kept up to date from its own stream as long as it runs.
+
+import { apply, blank, hasEnded } from "./deployment_state.js"
+import { withSteps } from "./graph_fold.js"
+import { coalesced } from "./frame.js"
+
+export class Deployments {
+  #feed
+  #known = new Map()
+  #changed = new Set()
+  #watchers = new Map()
+  #always = new Set()
+  #flush = coalesced(() => this.#tell())
+
+  constructor(feed) {
+    this.#feed = feed
+  }
+
+  /** `{state, graph, isComplete}`, or undefined. */
+  get(id) {
+    return this.#known.get(id)
+  }
+
+  /** Those that have not ended, newest first. */
+  get live() {
+    return [...this.#known.values()].filter(({ state }) => !hasEnded(state)).sort((a, b) => b.state.id - a.state.id)
+  }
+
+  /** The number of the newest one, or null. */
+  get newest() {
+    return this.#known.size ? Math.max(...this.#known.keys()) : null
+  }
+
+  /** A picture from the server: a state with `q` and `graph`, in the life `e` of its stream. */
+  adopt({ q, graph, ...state }, e) {
+    const known = this.#known.get(state.id)
+    if (known?.isComplete && known.q >= q) return
+    this.#put(state.id, { state, graph, q, isComplete: true })
+    if (!hasEnded(state) && !this.#feed.isFollowing(name(state.id))) this.#follow(state.id, { e, q })
+  }
+
+  /** What a card or an announcement says of a deployment, until its own stream answers. */
+  mention(id, { app = "", environment = "", ref = "", by = "" }, at) {
+    if (this.#known.has(id)) return
+    const state = { ...blank(id), app, environment, ref, by, requested_at: at }
+    this.#put(id, { state, graph: [], q: 0, isComplete: false })
+    this.#follow(id)
+  }
+
+  /** Have it, whatever it takes: for a link to a deployment that no card shows. */
+  want(id) {
+    this.mention(id, {}, null)
+  }
+
+  /** Hear of changes of one deployment, now and later; returns how to stop. */
+  watch(id, act) {
+    if (!this.#watchers.has(id)) this.#watchers.set(id, new Set())
+    this.#watchers.get(id).add(act)
+    if (this.#known.has(id)) act(this.#known.get(id))
+    return () => this.#watchers.get(id).delete(act)
+  }
+
+  /** Hear of every change of any. */
+  watchAll(act) {
+    this.#always.add(act)
+  }
+
+  #follow(id, at) {
+    this.#feed.follow(
+      name(id),
+      {
+        apply: (events) => this.#apply(id, events),
+        restart: ({ state: { graph, ...state }, q }) => this.#put(id, { state, graph, q, isComplete: true }),
+      },
+      at,
+    )
+  }
+
+  #apply(id, events) {
+    const known = this.#known.get(id)
+    const state = events.reduce(apply, known.state)
+    const graph = withSteps(known.graph, state.steps)
+    this.#put(id, { state, graph, q: events.at(-1).q, isComplete: known.isComplete })
+  }
+
+  #put(id, entry) {
+    this.#known.set(id, entry)
+    this.#changed.add(id)
+    this.#flush()
+  }
+
+  #tell() {
+    const changed = [...this.#changed]
+    this.#changed.clear()
+    for (const id of changed) {
+      const entry = this.#known.get(id)
+      for (const act of this.#watchers.get(id) ?? []) act(entry)
+      for (const act of this.#always) act(entry)
+      if (hasEnded(entry.state) && entry.isComplete) this.#feed.leave(name(id))
+    }
+  }
+}
+
+function name(id) {
+  return `deployment:${id}`
+}

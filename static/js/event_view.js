@@ -1,0 +1,184 @@
+// One event of a room as a row of the timeline: a clone of its template, filled with text.
+
+import { clone, el, setHidden, setIcon, setTone, slots } from "./dom.js"
+import { isConsole, parts } from "./line.js"
+import { render as renderMarkup } from "./markup_view.js"
+import { paintAvatar } from "./people.js"
+import { renderReply } from "./reply_view.js"
+import { look } from "./status.js"
+import { hour } from "./time.js"
+import { hasPhrase, language, phrase, word } from "./words.js"
+
+/** What the card of the deployment says already, and better: no row of its own. */
+const ON_THE_CARD = /^(?:announce\.started|announce\.waiting|(?:rollback_)?requested(?:\.queued)?)$/
+
+/** What an announcement's code says about its tone. */
+const NOTE_LOOKS = [
+  [/fail|lost/, "failed"],
+  [/roll/, "rolled_back"],
+  [/cancel|stop|reject|expire/, "cancelled"],
+  [/finish|success|succeed|done/, "succeeded"],
+  [/wait|queue|approv/, "queued"],
+]
+
+export class EventView {
+  #context
+  #cards
+
+  /** `context`: `{me, urls}`; `cards` makes the live card of a deployment. */
+  constructor(context, cards) {
+    this.#context = context
+    this.#cards = cards
+  }
+
+  /** A row for an event of the room's stream; null for what is told elsewhere on the page. */
+  row(event) {
+    if (ON_THE_CARD.test(event.d?.code ?? "")) return null
+    switch (event.k) {
+      case "message":
+        return this.#message(event)
+      case "command":
+        return this.#command(event)
+      case "reply":
+        return this.#reply(event)
+      case "card":
+        return this.#card(event)
+      case "announcement":
+        return this.#announcement(event)
+      case "member.joined":
+        return note(event, word("joined", { name: event.d.person?.name ?? event.by?.name ?? "" }), "users", "mute")
+      default:
+        return note(event, word("unsupported"), "info", "mute")
+    }
+  }
+
+  /** A private answer of the bot; `act(name, row)` hears of its buttons. */
+  privateRow(event, { dismiss, sendAsMessage }) {
+    const row = clone("private")
+    const into = slots(row)
+    const { text, code, params, suggest } = event.d
+    stamp(into.time, event.at)
+    if (text) {
+      paintSaid(into.said, text)
+      setHidden(into.line, false)
+    }
+    into.text.append(...renderReply(code, params ?? {}, this.#context))
+    this.#suggest(into.moves, suggest)
+    if (code === "unknown_command" && text) {
+      const send = el("button", "button button--quiet button--small", word("send_as_message"))
+      send.type = "button"
+      send.addEventListener("click", () => sendAsMessage(text, row))
+      into.moves.append(send)
+      setHidden(into.moves, false)
+    }
+    row.querySelector('[data-action="dismiss"]').addEventListener("click", () => dismiss(row))
+    return row
+  }
+
+  /** What was just typed, until the server answers: `{row, event}`, the event as it will look. */
+  echo({ kind, text, at }, me) {
+    const event = { k: kind, at: new Date(at).toISOString(), by: me, d: { text } }
+    const row = kind === "command" ? this.#command(event) : this.#message(event)
+    row.classList.add("message--waiting")
+    row.removeAttribute("data-q")
+    return { row, event }
+  }
+
+  /** Say under an echo that it waits for the connection. */
+  waits(row) {
+    const state = row.querySelector('[data-slot="state"]')
+    if (state) setHidden(state, false)
+  }
+
+  #message(event) {
+    const { row, into } = this.#spoken("message", event)
+    into.text.replaceChildren(...renderMarkup(event.d.text ?? "", this.#markup))
+    return row
+  }
+
+  #command(event) {
+    const { row, into } = this.#spoken("command", event)
+    paintSaid(into.said, event.d.text ?? "")
+    return row
+  }
+
+  #reply(event) {
+    const row = clone("reply")
+    const into = slots(row)
+    row.dataset.q = event.q
+    stamp(into.time, event.at)
+    into.text.replaceChildren(...renderReply(event.d.code, event.d.params ?? {}, this.#context))
+    this.#suggest(into.moves, event.d.suggest)
+    return row
+  }
+
+  #card(event) {
+    const row = this.#cards.row(event)
+    row.dataset.q = event.q
+    return row
+  }
+
+  #announcement(event) {
+    const { code, params, deployment } = event.d
+    const status = NOTE_LOOKS.find(([pattern]) => pattern.test(code))?.[1] ?? "running"
+    const { tone, icon: name } = look(status)
+    const row = note(event, hasPhrase(code) ? phrase(code, params) : code, name === "running" ? "play" : name, tone)
+    if (deployment) {
+      const { number } = slots(row)
+      number.textContent = `#${deployment}`
+      number.href = this.#context.urls.deploymentPage(deployment)
+      number.dataset.action = "open-deployment"
+      number.dataset.deployment = deployment
+    }
+    return row
+  }
+
+  #spoken(template, event) {
+    const row = clone(template)
+    const into = slots(row)
+    const name = event.by?.name ?? "Shiproom"
+    row.dataset.q = event.q
+    paintAvatar(into.avatar, name)
+    into.author.textContent = name
+    stamp(into.time, event.at)
+    into.when.textContent = into.time.textContent
+    if (event.by?.via && event.by.via !== "web") into.via.textContent = word(`via.${event.by.via}`)
+    return { row, into }
+  }
+
+  #suggest(moves, suggest = []) {
+    for (const line of suggest ?? []) {
+      const button = el("button", "try", line)
+      button.type = "button"
+      button.dataset.try = line
+      moves.append(button)
+    }
+    setHidden(moves, !moves.childElementCount)
+  }
+
+  get #markup() {
+    return { me: this.#context.me, deploymentUrl: this.#context.urls.deploymentPage }
+  }
+}
+
+/** A typed command with its verb in the accent. */
+export function paintSaid(element, text) {
+  const { verb, rest } = isConsole(text) ? parts(text) : { verb: "", rest: text }
+  element.replaceChildren(...(verb ? [el("b", "", verb)] : []), el("span", "", rest.trim()))
+}
+
+function note(event, text, name, tone) {
+  const row = clone("note")
+  const into = slots(row)
+  row.dataset.q = event.q
+  setIcon(into.glyph, name)
+  setTone(into.glyph, tone)
+  into.text.textContent = text
+  stamp(into.time, event.at)
+  return row
+}
+
+function stamp(element, at) {
+  element.dateTime = at
+  element.textContent = hour(at, language)
+}

@@ -1,0 +1,152 @@
+// All streams of a page over one connection: who is followed, and which frame belongs to whom.
+
+import { Stream } from "./stream.js"
+
+export class Feed {
+  #connection
+  #followed = new Map()
+  #handlers = new Map()
+  #client
+
+  /** `client`: `{tab, lang}`. The connection is given later, because the two need each other. */
+  constructor(client) {
+    this.#client = client
+  }
+
+  use(connection) {
+    this.#connection = connection
+    return this
+  }
+
+  /** Follow a stream from `at` (`{e, q}` of a picture one has), or from a picture that is asked for. */
+  follow(id, { apply, restart, gone = () => {} }, at) {
+    this.#followed.get(id)?.stream.closed()
+    const stream = new Stream(
+      {
+        apply,
+        restart,
+        range: (after) => this.#connection.request({ t: "range", s: id, after, limit: 200 }),
+        snapshot: () => this.#connection.request({ t: "snapshot", s: id }),
+      },
+      at,
+    )
+    this.#followed.set(id, { stream, gone })
+    if (this.#connection?.isOpen) this.#subscribe(id)
+    return stream
+  }
+
+  leave(id) {
+    const followed = this.#followed.get(id)
+    if (!followed) return
+    followed.stream.closed()
+    this.#followed.delete(id)
+    this.#connection.send({ t: "unsub", s: id })
+  }
+
+  isFollowing(id) {
+    return this.#followed.has(id)
+  }
+
+  /** Older events than `before`, or a single answer about a stream that is not followed. */
+  ask(frame) {
+    return this.#connection.request(frame)
+  }
+
+  /** What to do with frames of a type that belongs to no stream. */
+  on(type, handle) {
+    this.#handlers.set(type, handle)
+    return this
+  }
+
+  /** Cursors as a hello and every poll carry them. */
+  cursors() {
+    const all = [...this.#followed].map(([s, { stream }]) => ({ s, e: stream.e, q: stream.q }))
+    return {
+      resume: all.filter(({ e }) => e),
+      want: all.filter(({ s, e }) => !e || s.startsWith("room:")).map(({ s }) => s), // in a wanted room one is present
+    }
+  }
+
+  hello() {
+    return { t: "hello", v: 1, client: "web/1", ...this.#client, ...this.cursors() }
+  }
+
+  closed() {
+    for (const { stream } of this.#followed.values()) stream.closed()
+  }
+
+  get isBehind() {
+    return [...this.#followed.values()].some(({ stream }) => stream.isBehind)
+  }
+
+  /** A frame from the server. */
+  frame(frame) {
+    switch (frame.t) {
+      case "welcome":
+        this.#welcome(frame)
+        break
+      case "subbed":
+        this.#stream(frame.s)?.opened(frame)
+        break
+      case "event":
+        this.#stream(frame.s)?.offer(frame)
+        break
+      case "log":
+        this.#stream(frame.s)?.offer(...lines(frame))
+        break
+      case "head":
+        for (const { s, e, head } of frame.streams) this.#sawHead(s, e, head)
+        break
+      case "reset":
+        this.#reset(frame)
+        break
+    }
+    this.#handlers.get(frame.t)?.(frame)
+  }
+
+  #welcome(frame) {
+    const told = new Set()
+    for (const each of frame.streams) {
+      told.add(each.s)
+      this.#stream(each.s)?.opened(each)
+    }
+    for (const id of this.#followed.keys()) if (!told.has(id)) this.#subscribe(id)
+  }
+
+  async #subscribe(id) {
+    try {
+      const answer = await this.#connection.request({ t: "sub", s: id })
+      this.#stream(id)?.opened(answer)
+    } catch (error) {
+      if (error.code === "not_found" || error.code === "forbidden") this.#gone(id)
+    }
+  }
+
+  #sawHead(id, e, head) {
+    const stream = this.#stream(id)
+    if (!stream) return
+    if (stream.e && e && stream.e !== e) stream.reset()
+    else stream.sawHead(head)
+  }
+
+  #reset({ s, reason }) {
+    if (reason === "access") this.#gone(s)
+    else this.#stream(s)?.reset()
+  }
+
+  #gone(id) {
+    const followed = this.#followed.get(id)
+    this.#followed.delete(id)
+    followed?.stream.closed()
+    followed?.gone()
+  }
+
+  #stream(id) {
+    return this.#followed.get(id)?.stream
+  }
+}
+
+/** The lines of a log frame as events. */
+function lines({ e, first, lines: rows }) {
+  return rows.map(([ms, c, text], index) => ({ e, q: first + index, ms, c, text }))
+}

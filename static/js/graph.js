@@ -1,0 +1,266 @@
+// The status graph, drawn by GoJS: our layout, our look, one commit per frame. State is colour, icon and word.
+
+import { byKey, nodeState } from "./graph_fold.js"
+import { readColours } from "./graph_colours.js"
+import { iconPath } from "./graph_icons.js"
+import { batchStatus, layOut } from "./graph_layout.js"
+import { templates } from "./graph_templates.js"
+import { coalesced } from "./frame.js"
+import { look } from "./status.js"
+import { clock, everySecond } from "./ticker.js"
+import { elapsed, took } from "./time.js"
+import { word } from "./words.js"
+
+let library = null
+
+/** The library, fetched at the first graph; rejects when it is not installed. */
+export function loadLibrary() {
+  const { content: url, dataset } = document.querySelector('meta[name="gojs"]')
+  if (!url) return Promise.reject(new Error("the graph library is not installed"))
+  library ??= import(url).then(() => {
+    if (dataset.key) globalThis.go.Diagram.licenseKey = dataset.key
+    return globalThis.go
+  })
+  return library
+}
+
+const LOUDNESS = { pending: 0, skipped: 0, succeeded: 1, cancelled: 2, lost: 3, running: 4, timed_out: 5, failed: 5 }
+
+export class Graph {
+  #go
+  #box
+  #template
+  #edges
+  #diagram
+  #colours
+  #entry = null
+  #layout = null
+  #open = null
+  #picked = null
+  #shape = ""
+  #draw = coalesced(() => this.#paint())
+
+  /** `template` is `panel` or `page`; `edges`: `pick(node)` when a node is pressed, `say(text)` when one is reached by key. */
+  constructor(go, box, template, edges) {
+    this.#go = go
+    this.#box = box
+    this.#template = template
+    this.#edges = edges
+    this.#colours = readColours(box.parentElement)
+    this.#diagram = this.#make()
+    new ResizeObserver(() => this.#draw()).observe(box.parentElement)
+    const again = () => this.#retheme()
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again)
+    document.addEventListener("themechange", again)
+    everySecond(() => this.#hasRunning() && this.#draw())
+    globalThis.deployGraph = this
+  }
+
+  /** Show a deployment: `{state, graph}`. */
+  show(entry) {
+    if (this.#entry?.state.id !== entry.state.id) {
+      this.#open = null
+      this.#shape = ""
+    }
+    this.#entry = entry
+    this.#draw()
+  }
+
+  /** Mark the node that holds a step. */
+  pick(stepKey) {
+    this.#picked = stepKey
+    this.#draw()
+  }
+
+  /** What a node shows now, read from the model: for tests. */
+  state(key) {
+    const data = this.#diagram.model.findNodeDataForKey(key)
+    return data
+      ? { key, text: data.text, status: data.status, word: data.word, time: data.time, tone: data.tone }
+      : null
+  }
+
+  /** The keys of all nodes that stand in the picture. */
+  get keys() {
+    return this.#diagram.model.nodeDataArray.map((data) => data.key)
+  }
+
+  /** The middle of a node in the window: for tests that press it. */
+  middle(key) {
+    const node = this.#diagram.findNodeForKey(key)
+    if (!node) return null
+    const { x, y } = this.#diagram.transformDocToView(node.actualBounds.center)
+    const box = this.#box.getBoundingClientRect()
+    return { x: box.left + x, y: box.top + y }
+  }
+
+  #make() {
+    const go = this.#go
+    const diagram = new go.Diagram(this.#box, {
+      isReadOnly: true,
+      allowMove: false,
+      allowZoom: false,
+      allowHorizontalScroll: false,
+      allowVerticalScroll: false,
+      hasHorizontalScrollbar: false,
+      hasVerticalScrollbar: false,
+      maxSelectionCount: 1,
+      padding: 0,
+      initialPosition: new go.Point(0, 0),
+      "animationManager.isEnabled": false,
+      "undoManager.isEnabled": false,
+      "toolManager.mouseWheelBehavior": go.WheelMode.None,
+      "dragSelectingTool.isEnabled": false,
+      "panningTool.isEnabled": false,
+      "commandHandler.isFocusEnabled": true,
+      "commandHandler.focusChanged": (_old, now) =>
+        now?.data?.word && this.#edges.say(`${now.data.title}: ${now.data.word}`),
+    })
+    templates(go, diagram, { colours: () => this.#colours, press: (data) => this.#press(data), icon: iconPath })
+    diagram.model = new go.GraphLinksModel([], [], { linkKeyProperty: "key" })
+    // Enter does not press in focus mode; keys reach this element first.
+    this.#box.addEventListener("keydown", (event) => this.#key(event), true)
+    return diagram
+  }
+
+  #key(event) {
+    const focus = this.#diagram.commandHandler.focus
+    if (event.key !== "Enter" || !focus?.data) return
+    event.preventDefault()
+    this.#press(focus.data)
+  }
+
+  #press(data) {
+    if (data.category === "batch") {
+      this.#open = this.#open === data.key ? null : data.key
+      return this.#draw()
+    }
+    return data.node && this.#edges.pick(data.node)
+  }
+
+  #hasRunning() {
+    return this.#entry?.state.steps.some((step) => step.status === "running")
+  }
+
+  #retheme() {
+    this.#colours = readColours(this.#box.parentElement)
+    this.#diagram.commit((diagram) => diagram.updateAllTargetBindings(), null)
+  }
+
+  #paint() {
+    if (!this.#entry?.graph.length) return
+    const width = this.#box.parentElement.clientWidth
+    if (!width) return
+    const { graph } = this.#entry
+    const shape = JSON.stringify([width, this.#open, graph.map((node) => node.key)])
+    if (shape !== this.#shape) this.#relay(width)
+    this.#shape = shape
+    const wanted = this.#data()
+    this.#diagram.commit(() => this.#change(wanted), null)
+  }
+
+  // The layout changes when nodes come, a batch opens or the panel gets another width; never with a status.
+  #relay(width) {
+    const isNarrow = this.#template === "page" && width < 640
+    this.#layout = layOut(this.#entry.graph, { width, template: isNarrow ? "panel" : this.#template, open: this.#open })
+    this.#layout.template = isNarrow ? "panel" : this.#template
+    const { height } = this.#layout
+    this.#box.style.blockSize = `${height}px`
+    this.#diagram.fixedBounds = new this.#go.Rect(0, 0, Math.max(width, this.#layout.width), height)
+    this.#diagram.requestUpdate()
+  }
+
+  #data() {
+    const steps = byKey(this.#entry.state)
+    const states = new Map(this.#entry.graph.map((node) => [node.key, nodeState(node, steps)]))
+    const nodes = this.#layout.boxes.map((box) => this.#boxData(box, states))
+    const captions = this.#layout.captions.map(({ key, word: name, x, y }) => ({
+      key,
+      category: "caption",
+      text: word(name),
+      x,
+      y,
+    }))
+    const statusOf = new Map(nodes.map((node) => [node.key, node.status]))
+    const links = this.#layout.links.map((link) => {
+      const status = statusOf.get(link.to)
+      return {
+        ...link,
+        tone: look(status).tone,
+        isDashed: ["pending", "skipped"].includes(status),
+        order: LOUDNESS[status] ?? 0,
+      }
+    })
+    return { nodes: [...nodes, ...captions], links }
+  }
+
+  #boxData({ key, category, x, y, w, h, node }, states) {
+    const isBatch = category === "batch"
+    const state = isBatch ? this.#batchState(node, states) : states.get(key)
+    const { tone, icon } = look(state.status)
+    const title = node.text && category !== "health" ? node.text : word(`step.${node.kind}`)
+    return {
+      key,
+      category: `${this.#layout.template}-${category}`,
+      x,
+      y,
+      w,
+      h,
+      node: isBatch ? null : node,
+      text: title,
+      title: category === "health" ? `${node.text}, ${title}` : title,
+      status: state.status,
+      word: isBatch ? state.word : word(`status.${state.status}`),
+      time: isBatch ? "" : timeOf(state),
+      tone,
+      icon,
+      isDashed: ["pending", "skipped"].includes(state.status),
+      isPicked: !isBatch && node.steps.includes(this.#picked),
+      isBatch,
+    }
+  }
+
+  #batchState(batch, states) {
+    const status = batchStatus(batch, this.#entry.graph, (node) => states.get(node.key).status)
+    const done = batch.members.filter((node) => {
+      const own = this.#entry.graph.filter((each) => each.key === node.key || each.parent === node.key)
+      return own.every((each) => states.get(each.key).status === "succeeded")
+    }).length
+    return { status, word: `${done}/${batch.members.length}` }
+  }
+
+  // Only what differs is set; nodes and links come and go by key.
+  #change({ nodes, links }) {
+    const { model } = this.#diagram
+    sync(model, nodes, {
+      all: model.nodeDataArray,
+      find: (key) => model.findNodeDataForKey(key),
+      add: (data) => model.addNodeData(data),
+      remove: (data) => model.removeNodeData(data),
+    })
+    sync(model, links, {
+      all: model.linkDataArray,
+      find: (key) => model.findLinkDataForKey(key),
+      add: (data) => model.addLinkData(data),
+      remove: (data) => model.removeLinkData(data),
+    })
+  }
+}
+
+function sync(model, wanted, { all, find, add, remove }) {
+  const keys = new Set(wanted.map((data) => data.key))
+  for (const data of [...all]) if (!keys.has(data.key)) remove(data)
+  for (const data of wanted) {
+    const known = find(data.key)
+    if (!known || known.category !== data.category) {
+      if (known) remove(known)
+      add(data)
+    } else for (const [name, value] of Object.entries(data)) if (known[name] !== value) model.set(known, name, value)
+  }
+}
+
+function timeOf({ status, started_at, finished_at }) {
+  if (!started_at) return ""
+  if (status === "running") return elapsed(clock.now() - Date.parse(started_at))
+  return finished_at ? took(Date.parse(finished_at) - Date.parse(started_at)) : ""
+}

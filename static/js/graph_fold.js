@@ -1,0 +1,59 @@
+// One status for several steps, as chatops/room/graph.py folds them; and the times of a node.
+
+const LOUDEST = ["failed", "timed_out", "lost", "running", "cancelled"]
+
+/** The loudest status; else `running` while some are done and some are not. */
+export function fold(statuses) {
+  const found = new Set(statuses)
+  const loud = LOUDEST.find((status) => found.has(status))
+  if (loud) return loud
+  if (found.has("pending")) return found.has("succeeded") ? "running" : "pending"
+  return found.has("succeeded") || found.size === 0 ? "succeeded" : "skipped"
+}
+
+/** A node's status, and since when and until when it ran; `steps` is a map of the state's steps by key. */
+export function nodeState(node, steps) {
+  const own = node.steps.map((key) => steps.get(key)).filter(Boolean)
+  const started =
+    own
+      .map((step) => step.started_at)
+      .filter(Boolean)
+      .sort()[0] ?? null
+  const ended =
+    own
+      .map((step) => step.finished_at)
+      .filter(Boolean)
+      .sort()
+      .at(-1) ?? null
+  const status = fold(own.map((step) => step.status))
+  return { status, started_at: started, finished_at: status === "running" ? null : ended, own }
+}
+
+/** Steps by key. */
+export function byKey(state) {
+  return new Map(state.steps.map((step) => [step.key, step]))
+}
+
+const PARTS = { stage: "server", switch: "server", back: "server", restart: "health", health: "health" }
+
+/** The nodes with steps that were added later put where they belong; the same array when there is nothing to add. */
+export function withSteps(nodes, steps) {
+  const known = new Set(nodes.flatMap((node) => node.steps))
+  const missing = steps.filter((step) => !known.has(step.key))
+  if (!missing.length) return nodes
+  return nodes.map((node) => {
+    const own = missing.filter((step) => PARTS[step.kind] && node.key === `${PARTS[step.kind]}:${step.server}`)
+    return own.length ? { ...node, steps: [...node.steps, ...own.map((step) => step.key)] } : node
+  })
+}
+
+/** Every server of a deployment in plan order, with its steps folded. */
+export function servers(state) {
+  const found = new Map()
+  for (const step of state.steps) {
+    if (!step.server) continue
+    if (!found.has(step.server)) found.set(step.server, [])
+    found.get(step.server).push(step)
+  }
+  return [...found].map(([name, steps]) => ({ name, steps, status: fold(steps.map((step) => step.status)) }))
+}

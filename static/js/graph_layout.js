@@ -1,0 +1,189 @@
+// Where the nodes of a deployment's graph stand. Two templates: `panel` (small, beside the talk) and `page` (cards).
+// Sizes come from the width there is, so that nothing is ever scaled and text stays sharp. Pure.
+
+import { fold } from "./graph_fold.js"
+
+/** Up to so many servers have a node each; above, they are in at most so many batches that open on a press. */
+export const MOST_SERVERS = 40
+export const MOST_BATCHES = 12
+/** The evaluation mark of the graph library stands top left; no node may lie under it. */
+const MARK_PX = 92
+
+/**
+ * `{width, height, boxes, links, captions}` for the nodes of `chatops/room/graph.py`.
+ *
+ * A box is `{key, category, x, y, w, h, node, members?}`: `head`, `server`, `health` or `batch` (with the keys of the
+ * nodes it stands for). A link is `{key, from, to}`. `open` is the key of the batch that is open.
+ */
+export function layOut(nodes, { width, template = "panel", open = null }) {
+  const sizes = template === "page" ? pageSizes(width, headsOf(nodes).length) : panelSizes(width, headsOf(nodes).length)
+  const rows = rowsOf(nodes, open)
+  const heads = headsOf(nodes)
+  const pitch = sizes.pitch(rows.length)
+  const block = Math.max(0, rows.length * pitch - (pitch - sizes.server.h))
+  const centre = Math.max(sizes.top + block / 2, MARK_PX + sizes.head.h / 2)
+  const top = centre - block / 2
+  const boxes = [
+    ...headBoxes(heads, sizes, centre),
+    ...rows.flatMap((row, index) => rowBoxes(row, sizes, top + index * pitch)),
+  ]
+  const below = centre + sizes.head.h / 2 + sizes.below
+  return {
+    width: sizes.width,
+    height: Math.ceil(Math.max(below, top + block) + sizes.bottom),
+    boxes,
+    links: linksOf(boxes),
+    captions: template === "panel" && rows.length ? captions(sizes, top) : [],
+  }
+}
+
+/** The servers of a graph cut into batches of equal size; none when each may stand for itself. */
+export function batchesOf(nodes) {
+  const servers = nodes.filter((node) => node.kind === "server")
+  if (servers.length <= MOST_SERVERS) return []
+  const size = Math.ceil(servers.length / MOST_BATCHES)
+  const found = []
+  for (let at = 0; at < servers.length; at += size) {
+    const members = servers.slice(at, at + size)
+    const text = members.length === 1 ? members[0].text : `${members[0].text} – ${members.at(-1).text}`
+    found.push({ key: `batch:${found.length}`, kind: "batch", text, parent: members[0].parent, members })
+  }
+  return found
+}
+
+/** The status of a batch: the loudest of its servers and their health. */
+export function batchStatus(batch, nodes, statusOf) {
+  const keys = new Set(batch.members.map((node) => node.key))
+  const own = nodes.filter((node) => keys.has(node.key) || keys.has(node.parent))
+  return fold(own.map((node) => statusOf(node)))
+}
+
+function headsOf(nodes) {
+  return nodes.filter((node) => node.kind !== "server" && node.kind !== "health")
+}
+
+function rowsOf(nodes, open) {
+  const health = new Map(nodes.filter((node) => node.kind === "health").map((node) => [node.parent, node]))
+  const serverRow = (node, isMember) => ({ type: "server", node, health: health.get(node.key), isMember })
+  const batches = batchesOf(nodes)
+  if (!batches.length) return nodes.filter((node) => node.kind === "server").map((node) => serverRow(node, false))
+  return batches.flatMap((batch) => {
+    const members = batch.key === open ? batch.members.map((node) => ({ ...serverRow(node, true), batch })) : []
+    return [{ type: "batch", node: batch }, ...members]
+  })
+}
+
+function headBoxes(heads, { left, head, gap }, centre) {
+  return heads.map((node, index) => ({
+    key: node.key,
+    category: "head",
+    x: left + index * (head.w + gap),
+    y: centre - head.h / 2,
+    ...head,
+    node,
+  }))
+}
+
+function rowBoxes(row, { server, health, serverX, healthX, indent }, y) {
+  if (row.type === "batch") {
+    return [
+      {
+        key: row.node.key,
+        category: "batch",
+        x: serverX,
+        y,
+        w: healthX + health.w - serverX,
+        h: server.h,
+        node: row.node,
+      },
+    ]
+  }
+  const inset = row.isMember ? indent : 0
+  const parent = row.isMember ? row.batch.key : row.node.parent
+  const box = {
+    key: row.node.key,
+    category: "server",
+    x: serverX + inset,
+    y,
+    w: server.w - inset,
+    h: server.h,
+    node: row.node,
+    parent,
+  }
+  if (!row.health) return [box]
+  return [box, { key: row.health.key, category: "health", x: healthX, y, ...health, node: row.health }]
+}
+
+function linksOf(boxes) {
+  const keys = new Set(boxes.map((box) => box.key))
+  return boxes
+    .map((box) => ({ key: `to ${box.key}`, from: box.parent ?? box.node.parent, to: box.key }))
+    .filter(({ from }) => keys.has(from))
+}
+
+function captions({ serverX, healthX }, top) {
+  return [
+    { key: "caption servers", word: "servers_named", x: serverX, y: top - 18 },
+    { key: "caption health", word: "health_named", x: healthX, y: top - 18 },
+  ]
+}
+
+function panelSizes(width, count) {
+  const head = { w: 34, h: 34 }
+  const health = { w: 34, h: 24 }
+  const left = 12
+  const right = 8
+  const spare = width - left - right - count * head.w - health.w
+  const gap = count > 1 ? clamp((spare - 130) / (count + 3), 14, 24) : 24
+  const serverX = left + count * head.w + (count - 1) * gap + clamp(gap * 1.6, 26, 39)
+  const serverW = clamp(width - right - health.w - clamp(gap, 14, 22) - serverX, 72, 190)
+  const healthX = serverX + serverW + clamp(gap, 14, 22)
+  return {
+    width: healthX + health.w + right,
+    left,
+    gap,
+    head,
+    health,
+    server: { w: serverW, h: 24 },
+    serverX,
+    healthX,
+    indent: 12,
+    top: 22,
+    below: 32,
+    bottom: 8,
+    pitch: (rows) => (rows <= 4 ? 40 : rows <= 10 ? 33 : 29),
+  }
+}
+
+function pageSizes(width, count) {
+  const left = 20
+  const right = 20
+  const gap = clamp((width - 640) / 14, 12, 22)
+  const bend = gap * 2
+  const units = count + 1.23 + 0.94
+  const unit = clamp((width - left - right - (count - 1) * gap - bend - gap) / units, 82, 112)
+  const head = { w: Math.round(unit), h: 40 }
+  const server = { w: Math.round(unit * 1.23), h: 40 }
+  const health = { w: Math.round(unit * 0.94), h: 40 }
+  const serverX = left + count * head.w + (count - 1) * gap + bend
+  const healthX = serverX + server.w + gap
+  return {
+    width: healthX + health.w + right,
+    left,
+    gap,
+    head,
+    health,
+    server,
+    serverX,
+    healthX,
+    indent: 14,
+    top: 20,
+    below: 0,
+    bottom: 20,
+    pitch: () => 50,
+  }
+}
+
+function clamp(value, low, high) {
+  return Math.min(high, Math.max(low, value))
+}

@@ -1,0 +1,50 @@
+// One's own earlier lines in a room: up and down, as in a shell. Kept for the tab's life.
+
+const MOST = 200
+
+export class History {
+  #lines
+  #at = null
+  #draft = ""
+  #store
+  #key
+
+  constructor(key, store = globalThis.sessionStorage) {
+    this.#key = key
+    this.#store = store
+    this.#lines = JSON.parse(store?.getItem(key) ?? "[]")
+  }
+
+  add(line) {
+    this.#at = null
+    if (this.#lines.at(-1) !== line) this.#lines.push(line)
+    this.#lines = this.#lines.slice(-MOST)
+    this.#store?.setItem(this.#key, JSON.stringify(this.#lines))
+  }
+
+  get isBrowsing() {
+    return this.#at !== null
+  }
+
+  /** The line before the shown one; `draft` is what was being written. Null when there is none. */
+  older(draft) {
+    if (this.#at === null) this.#draft = draft
+    const at = (this.#at ?? this.#lines.length) - 1
+    if (at < 0) return null
+    this.#at = at
+    return this.#lines[at]
+  }
+
+  /** The line after the shown one, in the end the draft. Null when nothing is being browsed. */
+  newer() {
+    if (this.#at === null) return null
+    this.#at += 1
+    if (this.#at < this.#lines.length) return this.#lines[this.#at]
+    this.#at = null
+    return this.#draft
+  }
+
+  stop() {
+    this.#at = null
+  }
+}

@@ -1,0 +1,72 @@
+// What is typed on its way to the server: shown at once, sent until it is answered, given back when that takes too long.
+
+import { isCommand } from "./line.js"
+import { Outbox } from "./outbox.js"
+import { word } from "./words.js"
+
+const KNOWN_ERRORS = new Set(["too_long", "rate_limited", "not_found", "expired"])
+
+export class Outgoing {
+  #connection
+  #timeline
+  #composer
+  #edges
+  #outbox = new Outbox()
+
+  /** `edges`: `view` draws echoes, `me` and `room` sign them, `changed()` hears that the timeline may be empty or not. */
+  constructor(connection, timeline, composer, edges) {
+    this.#connection = connection
+    this.#timeline = timeline
+    this.#composer = composer
+    this.#edges = edges
+    setInterval(() => this.#pump(), 1_000)
+  }
+
+  send(text) {
+    const cid = crypto.randomUUID()
+    const kind = isCommand(text) ? "command" : "message"
+    const item = this.#outbox.add(cid, { kind, room: this.#edges.room, text })
+    const { row, event } = this.#edges.view.echo(item, this.#edges.me)
+    this.#timeline.echo(cid, row, event)
+    this.#edges.changed()
+    this.#connection.send({ t: "typing", room: this.#edges.room, on: false })
+    this.#pump()
+  }
+
+  /** A new connection: what was not answered goes out again, under the same id. */
+  reconnected() {
+    this.#outbox.reconnected()
+    this.#pump()
+  }
+
+  /** Answered. A line that all may see comes back as an event, and its echo waits for it. */
+  acked({ cid, q }) {
+    this.#outbox.settle(cid)
+    if (!q) this.#timeline.unecho(cid)
+    this.#edges.changed()
+  }
+
+  /** Seen, in the room or as a private answer. */
+  settle(cid) {
+    this.#outbox.settle(cid)
+    this.#timeline.unecho(cid)
+  }
+
+  refused({ cid, code }) {
+    if (!cid) return
+    const item = this.#outbox.settle(cid)
+    this.#timeline.unecho(cid)
+    this.#edges.changed()
+    if (item)
+      this.#composer.giveBack(item.text, word(KNOWN_ERRORS.has(code) ? `error.${code}` : "error.other", { code }))
+  }
+
+  #pump() {
+    for (const item of this.#outbox.expired()) {
+      this.#timeline.unecho(item.cid)
+      this.#composer.giveBack(item.text, word(item.kind === "command" ? "not_run" : "not_sent"))
+    }
+    if (this.#connection.isOpen) for (const frame of this.#outbox.due()) this.#connection.send(frame)
+    else for (const row of this.#timeline.echoes()) this.#edges.view.waits(row)
+  }
+}

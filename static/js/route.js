@@ -1,0 +1,17 @@
+// What the fragment of a room's address says: nothing, the list of rooms, or a deployment with a step and a line.
+// `#rooms`, `#deployment-5`, `#deployment-5/restart:web-1/L88`. Pure.
+
+export function parse(hash) {
+  if (hash === "#rooms") return { pane: "rooms" }
+  const match = /^#deployment-(\d+)(?:\/([^/]+)(?:\/L(\d+))?)?$/.exec(hash)
+  if (!match) return { pane: "room" }
+  const step = match[2] ? decodeURIComponent(match[2]) : null
+  return { pane: "deployment", deployment: Number(match[1]), step, line: match[3] ? Number(match[3]) : null }
+}
+
+export function format({ pane, deployment, step = null, line = null }) {
+  if (pane === "rooms") return "#rooms"
+  if (pane !== "deployment") return "#"
+  const place = step ? `/${encodeURIComponent(step).replaceAll("%3A", ":")}${line ? `/L${line}` : ""}` : ""
+  return `#deployment-${deployment}${place}`
+}

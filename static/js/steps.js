@@ -1,0 +1,161 @@
+// The list of steps that is always there: for screen readers, phones, tests, and whoever reads faster than a picture.
+// Rows are kept by key and changed in place.
+
+import { clone, el, setHidden, setIcon, setText, setTone, slots } from "./dom.js"
+import { paintFleet } from "./fleet.js"
+import { servers } from "./graph_fold.js"
+import { look } from "./status.js"
+import { showTook } from "./ticker.js"
+import { phrase, plural, word } from "./words.js"
+
+/** Up to so many servers show all their steps; above, only those that run, failed or are picked. */
+const MOST_OPEN = 6
+const TROUBLE = new Set(["failed", "timed_out", "lost"])
+
+/** The rows of a state in order: `{key, type, step | server}`. Pure. */
+export function rowsOf(state) {
+  const heads = state.steps.filter((step) => !step.server).map((step) => ({ key: step.key, type: "step", step }))
+  const all = servers(state)
+  if (!all.length) return heads
+  const rows = [...heads, { key: "fleet", type: "fleet" }]
+  for (const server of all) {
+    rows.push({ key: `server:${server.name}`, type: "server", server })
+    for (const step of server.steps) rows.push({ key: step.key, type: "part", step, server })
+  }
+  return rows
+}
+
+export class Steps {
+  #list
+  #edges
+  #rows = new Map()
+  #picked = null
+
+  /** `edges`: `pick(step)` when a row is pressed, `logPage(step)` where it leads without script. */
+  constructor(list, edges) {
+    this.#list = list
+    this.#edges = edges
+    list.addEventListener("click", (event) => this.#pressed(event))
+  }
+
+  clear() {
+    this.#rows.clear()
+    this.#list.replaceChildren()
+    this.#picked = null
+  }
+
+  update(state) {
+    const wanted = rowsOf(state)
+    const isSmall = servers(state).length <= MOST_OPEN
+    let before = null
+    for (const row of wanted) {
+      const kept = this.#rows.get(row.key) ?? this.#make(row)
+      if (before ? before.nextElementSibling !== kept.element : this.#list.firstElementChild !== kept.element) {
+        if (before) before.after(kept.element)
+        else this.#list.prepend(kept.element)
+      }
+      before = kept.element
+      this.#paint(kept, row, state, isSmall)
+    }
+  }
+
+  /** Mark the row whose log is shown. */
+  pick(key) {
+    this.#picked = key
+    for (const [each, { element }] of this.#rows) element.classList.toggle("is-picked", each === key)
+  }
+
+  #make({ key, type }) {
+    const element = clone(type === "fleet" ? "step-fleet" : "step")
+    element.dataset.key = key
+    if (type === "server") element.classList.add("step--server")
+    if (type === "part") element.classList.add("step--part")
+    const made = { element, into: slots(element), step: null }
+    this.#rows.set(key, made)
+    return made
+  }
+
+  #paint(kept, row, state, isSmall) {
+    if (row.type === "fleet") return void paintServers(kept, state)
+    const step = row.type === "server" ? telling(row.server) : row.step
+    const status = row.type === "server" ? row.server.status : step.status
+    kept.step = step
+    paintStatus(kept, status)
+    const { into, element } = kept
+    setText(into.name, row.type === "server" ? row.server.name : word(`step.${step.kind}`))
+    into.name.href = this.#edges.logPage(step)
+    setText(into.status, row.type === "server" ? serverWord(row.server, step) : word(`status.${status}`))
+    this.#paintTime(kept, row, step)
+    this.#paintReason(kept, row, step)
+    const isLoud = status === "running" || TROUBLE.has(status)
+    const isOpen =
+      isSmall || isLoud || row.server?.steps.some((each) => each.key === this.#picked || TROUBLE.has(each.status))
+    element.classList.toggle("is-quiet", row.type === "part" || (!isLoud && !["build", "package"].includes(row.key)))
+    element.classList.toggle("is-folded", row.type === "part" && !isOpen)
+  }
+
+  #paintTime({ into }, row, step) {
+    if (row.type !== "server") return showTook(into.time, step.started_at, step.finished_at)
+    const started = row.server.steps
+      .map((each) => each.started_at)
+      .filter(Boolean)
+      .sort()[0]
+    const ended = row.server.steps
+      .map((each) => each.finished_at)
+      .filter(Boolean)
+      .sort()
+      .at(-1)
+    return showTook(into.time, started, row.server.status === "running" ? null : ended)
+  }
+
+  #paintReason({ element, into }, row, step) {
+    const isTold = row.type !== "server" && step.reason && step.status !== "succeeded"
+    if (!isTold && !into.why) return
+    into.why ??= element.appendChild(el("p", "step__why"))
+    setHidden(into.why, !isTold)
+    if (isTold) setText(into.why, phrase(step.reason, step.params))
+  }
+
+  #pressed(event) {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return
+    const element = event.target.closest(".step")
+    const kept = element && this.#rows.get(element.dataset.key)
+    if (!kept?.step) return
+    event.preventDefault()
+    this.#edges.pick(kept.step)
+  }
+}
+
+/** The step of a server that says most: what failed, what runs, else what was done last. */
+export function telling(server) {
+  const { steps } = server
+  return (
+    steps.find((step) => TROUBLE.has(step.status)) ??
+    steps.findLast((step) => step.status === "running") ??
+    steps.findLast((step) => step.step_id) ??
+    steps[0]
+  )
+}
+
+function serverWord(server, step) {
+  if (server.status === "running" || TROUBLE.has(server.status)) return word(`step.${step.kind}`)
+  return word(`status.${server.status}`)
+}
+
+function paintServers({ element, into }, state) {
+  const counts = paintFleet(into.fleet, state)
+  const all = servers(state)
+  const tone = ["bad", "run", "ok"].find((each) => counts[{ bad: "failed", run: "running", ok: "done" }[each]] > 0)
+  const isDone = counts.done === counts.count
+  const status = tone === "bad" ? "failed" : isDone ? "succeeded" : tone ? "running" : "pending"
+  paintStatus({ element, into }, all.length && state.finished_at && status === "running" ? "cancelled" : status)
+  setText(into.count, plural("servers_done", counts.count, { done: counts.done }))
+}
+
+function paintStatus({ element, into }, status) {
+  const { tone, icon, spin } = look(status)
+  element.dataset.status = status
+  setTone(element, tone)
+  setIcon(into.icon, icon, spin)
+  if (into.status) setTone(into.status, tone)
+}

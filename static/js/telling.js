@@ -1,0 +1,50 @@
+// What a deployment is doing, in one sentence; shared by card, panel and page.
+
+import { faultOf, hasEnded } from "./deployment_state.js"
+import { list, phrase, plural, word } from "./words.js"
+
+/** A revision as people write it. */
+export function short(revision) {
+  return (revision ?? "").slice(0, 7)
+}
+
+/** The sentence under the fleet strip. */
+export function sentence(state) {
+  if (hasEnded(state)) return state.reason ? phrase(state.reason, state.params) : ""
+  if (state.status === "cancelling" || state.cancel_requested_by) {
+    return word("doing.cancelling", { name: state.cancel_requested_by })
+  }
+  if (state.status === "queued") return state.reason ? phrase(state.reason, state.params) : word("doing.queued")
+  const running = state.steps.filter((step) => step.status === "running")
+  const step = running.at(-1)
+  if (!step) return word("doing.planning", { ref: state.ref })
+  const servers = running.filter((each) => each.kind === step.kind).map((each) => each.server)
+  return word(`doing.${step.kind}`, { ref: state.ref, servers: list(servers.filter(Boolean)) })
+}
+
+/** What went wrong where: `{step, server, text}`, or null. */
+export function fault(state) {
+  const step = faultOf(state)
+  if (!step) return null
+  const text = step.reason ? phrase(step.reason, step.params) : word(`status.${step.status}`)
+  return { step, server: step.server, text }
+}
+
+/** What stands over the graph: how it ended badly, or what is failing now; `{text, tone}`, text "" when all is well. */
+export function outcome(state) {
+  const isBad = ["failed", "rolled_back"].includes(state.status)
+  if (hasEnded(state) && state.status !== "succeeded" && state.reason) {
+    return { text: phrase(state.reason, state.params), tone: isBad ? "bad" : "mute" }
+  }
+  return { text: fault(state)?.text ?? "", tone: "bad" }
+}
+
+/** `main 5c1d9e0`, `· 3 commits`, `· by bob`: as `[code, plain, plain]`. */
+export function about(state) {
+  const code = [state.ref, short(state.revision)].filter((each, at, all) => each && all.indexOf(each) === at).join(" ")
+  const plain = []
+  if (state.kind === "rollback") plain.push(word("rollback"))
+  if (state.commits) plain.push(plural("commits", state.commits))
+  if (state.by) plain.push(word("by", { name: state.by }))
+  return { code, plain }
+}

@@ -1,0 +1,72 @@
+// The page's words in the reader's language: from the template `words`, and the bot's phrases by code.
+
+import { moment } from "./time.js"
+
+export const language = globalThis.document?.documentElement.lang || "en"
+
+const found = new Map()
+let phrases = {}
+
+export function readWords(root = document) {
+  for (const each of root.getElementById("words").content.querySelectorAll("data")) {
+    found.set(each.value, each.textContent)
+  }
+}
+
+/** The bot's catalogue: code → sentence with `%(name)s` places. */
+export function usePhrases(catalogue) {
+  phrases = catalogue ?? {}
+}
+
+/** A word with its `{name}` places filled. */
+export function word(key, params = {}) {
+  return fill(found.get(key) ?? key, params)
+}
+
+/** A word that depends on a number: `key.one`, `key.other`. */
+export function plural(key, count, params = {}) {
+  const form = new Intl.PluralRules(language).select(count)
+  return word(found.has(`${key}.${form}`) ? `${key}.${form}` : `${key}.other`, { count, ...params })
+}
+
+/** Several names as a language lists them: `web-1, web-2 and 3 more`. */
+export function list(names, most = 2) {
+  const shown = names.length > most + 1 ? [...names.slice(0, most), plural("and_more", names.length - most)] : names
+  return new Intl.ListFormat(language, { type: "conjunction" }).format(shown)
+}
+
+export function hasPhrase(code) {
+  return code in phrases
+}
+
+/** The bot's sentence for a code, or the code itself when this page is older than the server. */
+export function phrase(code, params = {}) {
+  return fill(phrases[code] ?? code, params)
+}
+
+/** Fill `{name}` and `%(name)s`; `%%` is one percent sign. A missing value leaves its name, so that it is seen. */
+export function fill(sentence, params) {
+  return sentence.replace(/%%|%\((\w+)\)[sd]|\{(\w+)\}/g, (whole, percent, brace) => {
+    if (whole === "%%") return "%"
+    const name = percent ?? brace
+    return name in params ? valueText(params[name]) : whole
+  })
+}
+
+/** A parameter as text: see bot/phrases. Objects name a phrase, a time, a status, a deployment, a revision or a line. */
+export function valueText(value) {
+  if (value === null || value === undefined) return ""
+  if (Array.isArray(value)) return value.length ? value.map(valueText).join(phrases["list.separator"] ?? ", ") : "–"
+  if (typeof value !== "object") return String(value)
+  if ("code" in value) return phrase(value.code, value.params ?? {})
+  if ("at" in value) return value.at ? moment(value.at, Date.now(), language, dayWords()) : ""
+  if ("status" in value) return word(`status.${value.status}`)
+  if ("deployment" in value) return `#${value.deployment}`
+  if ("revision" in value) return String(value.revision).slice(0, 7)
+  return String(value.line ?? "")
+}
+
+/** The names of the days that have one. */
+export function dayWords() {
+  return { today: word("today"), yesterday: word("yesterday") }
+}
