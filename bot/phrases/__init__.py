@@ -2,8 +2,11 @@
 
 A parameter is text, a number, a list of texts, or one of these objects, which whoever renders it turns into words:
 `{"code", "params"}` a phrase, `{"at"}` an ISO time, `{"status"}` a status word, `{"deployment"}` a number,
-`{"revision"}` a commit id, `{"line"}` a command to press. `table` holds `{"head": [codes], "rows": [[parameter, …]]}`.
-`[[ … ]]` in a sentence is said only when all its places are filled. `static/js/words.js` renders the same on the page.
+`{"revision"}` a commit id, `{"line"}` a command to press; any other object is a list of `name: value`.
+`table` holds `{"head": [codes], "rows": [[parameter, …]]}`.
+
+`[[ … ]]` in a sentence is said only when all its places are filled.
+`static/js/words.js` renders the same on the page.
 """
 
 import re
@@ -46,13 +49,18 @@ def render(code: str, params: Mapping[str, Any]) -> str:
     """The sentence of `code` in the active language; a place without a value keeps its name, an unknown code too."""
     if code not in PHRASES:
         return code
-    texts = {name: value_text(value) for name, value in params.items() if name != "table"}
-    sentence = _OPTIONAL.sub(lambda part: part[1] if _is_filled(part[1], texts) else "", str(PHRASES[code]))
-    return _PLACE.sub(lambda place: "%" if place.group() == "%%" else texts.get(place[1], place.group()), sentence)
+    sentence = _OPTIONAL.sub(lambda part: part[1] if _is_filled(part[1], params) else "", str(PHRASES[code]))
+    return _PLACE.sub(lambda place: _filled(place, params), sentence)
 
 
-def _is_filled(part: str, texts: Mapping[str, str]) -> bool:
-    return all(texts.get(place[1]) for place in _PLACE.finditer(part) if place[1])
+def _is_filled(part: str, params: Mapping[str, Any]) -> bool:
+    return all(params.get(place[1]) not in (None, "", [], {}) for place in _PLACE.finditer(part) if place[1])
+
+
+def _filled(place: re.Match[str], params: Mapping[str, Any]) -> str:
+    if place.group() == "%%":
+        return "%"
+    return value_text(params[place[1]]) if place[1] in params else place.group()
 
 
 def render_text(code: str, params: Mapping[str, Any]) -> str:
@@ -73,6 +81,8 @@ def value_text(value: object) -> str:
     if isinstance(value, Mapping):
         return _object_text(value)
     if isinstance(value, list | tuple):
+        if not value:
+            return "–"
         return str(PHRASES["list.separator"]).join(value_text(each) for each in value)
     return "" if value is None else str(value)
 
@@ -88,4 +98,6 @@ def _object_text(value: Mapping[str, Any]) -> str:
         return f"#{value['deployment']}"
     if "revision" in value:
         return str(value["revision"])[:7]
-    return str(value.get("line", ""))
+    if "line" in value:
+        return str(value["line"])
+    return str(PHRASES["list.separator"]).join(f"{name or '?'}: {value_text(each)}" for name, each in value.items())

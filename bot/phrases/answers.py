@@ -43,7 +43,7 @@ ANNOUNCEMENTS = {
     "announce.started": _("%(app)s → %(environment)s has started: %(ref)s, by %(by)s."),
     "announce.waiting": _("%(app)s → %(environment)s waits behind #%(behind)s."),
     "announce.finished": _("%(app)s → %(environment)s is done: %(ref)s is live."),
-    "announce.failed": _("%(app)s → %(environment)s failed.[[ %(why)s]]"),
+    "announce.failed": _("%(app)s → %(environment)s failed.[[ %(why)s]][[ Servers now run %(servers)s.]]"),
     "announce.rolled_back": _("%(app)s → %(environment)s is back on the old release.[[ %(why)s]]"),
     "announce.cancelled": _("%(app)s → %(environment)s was stopped[[ by %(by)s]]."),
     "announce.taken_over": _("%(app)s → %(environment)s was interrupted and goes on."),

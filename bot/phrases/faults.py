@@ -1,41 +1,69 @@
-"""Why a deployment or one of its steps ended badly: the reason codes of the core."""
+"""Why a deployment or one of its steps ended as it did: the reason codes of the core."""
 
 from django.utils.translation import gettext_lazy as _
 
 FAULTS = {
     # the repository
-    "git_failed": _("git could not read the repository.[[ %(detail)s]]"),
-    "git_unreachable": _("The repository[[ at %(url)s]] did not answer.[[ %(detail)s]]"),
-    "git_url_not_allowed": _("The repository address[[ %(url)s]] is not allowed. Use https or ssh to a host of yours."),
+    "git_failed": _("git failed on the repository[[ %(repository)s]].[[ %(detail)s]]"),
+    "git_unreachable": _("The repository %(repository)s did not answer.[[ %(detail)s]]"),
+    "git_timed_out": _("The repository %(repository)s was too slow to answer and was given up."),
+    "git_url_not_allowed": _(
+        "The repository address %(repository)s is not allowed (%(reason)s). Use https or ssh, to a host of yours."
+    ),
     "ref_not_found": _("No branch, tag or commit “%(ref)s” in the repository.[[ Close: %(near)s.]]"),
     "ambiguous_ref": _("“%(ref)s” is both a branch and a tag. Name the commit instead."),
+    "too_large": _("The tree is too large: %(path)s would take it over %(limit_bytes)s bytes."),
+    "link_leaves_tree": _("%(path)s is a link that leads out of the tree."),
+    "path_leaves_tree": _("%(path)s would be written outside the tree."),
+    "git_entry": _("%(path)s belongs to git itself and is never shipped."),
     # the pipeline file
+    "pipeline_missing": _("There is no %(file)s at %(revision)s, and none is stored for the app."),
     "pipeline_wrong": _("deploy.yml: %(path)s: expected %(expected)s, got %(got)s."),
-    "pipeline_unknown_key": _("deploy.yml: %(path)s is no key of the pipeline file."),
+    "pipeline_unknown_key": _("deploy.yml: %(path)s is no key of the pipeline file.[[ Did you mean %(near)s?]]"),
     "pipeline_unreadable": _("deploy.yml cannot be read (line %(line)s): %(problem)s"),
     # the build
-    "build_failed": _("The build failed.[[ %(command)s ended with exit status %(exit_status)s.]]"),
+    "build_failed": _("The build failed: %(command)s ended with exit status %(exit_status)s."),
+    "build_timed_out": _("The build took longer than %(seconds)s s and was stopped, at %(command)s."),
+    "build_output_limit": _("The build printed more than %(limit_bytes)s bytes and was stopped, at %(command)s."),
+    "build_not_apart": _(
+        "%(environment)s is protected, and builds here cannot be kept from this server's secrets."
+        " See SHIPROOM_UNSAFE_BUILDS."
+    ),
+    "odd_file": _("%(path)s is no file, folder or link, so it cannot be packed."),
+    "changed_while_packing": _("%(path)s changed while it was packed."),
+    "artifact_lost": _("What was built of %(revision)s is not here any more. Deploy it again."),
     # a server
     "server_failed": _("%(server)s failed."),
+    "server_behind_jump": _("%(server)s is reached through another server, which this version cannot do yet."),
+    "servers_changed": _("The servers changed after the plan was made. Deploy again."),
     "unreachable": _("%(server)s did not answer[[ at %(host)s:%(port)s]][[ (%(detail)s)]]."),
     "host_key_unknown": _("%(server)s is not trusted yet. Compare its host key[[ %(got)s]], then confirm it."),
     "host_key_changed": _("%(server)s shows another host key than before[[ (%(got)s)]]. Nothing was sent to it."),
     "login_refused": _("%(server)s refused the login[[ of %(user)s]].[[ It accepts %(accepts)s.]]"),
-    "key_unreadable": _("The key for %(server)s cannot be used."),
-    "command_failed": _("A command on %(server)s ended with exit status %(exit_status)s.[[ It was %(command)s.]]"),
-    "timed_out": _("It did not end within %(seconds)s s[[ on %(server)s]] and was stopped.[[ It was %(command)s.]]"),
+    "key_unreadable": _("The key for %(server)s is no private key that can be used (%(reason)s)."),
+    "command_failed": _("%(command)s ended with exit status %(exit_status)s on %(server)s."),
+    "timed_out": _("%(command)s did not end within %(seconds)s s on %(server)s and was stopped."),
     "output_limit": _("It printed more than %(limit_bytes)s bytes[[ on %(server)s]] and was stopped."),
-    "connection_lost": _("The connection to %(server)s broke while a command ran.[[ %(detail)s]]"),
+    "connection_lost": _("The connection to %(server)s broke.[[ %(detail)s]]"),
     "disk_full": _("%(server)s has no space left on its disk."),
-    "file_too_large": _("%(path)s on %(server)s is larger than %(limit_bytes)s bytes."),
-    "tunnel_refused": _("Nothing listens on port %(port)s of %(server)s.[[ %(detail)s]]"),
-    "health_failed": _("%(server)s did not pass its health check.[[ %(detail)s]]"),
+    "file_too_large": _("%(path)s is larger than %(limit_bytes)s bytes[[ on %(server)s]]."),
+    "tunnel_refused": _("Nothing listens on port %(port)s of %(server)s."),
+    "health_failed": _(
+        "%(server)s did not pass its health check[[: %(answer)s]].[[ Asked %(attempts)s times for %(path)s.]]"
+    ),
+    "release_missing": _("%(server)s does not have the release."),
+    "verify_failed": _("What arrived on %(server)s is not what was sent."),
+    "current_is_no_link": _("On %(server)s, current is no link of ours, so it was not touched."),
+    "current_differs": _("Not every server runs %(release)s after the switch:[[ %(servers)s]]."),
+    "server_busy": _("Another deployment holds %(server)s."),
+    "taken_over": _("Another worker took over on %(server)s."),
     # the deployment as a whole
     "failed": _("It failed."),
+    "total_timeout": _("The whole deployment took longer than it may[[ (%(seconds)s s)]]."),
     "nothing_to_do": _("Nothing to do here."),
-    "no_previous_release": _("There was no older release to go back to."),
-    "switched_back": _("The servers are back on the old release."),
+    "already_built": _("It was built before."),
+    "not_reached": _("It did not come to this."),
     "cancelled": _("It was stopped."),
-    "cancelled_by": _("%(by)s stopped it."),
-    "interrupted": _("It was interrupted and goes on."),
+    "cancelled_by": _("It was stopped[[ by %(by)s]]."),
+    "cancelled_half_way": _("It was stopped[[ by %(by)s]] half way: not every server could go back."),
 }

@@ -26,7 +26,7 @@ REFUSALS = {
     "bad_name": _(
         "“%(given)s” is no name: it holds %(character)s. Names are made of a–z, 0–9, dots, dashes and underscores."
     ),
-    "bad_ref": _("“%(given)s” is no branch, tag or commit id."),
+    "bad_ref": _("“[[%(given)s]][[%(ref)s]]” is no branch, tag or commit id."),
     "bad_release": _("“%(given)s” is no release. Name it as /history shows it."),
     "bad_text": _("The text holds a character that cannot be stored."),
     "too_long": _("That is too long.[[ At most %(limit)s characters.]]"),
@@ -72,7 +72,7 @@ REFUSALS = {
     "nothing_fetched": _("The repository of %(app)s was not fetched yet. Its first deployment does that."),
     "rate_limited": _("Too fast. Wait a moment, then send it again."),
     "refused": _("That was refused, and nothing was changed."),
-    "internal": _("That failed here, by a fault of ours. It was logged, and nothing was run."),
+    "internal": _("That failed by a fault of ours. It was logged[[ under %(fault)s]]."),
 }
 
 #: Second sentences, chosen by what is known.
