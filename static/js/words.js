@@ -41,7 +41,13 @@ export function hasPhrase(code) {
 
 /** The bot's sentence for a code, or the code itself when this page is older than the server. */
 export function phrase(code, params = {}) {
-  return fill(phrases[code] ?? code, params)
+  return fill(spoken(phrases[code] ?? code, params), params)
+}
+
+// `[[ … ]]` is said only when all its places are filled.
+function spoken(sentence, params) {
+  const isFilled = ([, name]) => (params[name] ?? "") !== "" && params[name].length !== 0
+  return sentence.replace(/\[\[(.*?)\]\]/g, (_, part) => ([...part.matchAll(/%\((\w+)\)s/g)].every(isFilled) ? part : ""))
 }
 
 /** Fill `{name}` and `%(name)s`; `%%` is one percent sign. A missing value leaves its name, so that it is seen. */
@@ -63,7 +69,9 @@ export function valueText(value) {
   if ("status" in value) return word(`status.${value.status}`)
   if ("deployment" in value) return `#${value.deployment}`
   if ("revision" in value) return String(value.revision).slice(0, 7)
-  return String(value.line ?? "")
+  if ("line" in value) return String(value.line)
+  const named = Object.entries(value).map(([name, each]) => `${name || "?"}: ${valueText(each)}`)
+  return named.join(phrases["list.separator"] ?? ", ")
 }
 
 /** The names of the days that have one. */
