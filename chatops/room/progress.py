@@ -110,7 +110,7 @@ def _finished(deployment: Deployment, moved: dict[str, Any]) -> Words:
 
 
 def _failed(deployment: Deployment, moved: dict[str, Any]) -> Words:
-    return "announce.failed", _why(moved)
+    return "announce.failed", {**_why(moved), "servers": moved["params"].get("servers", "")}
 
 
 def _rolled_back(deployment: Deployment, moved: dict[str, Any]) -> Words:
