@@ -4,7 +4,6 @@ The only module that knows DBOS. Our rows are the truth: what is lost with its d
 Arguments and results of its workflows and steps are numbers and codes, because it stores them in clear.
 """
 
-import atexit
 import fcntl
 import logging
 import os
@@ -48,6 +47,7 @@ class _Engine:
         self.name = name
         self.lock = lock
         self.is_stopping = threading.Event()
+        self.acts: dict[str, Callable[..., str]] = {PLANS: runner.plan, DEPLOYMENTS: runner.run}
         self.workflows: dict[str, Callable[[int, int], str]] = {}
         self.ticker: heartbeat.Ticker | None = None
 
@@ -76,8 +76,8 @@ def launch(*, listen: bool = True) -> str:
     )
     DBOS(config=config)
     engine = _Engine(name, lock)
-    for queue, act in ((PLANS, runner.plan), (DEPLOYMENTS, runner.run)):
-        engine.workflows[queue] = DBOS.workflow(name=queue)(_workflow(engine, act))
+    for queue in (PLANS, DEPLOYMENTS):
+        engine.workflows[queue] = DBOS.workflow(name=queue)(_workflow(engine, queue))
     if not listen:
         DBOS.listen_queues([])
     _engine = engine
@@ -93,7 +93,6 @@ def launch(*, listen: bool = True) -> str:
     if listen:
         engine.ticker = heartbeat.Ticker(name, ensure=ensure, resume_runs_of=resume_runs_of)
         engine.ticker.start()
-    atexit.register(stop)
     logger.info("engine %s is ready", name)
     return name
 
@@ -154,14 +153,14 @@ def stop() -> None:
     if engine.ticker:
         engine.ticker.stop()
     runner.park(wait_s=settings.ENGINE_STOP_S)
-    DBOS.destroy(workflow_completion_timeout_sec=0)
+    DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
     _engine = None
     if engine.lock:
         engine.lock.close()
     logger.info("engine %s has stopped", engine.name)
 
 
-def _workflow(engine: _Engine, act: Callable[..., str]) -> Callable[[int, int], str]:
+def _workflow(engine: _Engine, queue: str) -> Callable[[int, int], str]:
     from dbos import DBOS
 
     def do_step(name: str, step: Callable[[], str]) -> str:
@@ -174,7 +173,7 @@ def _workflow(engine: _Engine, act: Callable[..., str]) -> Callable[[int, int], 
             raise Parked
         close_old_connections()
         try:
-            return act(deployment_id, run, executor=engine.name, do_step=do_step)
+            return engine.acts[queue](deployment_id, run, executor=engine.name, do_step=do_step)
         finally:
             close_old_connections()
             if engine.ticker:

@@ -1,0 +1,49 @@
+"""`manage.py worker`: the engine alone, for installations on Postgres (any number of them) or without pages."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from deploy_core.run import engine
+
+
+class Command(BaseCommand):
+    help = "Run deployments until SIGTERM or Ctrl-C; what is in hand goes on at the next start, or in another worker."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        leaving = threading.Event()
+
+        def leave(number: int, frame: FrameType | None) -> None:
+            leaving.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, leave)
+        self._wait_for_migrations(leaving)
+        if leaving.is_set():
+            return
+        try:
+            name = engine.launch()
+        except engine.AlreadyRunning as error:
+            raise CommandError(f"{error}. `manage.py serve` has an engine of its own there.") from error
+        self.stdout.write(f"worker {name} is ready")
+        self.stdout.flush()
+        leaving.wait()
+        engine.stop()
+
+    def _wait_for_migrations(self, leaving: threading.Event) -> None:
+        """Whoever updates the installation migrates; a worker that was started first waits for it."""
+        told = False
+        while not leaving.is_set():
+            executor = MigrationExecutor(connection)
+            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                return
+            if not told:
+                self.stdout.write("waiting for `manage.py migrate`")
+                told = True
+            leaving.wait(settings.TICK_S)
