@@ -138,7 +138,8 @@ def _environments(place: Spot, seen: World) -> Iterable[Item]:
     permission = place.command.permission if place.command else "view"
     needs = place.needs or _preposition(place)
     for name, environment in environments.items():
-        release, running = live.get(environment.pk), busy.get(environment.pk)
+        is_shown = seen.may_view(place.app, name)
+        release, running = (live.get(environment.pk), busy.get(environment.pk)) if is_shown else (None, None)
         hint = phrases.render("choice.runs", {"ref": release.ref, "revision": release.revision[:7]}) if release else ""
         if running and running.status in ACTIVE:
             hint = phrases.render("choice.busy", {"number": running.pk})
@@ -156,6 +157,8 @@ def _preposition(place: Spot) -> str:
 def _deployments(place: Spot, seen: World) -> Iterable[Item]:
     for each in deployments.active(seen.apps.values()).order_by("-pk"):
         app, environment = each.app.name, each.environment.name
+        if not seen.may_view(app, environment):
+            continue
         told = {"app": app, "environment": environment, "by": each.requested_by.username}
         permission = place.command.permission if place.command else "view"
         may = permission == "view" or seen.may(permission, app, environment)
@@ -167,7 +170,7 @@ def _deployments(place: Spot, seen: World) -> Iterable[Item]:
 
 def _releases(place: Spot, seen: World) -> Iterable[Item]:
     environment = seen.environments.get(place.app, {}).get(place.environment)
-    if not environment:
+    if not environment or not seen.may_view(place.app, place.environment):
         return
     for release in Release.objects.complete_in(environment)[:MOST]:
         yield Item(

@@ -20,9 +20,6 @@ def read(text: str) -> Context:
         repos=_pairs(data, "repos"),
         envs=_names(data, "envs"),
         env_aliases=_pairs(data, "env_aliases"),
-        servers=_names(data, "servers"),
-        groups=_names(data, "groups"),
-        users=_names(data, "users"),
         rooms={name: _default_app(room) for name, room in data.get("rooms", {}).items()},
     )
 

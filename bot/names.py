@@ -30,9 +30,6 @@ class Context:
     envs: tuple[str, ...] = ()
     env_aliases: Mapping[str, str] = field(default_factory=dict)
     environments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    servers: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    users: tuple[str, ...] = ()
     rooms: Mapping[str, str | None] = field(default_factory=dict)
 
     def environments_of(self, app: str) -> tuple[str, ...]:

@@ -45,6 +45,19 @@ class Order:
             raise Refused("env_required")
         return self.world.environments[app.name][self.parsed.env]
 
+    def environments(self) -> list[Environment]:
+        """Those that a line means and its author may view: an app's, those of a name, or all there are."""
+        names = [self.parsed.app] if self.parsed.app else list(self.world.apps)
+        return [
+            environment
+            for name in names
+            for environment in self.world.environments[name].values()
+            if self._may_view(environment) and self.parsed.env in ("", environment.name)
+        ]
+
+    def _may_view(self, environment: Environment) -> bool:
+        return self.world.may_view(environment.app.name, environment.name)
+
     def environment_or_none(self) -> Environment | None:
         return self.environment() if self.parsed.env else None
 
@@ -56,8 +69,10 @@ class Order:
         """
         number = self.parsed.id
         if number is not None and number <= _LARGEST_ID:
-            found = Deployment.objects.select_related("app", "environment", "requested_by").filter(pk=number).first()
-            if found and found.app.name in self.world.apps:
+            found = (
+                Deployment.objects.select_related("app", "environment__app", "requested_by").filter(pk=number).first()
+            )
+            if found and found.app.name in self.world.apps and self._may_view(found.environment):
                 return found
         raise Refused("not_found")
 
@@ -67,6 +82,5 @@ class Order:
 
     def answer(self, code: str, *apps: str, suggest: tuple[str, ...] = (), **params: Any) -> Reply:
         """A reply that tells about `apps`: for everybody in the room if it follows them all, else for the author."""
-        followed = {*self.invocation.apps, self.invocation.default_app}
-        is_public = bool(self.invocation.room) and all(app in followed for app in apps)
+        is_public = bool(self.invocation.room) and all(app in self.world.followed for app in apps)
         return Reply(code, params, suggest=suggest, is_public=is_public)

@@ -11,6 +11,7 @@ from .mistakes import Mistake
 from .phrases import PHRASES
 from .phrases.tables import phrase, status_word
 from .registry import COMMANDS
+from .suggest import near
 from .world import World
 
 _MOST_LINES = 5
@@ -63,6 +64,9 @@ def reply_to(error: DeployError, parsed: Parsed | None, invocation: Invocation, 
             params["hint"] = _usage_hint(understood)
         case "env_required":
             params["environments"] = environments
+            meant = near(str(understood.get("ref", "")), environments)  # "deploy shop stagng": no ref was meant
+            if meant:
+                lines = [_line({**understood, "ref": ""}, app, name, invocation) for name in meant]
             lines = lines or [_line(understood, app, name, invocation) for name in environments]
         case "app_required":
             params["apps"] = list(world.apps)

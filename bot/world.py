@@ -14,11 +14,15 @@ from .names import Context
 
 @dataclass(frozen=True)
 class World:
-    """The rows that a line of this invocation may name. An app that is not in here is unknown to its author."""
+    """The rows that a line of this invocation may name. An app that is not in here is unknown to its author.
+
+    `followed` are the apps that the room shows to all its members.
+    """
 
     actor: Person
     room: str
     default_app: str
+    followed: frozenset[str]
     apps: dict[str, App]
     environments: dict[str, dict[str, Environment]]
     app_aliases: dict[str, str]
@@ -43,6 +47,10 @@ class World:
         rows = Grant.objects.filter(person=self.actor).select_related("app").order_by("pk")
         return [GrantRow(row.role, row.app.name if row.app else EVERYWHERE, row.environment) for row in rows]
 
+    def may_view(self, app: str, environment: str) -> bool:
+        """Through the room, which shows all of an app, or by a grant, which may be for one environment."""
+        return app in self.followed or self.may("view", app, environment)
+
     def may(self, action: Action, app: str, environment: str) -> bool:
         return self.actor.is_active and grants.can(self.rights, action, app, environment)
 
@@ -50,19 +58,19 @@ class World:
 def seen_by(invocation: Invocation) -> World:
     """The world of an invocation, in five queries."""
     visible = {app.name: app for app in access.visible_apps(invocation.actor)}
-    in_room = {*invocation.apps, invocation.default_app} - visible.keys() - {""}
-    if in_room and invocation.actor.is_active:
-        visible |= {app.name: app for app in App.objects.filter(name__in=in_room)}
-    return _world(visible, invocation.actor, invocation.room, invocation.default_app)
+    followed = frozenset({*invocation.apps, invocation.default_app} - {""})
+    if followed and invocation.actor.is_active:
+        visible |= {app.name: app for app in App.objects.filter(name__in=followed)}
+    return _world(visible, invocation.actor, invocation.room, invocation.default_app, followed)
 
 
 def everything(room: str, default_app: str) -> Context:
     """All names there are: what an operator at the shell may name."""
     apps = {app.name: app for app in App.objects.all()}
-    return _world(apps, Person(), room, default_app).context
+    return _world(apps, Person(), room, default_app, frozenset()).context
 
 
-def _world(visible: dict[str, App], actor: Person, room: str, default_app: str) -> World:
+def _world(visible: dict[str, App], actor: Person, room: str, default_app: str, followed: frozenset[str]) -> World:
     apps = dict(sorted(visible.items()))
     environments: dict[str, dict[str, Environment]] = {name: {} for name in apps}
     for environment in Environment.objects.filter(app__in=apps.values()).select_related("app"):
@@ -74,6 +82,7 @@ def _world(visible: dict[str, App], actor: Person, room: str, default_app: str) 
         actor=actor,
         room=room,
         default_app=default_app if default_app in apps else "",
+        followed=followed,
         apps=apps,
         environments=environments,
         app_aliases=aliases[Alias.Kind.APP],

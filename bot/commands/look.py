@@ -85,7 +85,9 @@ def envs(order: Order) -> Reply:
     servers: dict[int, list[str]] = {}
     for placement in Placement.objects.filter(environment__app=app).select_related("server"):
         servers.setdefault(placement.environment_id, []).append(placement.server.name)
-    for environment in order.world.environments[app.name].values():
+    for environment in order.environments():
+        if environment.app_id != app.pk:
+            continue
         mark = phrase("word.protected") if environment.is_protected else ""
         rows.append(
             [environment.name, servers.get(environment.pk, []), environment.default_ref or app.default_ref, mark]
@@ -98,13 +100,9 @@ def envs(order: Order) -> Reply:
 
 @command("servers", Argument("app", "app"), Argument("environment", "environment"), example="/servers shop staging")
 def servers(order: Order) -> Reply:
-    names = [order.parsed.app] if order.parsed.app else list(order.world.apps)
-    seen = [
-        environment.pk
-        for name in names
-        for environment in order.world.environments[name].values()
-        if not order.parsed.env or environment.name == order.parsed.env
-    ]
+    environments = order.environments()
+    names = dict.fromkeys(environment.app.name for environment in environments)
+    seen = [environment.pk for environment in environments]
     current = {
         (copy.environment_id, copy.server_id): copy.release
         for copy in ReleaseCopy.objects.filter(environment__in=seen, is_current=True).select_related("release")

@@ -18,7 +18,7 @@ _PLACE = (Argument("app", "app"), Argument("environment", "in_environment", afte
 def status(order: Order) -> Reply:
     if order.parsed.id is not None:
         return _status_of(order, order.deployment())
-    environments = _chosen(order)
+    environments = order.environments()
     apps = dict.fromkeys(environment.app for environment in environments)
     ids = {environment.pk for environment in environments}
     active = [each for each in deployments.active(apps) if each.environment_id in ids]
@@ -77,7 +77,7 @@ def _status_of_app(order: Order, environments: list[Environment], active: list[D
 
 @command("where", Argument("app_or_environment", "app_or_environment"), example="/where shop")
 def where(order: Order) -> Reply:
-    environments = _chosen(order)
+    environments = order.environments()
     live = _live(environments)
     rows: list[list[Cell]] = []
     for environment in environments:
@@ -106,8 +106,9 @@ def where(order: Order) -> Reply:
     example="/history shop in staging last 5",
 )
 def history(order: Order) -> Reply:
-    app, environment = order.app(), order.environment_or_none()
-    found = deployments.history(app, environment)
+    app = order.app()
+    shown = [environment for environment in order.environments() if environment.app_id == app.pk]
+    found = deployments.history(app).filter(environment__in=shown)
     if order.parsed.ref:
         found = found.filter(ref=order.parsed.ref)
     rows = [
@@ -127,17 +128,6 @@ def history(order: Order) -> Reply:
         return order.answer("history.none", app.name, app=app.name)
     head = ("number", "kind", "environment", "ref", "revision", "status", "by", "when")
     return order.answer("history", app.name, app=app.name, table=table(head, rows))
-
-
-def _chosen(order: Order) -> list[Environment]:
-    """The environments that a line means: an app's, those of a name, or all that the author sees."""
-    names = [order.parsed.app] if order.parsed.app else list(order.world.apps)
-    return [
-        environment
-        for name in names
-        for environment in order.world.environments[name].values()
-        if not order.parsed.env or environment.name == order.parsed.env
-    ]
 
 
 def _live(environments: Iterable[Environment]) -> dict[int, list[ReleaseCopy]]:

@@ -80,6 +80,10 @@ def test_no_environment_is_ever_assumed(ask, alice):
     assert not Deployment.objects.exists()
 
 
+def test_a_mistyped_environment_without_to_is_recognised(ask, alice):
+    assert ask(alice, "/deploy shop stagng").suggest == ("/deploy shop to staging",)
+
+
 def test_a_dangling_to_is_answered_with_where_it_may_go(ask, alice):
     reply = ask(alice, "/deploy shop to")
 
@@ -241,6 +245,20 @@ def test_status_of_everything_is_private_where_the_room_must_not_see_it(ask, ali
 
     assert not ask(alice, "/status").is_public
     assert ask(alice, "/status shop").is_public
+
+
+def test_a_grant_for_one_environment_shows_only_that_one(ask, alice, shop):
+    ask(alice, "/deploy shop to staging")
+    hidden = ask(alice, "/deploy shop to production").deployment_id
+    erin = factories.person("erin", role="viewer", app=shop, environment="staging")
+
+    def shown(line):
+        return cells(ask(erin, line, apps=()), "environment")
+
+    assert shown("/where shop") == shown("/status") == shown("/history shop") == shown("/envs shop") == ["staging"]
+    assert shown("/servers") == ["staging"] * 3
+    assert ask(erin, f"/status #{hidden}", apps=()).code == "not_found"
+    assert ask(erin, f"/status #{hidden}").code == "status.deployment"
 
 
 def test_where_says_what_is_live_and_whether_one_may(ask, alice, carol, staging):
