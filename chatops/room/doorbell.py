@@ -48,6 +48,7 @@ class Doorbell:
         self._layer = layer
         self._hear = hear
         self._channel = ""
+        self._making = asyncio.Lock()
         self._joined: set[Stream] = set()
         self._waiting: dict[Stream, int] = {}
         self._has_waiting = asyncio.Event()
@@ -99,8 +100,9 @@ class Doorbell:
             logger.warning("the channel layer is back")
 
     async def _own_channel(self) -> str:
-        if not self._channel:
-            self._channel = await self._layer.new_channel()
+        async with self._making:  # listening and the first join ask at the same moment
+            if not self._channel:
+                self._channel = await self._layer.new_channel()
         return self._channel
 
     async def _leave(self, stream: Stream) -> None:

@@ -21,6 +21,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 #: Where `chatops.server` puts the protocol object of a socket, in the scope's `extensions`.
 EXTENSION = "shiproom.protocol"
 SLOW_READER = 4413
+#: With more than this unread, what is not stored anyway is not sent either.
+VOLATILE_LIMIT_BYTES = 64 * 1024
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +106,7 @@ class DirectWire:
             self.is_open = False
             transport.abortConnection()
         elif waiting:
-            if not batch.is_volatile:
+            if not batch.is_volatile or waiting <= VOLATILE_LIMIT_BYTES:
                 transport.write(batch.on_the_wire)
         elif transport.connected:
             data = batch.on_the_wire
@@ -140,7 +142,7 @@ class PlainWire:
 
     def send(self, batch: Batch) -> None:
         """Queue, or hang up on a reader for whom too much is queued."""
-        if not self.is_open or (batch.is_volatile and self._queue):
+        if not self.is_open or (batch.is_volatile and self._waiting_bytes > VOLATILE_LIMIT_BYTES):
             return
         if self._waiting_bytes > settings.BACKLOG_LIMIT_BYTES:
             logger.info("dropped a reader with %d bytes unread", self._waiting_bytes)

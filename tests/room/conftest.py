@@ -80,7 +80,8 @@ class Client:
         return accepted
 
     async def send(self, frame: dict[str, Any] | str) -> None:
-        await self.socket.send_to(text_data=frame if isinstance(frame, str) else json.dumps(frame))
+        text = frame if isinstance(frame, str) else json.dumps(frame)
+        await self.socket.send_input({"type": "websocket.receive", "text": text})
 
     async def hello(self, *want: Stream | str, resume: list[dict[str, Any]] | None = None) -> dict[str, Any]:
         names = [str(stream) for stream in want]

@@ -1,0 +1,115 @@
+"""Rings between processes, over a real Redis, and what happens while it is away."""
+
+import asyncio
+
+import pytest
+from channels_redis.pubsub import RedisPubSubChannelLayer
+
+from chatops.room import doorbell, messages
+from chatops.room.doorbell import Doorbell, LoneBell
+from chatops.room.hub import Hubs
+from chatops.room.models import Stream
+from tests.room.conftest import Cast, off_loop
+from tests.room.test_hub import Ear, _as_async
+from tests.waiting import eventually
+
+
+@pytest.fixture
+async def layers(redis_url):
+    """A channel layer per process."""
+    made = [RedisPubSubChannelLayer(hosts=[redis_url]) for _ in range(2)]
+    yield made
+    for layer in made:
+        await layer.flush()
+
+
+async def test_a_line_stored_by_one_process_is_delivered_by_another(cast: Cast, layers, settings):
+    settings.HUB_TICK_S = 60  # only the ring can tell
+    here, there = (Hubs(layer) for layer in layers)
+    ear = Ear()
+    await there.join(cast.stream, ear)
+
+    def post() -> None:
+        messages.post(author=cast.alice, room=cast.room, text="hello", client_id="c1", surface="web")
+
+    await off_loop(post)
+    here.ring(cast.stream, 1)
+
+    await eventually(lambda: _as_async(ear.numbers == [1]))
+    await asyncio.gather(here.close(), there.close())
+
+
+async def test_a_process_without_a_server_rings_too(layers, settings, redis_url, monkeypatch):
+    settings.CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis_url]}}
+    }
+    heard: list[tuple[Stream, int]] = []
+    bell = Doorbell(layers[0], lambda stream, number: heard.append((stream, number)))
+    tasks = bell.start()
+    await bell.join(Stream("room", 7))
+
+    await asyncio.to_thread(LoneBell().ring, Stream("room", 7), 3)
+
+    await eventually(lambda: _as_async(heard == [(Stream("room", 7), 3)]))
+    for task in tasks:
+        task.cancel()
+
+
+class Away:
+    """A layer whose server does not answer, until it does."""
+
+    def __init__(self) -> None:
+        self.is_away = True
+        self.joined: list[str] = []
+        self.rung: list[str] = []
+
+    async def new_channel(self) -> str:
+        return "specific.test!1"
+
+    async def group_add(self, group: str, channel: str) -> None:
+        self._answer()
+        self.joined.append(group)
+
+    async def group_send(self, group: str, message: dict[str, object]) -> None:
+        self._answer()
+        self.rung.append(group)
+
+    async def receive(self, channel: str) -> dict[str, object]:
+        self._answer()
+        await asyncio.Event().wait()
+        return {}
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise ConnectionError
+
+
+async def test_a_layer_that_is_away_is_not_felt_and_is_joined_when_it_is_back(cast: Cast, settings, caplog):
+    settings.HUB_TICK_S = settings.HUB_TICK_SUSPECT_S = 0.02
+    layer = Away()
+    hubs, ear = Hubs(layer), Ear()
+
+    await hubs.join(cast.stream, ear)
+    messages_before = len(caplog.records)
+
+    def post() -> None:
+        messages.post(author=cast.alice, room=cast.room, text="hello", client_id="c1", surface="web")
+
+    await off_loop(post)
+    await eventually(lambda: _as_async(ear.numbers == [1]))  # by the ticker
+    layer.is_away = False
+    await eventually(lambda: _as_async(doorbell.group(cast.stream) in layer.joined))
+    hubs.ring(cast.stream, 1)
+    await eventually(lambda: _as_async(doorbell.group(cast.stream) in layer.rung))
+
+    told = [record.getMessage() for record in caplog.records if record.name == "chatops.room.doorbell"]
+    assert [line.split(";")[0] for line in told] == [
+        "the channel layer does not answer", "the channel layer is back",
+    ]  # fmt: skip
+    assert messages_before >= 1
+    await hubs.close()
+
+
+def test_an_in_memory_layer_ends_at_this_process():
+    assert doorbell.shared_layer() is None
+    LoneBell().ring(Stream("room", 1), 1)  # and starts no thread for it

@@ -1,0 +1,219 @@
+"""The one road in: stored once, answered once, shown to whom it concerns."""
+
+import pytest
+from django.db import IntegrityError, OperationalError
+
+import bot
+from bot.invocation import Announce, Reply
+from chatops.room import messages
+from chatops.room.models import Event, Line, Message
+from deploy_core.errors import Refused
+from deploy_core.models import Deployment, StreamHead
+from tests import factories
+
+
+@pytest.fixture
+def alice(db):
+    return factories.person("alice", role="deployer")
+
+
+@pytest.fixture
+def room(alice):
+    return factories.room("demo", members=(alice,), apps=(factories.app("shop"),))
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """The bot says what the test wants."""
+
+    def say(reply):
+        monkeypatch.setattr(bot, "handle", reply if callable(reply) else lambda _: reply)
+
+    return say
+
+
+def _post(author, room, text, cid="c1", **more):
+    return messages.post(author=author, room=room, text=text, client_id=cid, surface="web", **more)
+
+
+def _events(kind, stream_id):
+    return list(Event.objects.filter(stream_kind=kind, stream_id=stream_id).order_by("number"))
+
+
+def test_chat_is_posted_with_the_rooms_next_number(alice, room):
+    first, second = _post(alice, room, "hello"), _post(alice, room, "again", cid="c2")
+
+    assert (first["result"], first["s"], first["q"]) == ("posted", f"room:{room.pk}", 1)
+    assert second["q"] == 2
+    assert [(e.kind, e.payload["text"], e.client_id) for e in _events("room", room.pk)] == [
+        ("message", "hello", "c1"),
+        ("message", "again", "c2"),
+    ]
+
+
+def test_a_doubled_slash_says_a_slash(alice, room):
+    _post(alice, room, "//shrug")
+
+    assert Message.objects.get().text == "/shrug"
+
+
+def test_a_line_sent_again_has_the_first_outcome_and_no_second_effect(alice, room):
+    first = _post(alice, room, "hello")
+
+    again = _post(alice, room, "hello, in other words")
+
+    assert again == {**first, "dup": True}
+    assert Line.objects.count() == Message.objects.count() == Event.objects.count() == 1
+
+
+def test_two_people_may_use_the_same_client_id(alice, room):
+    bob = factories.person("bob")
+    room.memberships.create(person=bob)
+
+    assert _post(alice, room, "one")["q"] == 1
+    assert _post(bob, room, "two")["q"] == 2
+
+
+@pytest.mark.parametrize("author", ["outsider", "inactive"])
+def test_who_is_not_a_member_cannot_post_and_leaves_no_trace(alice, room, author):
+    someone = factories.person("mallory")
+    if author == "inactive":
+        room.memberships.create(person=someone)
+        someone.is_active = False
+        someone.save()
+
+    with pytest.raises(Refused) as refused:
+        _post(someone, room, "hello")
+
+    assert refused.value.code == "not_found"
+    assert not Line.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("a\x00b", "bad_text"), ("\ud800", "bad_text"), ("   \n", "bad_text"), ("", "bad_text"), ("x" * 8001, "too_long")],
+)
+def test_text_that_cannot_be_stored_is_refused(alice, room, text, code):
+    with pytest.raises(Refused) as refused:
+        _post(alice, room, text)
+
+    assert refused.value.code == code
+    assert not Line.objects.exists()
+
+
+def test_the_longest_text_is_counted_in_characters(alice, room):
+    assert _post(alice, room, "字" * 8000)["result"] == "posted"
+
+
+def test_a_public_answer_follows_the_command_that_everybody_sees(alice, room, answer):
+    answer(Reply("apps", {"count": 1}, suggest=("/deploy shop",), is_public=True))
+
+    outcome = _post(alice, room, "/apps")
+
+    command, reply = _events("room", room.pk)
+    assert outcome["result"] == "done"
+    assert (command.kind, command.payload["text"], outcome["q"]) == ("command", "/apps", command.number)
+    assert reply.payload == {
+        "id": Message.objects.get(kind="reply").pk,
+        "code": "apps",
+        "params": {"count": 1},
+        "suggest": ["/deploy shop"],
+        "to_cid": "c1",
+        "deployment": None,
+    }
+
+
+def test_a_private_answer_goes_to_its_author_with_the_line_it_answers(alice, room, answer):
+    answer(Reply("whoami", {"who": "alice"}))
+
+    outcome = _post(alice, room, "/whoami")
+
+    assert (outcome["result"], outcome["s"], outcome["message"]) == ("done", None, None)
+    assert _events("room", room.pk) == []
+    (event,) = _events("person", alice.pk)
+    assert event.payload["text"] == "/whoami"
+    assert (event.payload["for_cid"], event.payload["room"], event.payload["is_error"]) == ("c1", room.pk, False)
+
+
+def test_a_refused_command_is_kept_and_shown_to_its_author_alone(alice, room):
+    outcome = _post(alice, room, "/stauts")
+
+    assert outcome["result"] == "error"
+    assert outcome["reply"]["code"] == "unknown_command"
+    assert outcome["reply"]["suggest"] == ["/status"]
+    assert Line.objects.get().outcome == outcome
+    assert not Message.objects.exists()
+    assert _events("person", alice.pk)[0].payload["is_error"] is True
+
+
+def test_a_bot_that_breaks_says_so_and_writes_nothing_else(alice, room, answer, caplog):
+    def breaks(_):
+        raise ZeroDivisionError
+
+    answer(breaks)
+
+    outcome = _post(alice, room, "/status")
+
+    assert (outcome["result"], outcome["reply"]["code"]) == ("error", "internal")
+    assert "the bot failed" in caplog.text
+    assert _post(alice, room, "/status")["dup"] is True
+
+
+def test_a_deployment_is_accepted_and_its_card_shown(alice, room, answer):
+    app = room.default_app
+    deployment = Deployment.objects.create(
+        app=app, environment=factories.environment(app), ref="main", requested_by=alice
+    )
+    answer(Reply("requested", {}, is_public=True, deployment_id=deployment.pk, effects=(Announce(deployment.pk),)))
+
+    outcome = _post(alice, room, "/deploy shop to staging")
+
+    assert (outcome["result"], outcome["deployment"]) == ("accepted", deployment.pk)
+    kinds = [event.kind for event in _events("room", room.pk)]
+    assert kinds == ["command", "reply", "card"]
+    card = _events("room", room.pk)[2]
+    assert (card.payload["deployment"], card.payload["app"], card.payload["by"]) == (deployment.pk, "shop", "alice")
+
+
+def test_a_command_that_waited_too_long_is_not_run_and_chat_is(alice, room):
+    with pytest.raises(Refused) as refused:
+        _post(alice, room, "/deploy shop to staging", is_late=True)
+
+    assert refused.value.code == "expired"
+    assert _post(alice, room, "still here", is_late=True)["result"] == "posted"
+
+
+def test_a_slash_on_the_second_line_is_chat(alice, room):
+    outcome = _post(alice, room, "hi\n/deploy shop main to production")
+
+    assert outcome["result"] == "posted"
+    assert not Deployment.objects.exists()
+
+
+def test_a_line_that_met_a_deadlock_is_stored_at_the_second_try(alice, room, monkeypatch):
+    tries = []
+    take = messages.Timeline.write
+
+    def write(timeline):
+        tries.append(1)
+        if len(tries) == 1:
+            raise OperationalError("deadlock detected")
+        take(timeline)
+
+    monkeypatch.setattr(messages.Timeline, "write", write)
+
+    assert _post(alice, room, "hello")["q"] == 1
+    assert Line.objects.count() == 1
+
+
+def test_nothing_is_numbered_when_the_line_cannot_be_stored(alice, room, monkeypatch):
+    def fails(*args, **kwargs):
+        raise IntegrityError
+
+    monkeypatch.setattr(Message.objects, "create", fails)
+
+    with pytest.raises(IntegrityError):
+        _post(alice, room, "hello")
+
+    assert not Line.objects.exists()
+    assert not StreamHead.objects.filter(kind="room").exists()

@@ -1,0 +1,156 @@
+"""What rooms are told of deployments: the right words, in the right rooms, once."""
+
+import pytest
+
+from chatops.room import progress
+from chatops.room.models import Event, Following, Message
+from deploy_core import deployments
+from deploy_core.ledger import journal
+from deploy_core.models import Deployment
+from deploy_core.rules.status import Status
+from tests import factories
+
+
+@pytest.fixture
+def alice(db):
+    return factories.person("alice", role="deployer")
+
+
+@pytest.fixture
+def shop(alice):
+    return factories.app("shop")
+
+
+@pytest.fixture
+def staging(shop):
+    return factories.environment(shop, "staging", servers=(factories.server("web-1"),))
+
+
+@pytest.fixture
+def room(alice, shop):
+    return factories.room("demo", members=(alice,), apps=(shop,))
+
+
+def _request(alice, shop, staging) -> Deployment:
+    return deployments.request(shop, "main", staging, by=alice, surface="web")
+
+
+def _run(deployment: Deployment) -> None:
+    journal.move(deployment.pk, Status.QUEUED)
+    journal.move(deployment.pk, Status.RUNNING)
+
+
+def _told(room) -> list[str]:
+    return [message.code or message.kind for message in Message.objects.filter(room=room).order_by("pk")]
+
+
+def test_a_room_sees_the_card_the_start_and_the_end(alice, shop, staging, room):
+    deployment = _request(alice, shop, staging)
+    progress.announce(deployment.pk)
+    _run(deployment)
+    progress.announce(deployment.pk)
+    journal.move(deployment.pk, Status.SUCCEEDED)
+    progress.announce(deployment.pk)
+
+    assert _told(room) == ["card", "announce.started", "announce.finished"]
+    started = Message.objects.get(code="announce.started")
+    assert started.params == {
+        "app": "shop", "environment": "staging", "number": deployment.pk, "ref": "main", "by": "alice",
+    }  # fmt: skip
+    assert Following.objects.get().is_done
+
+
+def test_a_failure_says_why(alice, shop, staging, room):
+    deployment = _request(alice, shop, staging)
+    _run(deployment)
+    journal.move(deployment.pk, Status.FAILED, "unreachable", params={"server": "web-1"})
+
+    progress.announce(deployment.pk)
+
+    failed = Message.objects.get(code="announce.failed")
+    assert failed.params["why"] == {"code": "unreachable", "params": {"server": "web-1"}}
+
+
+def test_a_way_back_and_a_stop_have_their_own_words(alice, shop, staging, room):
+    for statuses in ((Status.ROLLING_BACK, Status.ROLLED_BACK), (Status.CANCELLING, Status.CANCELLED)):
+        deployment = _request(alice, shop, staging)
+        _run(deployment)
+        for status in statuses:
+            journal.move(deployment.pk, status, "health_failed", params={"server": "web-1", "by": "alice"})
+        progress.announce(deployment.pk)
+
+    assert [code for code in _told(room) if code in ("announce.rolled_back", "announce.cancelled")] == [
+        "announce.rolled_back",
+        "announce.cancelled",
+    ]
+
+
+def test_who_waits_is_told_behind_what(alice, shop, staging, room):
+    first, second = _request(alice, shop, staging), _request(alice, shop, staging)
+    _run(first)
+    journal.move(second.pk, Status.QUEUED)
+
+    progress.announce(second.pk)
+
+    assert Message.objects.get(code="announce.waiting").params["behind"] == first.pk
+
+
+def test_telling_twice_is_telling_once(alice, shop, staging, room):
+    deployment = _request(alice, shop, staging)
+    _run(deployment)
+    progress.announce(deployment.pk)
+    Following.objects.update(number=0)
+
+    progress.announce(deployment.pk)
+
+    assert _told(room) == ["card", "announce.started"]
+    assert Event.objects.filter(stream_kind="room").count() == 2
+
+
+def test_every_room_that_follows_the_app_is_told_and_no_other(alice, shop, staging, room):
+    on_call = factories.room("on-call", apps=(shop, factories.app("api")))
+    other = factories.room("other", apps=(factories.app("web"),))
+    deployment = _request(alice, shop, staging)
+
+    progress.announce(deployment.pk)
+
+    assert _told(room) == _told(on_call) == ["card"]
+    assert _told(other) == []
+
+
+def test_a_room_that_shows_the_card_is_told_the_end(alice, shop, staging):
+    lobby = factories.room("lobby", members=(alice,))
+    deployment = _request(alice, shop, staging)
+    Message.objects.create(
+        room=lobby, kind="card", client_id=f"deployment:{deployment.pk}/1", deployment=deployment, at=deployment.created
+    )
+    _run(deployment)
+
+    progress.announce(deployment.pk)
+
+    assert _told(lobby) == ["card", "announce.started"]
+
+
+def test_what_no_signal_told_is_found(alice, shop, staging, room):
+    never_told, half_told = _request(alice, shop, staging), _request(alice, shop, staging)
+    progress.announce(half_told.pk)
+    journal.move(half_told.pk, Status.FAILED, "ref_not_found")
+
+    progress.catch_up()
+
+    assert _told(room) == ["card", "card", "announce.failed"] or _told(room) == ["card", "announce.failed", "card"]
+    assert set(Following.objects.values_list("deployment", "is_done")) == {(never_told.pk, False), (half_told.pk, True)}
+
+
+def test_a_quiet_ticker_writes_nothing(alice, shop, staging, room, django_assert_num_queries):
+    progress.announce(_request(alice, shop, staging).pk)
+
+    with django_assert_num_queries(1):
+        progress.catch_up()
+
+
+def test_the_journals_signal_reaches_the_rooms(alice, shop, staging, room, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        _request(alice, shop, staging)
+
+    assert _told(room) == ["card"]
