@@ -164,7 +164,7 @@ export class EventView {
 /** A typed command with its verb in the accent. */
 export function paintSaid(element, text) {
   const { verb, rest } = isConsole(text) ? parts(text) : { verb: "", rest: text }
-  element.replaceChildren(...(verb ? [el("b", "", verb)] : []), el("span", "", rest.trim()))
+  element.replaceChildren(...(verb ? [el("b", "", verb), " "] : []), el("span", "", rest.trim()))
 }
 
 function note(event, text, name, tone) {
