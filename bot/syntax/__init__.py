@@ -1,0 +1,55 @@
+"""What may stand behind each verb (docs/commands.md): functions that consume a `Sentence` to its end. Pure."""
+
+from collections.abc import Callable
+
+from bot.sentence import Sentence
+
+from . import guarding, looking, oneself, shipping
+
+SYNTAX: dict[str, Callable[[Sentence], None]] = {
+    "deploy": shipping.deploy,
+    "plan": shipping.deploy,
+    "redeploy": shipping.redeploy,
+    "rollback": shipping.rollback,
+    "promote": shipping.promote,
+    "retry": shipping.retry,
+    "cancel": shipping.cancel,
+    "pause": shipping.cancel,
+    "resume": shipping.cancel,
+    "confirm": shipping.confirm,
+    "no": shipping.confirm,
+    "approve": shipping.approve,
+    "reject": shipping.reject,
+    "status": looking.status,
+    "where": looking.where,
+    "history": looking.history,
+    "diff": looking.diff,
+    "changes": looking.changes,
+    "logs": looking.logs,
+    "apps": oneself.plain,
+    "envs": looking.target,
+    "servers": looking.target,
+    "branches": looking.refs,
+    "tags": looking.refs,
+    "commits": looking.commits,
+    "lock": guarding.lock,
+    "unlock": guarding.unlock,
+    "locks": looking.locks,
+    "queue": looking.target,
+    "freeze": guarding.freeze,
+    "unfreeze": guarding.freeze,
+    "freezes": looking.target,
+    "schedule": shipping.schedule,
+    "schedules": looking.target,
+    "announce": guarding.announce,
+    "incident": guarding.incident,
+    "oncall": looking.target,
+    "watch": oneself.watch,
+    "unwatch": oneself.watch,
+    "mute": oneself.mute,
+    "alias": oneself.alias,
+    "unalias": oneself.unalias,
+    "aliases": oneself.plain,
+    "help": oneself.help,
+    "whoami": oneself.plain,
+}
