@@ -53,7 +53,9 @@ export class Complete {
   get ghost() {
     const { value, selectionStart } = this.#field
     if (!this.#answer || !/\s$/u.test(value) || selectionStart !== value.length) return ""
-    return this.#answer.usage?.args?.find((arg) => arg.active)?.name ?? ""
+    const name = this.#answer.usage?.args?.find((arg) => arg.active)?.name ?? ""
+    const [first, ...rest] = name.split(" ")
+    return rest.length && value.trimEnd().endsWith(` ${first}`) ? rest.join(" ") : name
   }
 
   /** The line changed: ask, after a short pause. */
@@ -127,6 +129,7 @@ export class Complete {
       el(arg.active ? "b" : "span", "", arg.required ? arg.name : `[${arg.name}]`),
     ])
     this.#slots.usage.replaceChildren(usage?.name ?? "", ...written.flat())
+    setHidden(this.#slots.usage.parentElement, !usage)
     setText(this.#slots.part, at < 0 ? "" : word("part", { at: at + 1, count: args.length }))
   }
 

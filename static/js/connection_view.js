@@ -6,6 +6,8 @@ import { elapsed } from "./time.js"
 import { word } from "./words.js"
 
 const PATIENCE_MS = 2_000
+/** Being a moment behind is how every event arrives. */
+const BEHIND_MS = 800
 
 const LOOKS = {
   connecting: ["mute", "connecting"],
@@ -24,6 +26,7 @@ export class ConnectionView {
   #edges
   #connection = null
   #lostAt = null
+  #behindAt = null
   #wasOpen = false
 
   /** `edges`: `isBehind()`, `stale(since|null)`, `note(text)` for the line above the field, `retry()`. */
@@ -66,7 +69,9 @@ export class ConnectionView {
   }
 
   #look(state, isOpen) {
-    if (isOpen && this.#edges.isBehind()) return ["run", "catching_up"]
+    if (!isOpen || !this.#edges.isBehind()) this.#behindAt = null
+    else this.#behindAt ??= Date.now()
+    if (this.#behindAt && Date.now() - this.#behindAt > BEHIND_MS) return ["run", "catching_up"]
     if (!isOpen && !navigator.onLine) return ["wait", "offline"]
     if (state === "connecting" && this.#wasOpen) return LOOKS.waiting
     return LOOKS[state]

@@ -71,9 +71,11 @@ export function isActive(state) {
   return ACTIVE.has(state.status)
 }
 
-/** The step that an end is about: the first that failed, timed out or was lost. */
+/** The step that went wrong: the one that the end is about, else the first. */
 export function faultOf(state) {
-  return state.steps.find((step) => ["failed", "timed_out", "lost"].includes(step.status))
+  const wrong = state.steps.filter((step) => ["failed", "timed_out", "lost"].includes(step.status))
+  const isNamed = (step) => step.reason === state.reason && step.server === (state.params?.server ?? "")
+  return wrong.find(isNamed) ?? wrong[0]
 }
 
 function moved(state, { to, reason, params }, at) {

@@ -161,7 +161,7 @@ export class Graph {
 
   // The layout changes when nodes come, a batch opens or the panel gets another width; never with a status.
   #relay(width) {
-    const isNarrow = this.#template === "page" && width < 640
+    const isNarrow = this.#template === "page" && width < 616
     this.#layout = layOut(this.#entry.graph, { width, template: isNarrow ? "panel" : this.#template, open: this.#open })
     this.#layout.template = isNarrow ? "panel" : this.#template
     const { height } = this.#layout
@@ -197,8 +197,9 @@ export class Graph {
   #boxData({ key, category, x, y, w, h, node }, states) {
     const isBatch = category === "batch"
     const state = isBatch ? this.#batchState(node, states) : states.get(key)
-    const { tone, icon } = look(state.status)
-    const title = node.text && category !== "health" ? node.text : word(`step.${node.kind}`)
+    const { tone, icon } = state.isBack ? { tone: "mute", icon: "rollback" } : look(state.status)
+    const kind = word(node.kind === "health" ? "health_named" : `step.${node.kind}`)
+    const title = node.text && category !== "health" ? node.text : kind
     return {
       key,
       category: `${this.#layout.template}-${category}`,
@@ -210,8 +211,8 @@ export class Graph {
       text: title,
       title: category === "health" ? `${node.text}, ${title}` : title,
       status: state.status,
-      word: isBatch ? state.word : word(`status.${state.status}`),
-      time: isBatch ? "" : timeOf(state),
+      word: isBatch ? state.word : word(state.isBack ? "node.back" : `status.${state.status}`),
+      time: isBatch || state.isBack ? "" : timeOf(state),
       tone,
       icon,
       isDashed: ["pending", "skipped"].includes(state.status),

@@ -26,7 +26,8 @@ export function nodeState(node, steps) {
       .sort()
       .at(-1) ?? null
   const status = fold(own.map((step) => step.status))
-  return { status, started_at: started, finished_at: status === "running" ? null : ended, own }
+  const isBack = own.some((step) => step.kind === "back" && step.status === "succeeded")
+  return { status, started_at: started, finished_at: status === "running" ? null : ended, isBack }
 }
 
 /** Steps by key. */

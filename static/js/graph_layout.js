@@ -132,7 +132,7 @@ function panelSizes(width, count) {
   const head = { w: 34, h: 34 }
   const health = { w: 34, h: 24 }
   const left = 12
-  const right = 8
+  const right = 12
   const spare = width - left - right - count * head.w - health.w
   const gap = count > 1 ? clamp((spare - 130) / (count + 3), 14, 24) : 24
   const serverX = left + count * head.w + (count - 1) * gap + clamp(gap * 1.6, 26, 39)

@@ -4,6 +4,9 @@ import { el, icon } from "./dom.js"
 import { look } from "./status.js"
 import { hasPhrase, phrase, valueText, word } from "./words.js"
 
+/** A longer text in a cell may be broken. */
+const LONG = 36
+
 /** The nodes of an answer. `context.urls.deploymentPage(number)` is where `#42` leads. */
 export function renderReply(code, params, context) {
   const sentence = hasPhrase(code) ? phrase(code, params) : code
@@ -26,7 +29,7 @@ function table({ head, rows }, context) {
   if (rows.length === 1) return facts(head, rows[0], columns, context)
   const heads = columns.map((index) => Object.assign(el("th", "", phrase(head[index])), { scope: "col" }))
   const body = rows.map((row) => el("tr", "", ...columns.map((index, at) => dataCell(row[index], at === 0, context))))
-  const made = el("table", "table answer__table", el("thead", "", el("tr", "", ...heads)), el("tbody", "", ...body))
+  const made = el("table", "answer__table", el("thead", "", el("tr", "", ...heads)), el("tbody", "", ...body))
   const scroll = el("div", "answer", made)
   scroll.tabIndex = 0
   scroll.role = "region"
@@ -41,7 +44,8 @@ function facts(head, row, columns, context) {
 }
 
 function dataCell(value, isFirst, context) {
-  if (!isFirst) return el("td", "", cell(value, context))
+  const isLong = valueText(value).length > LONG
+  if (!isFirst) return el("td", isLong ? "is-long" : "", cell(value, context))
   return Object.assign(el("th", "", cell(value, context)), { scope: "row" })
 }
 

@@ -90,7 +90,8 @@ export class Steps {
     const isLoud = status === "running" || TROUBLE.has(status)
     const isOpen =
       isSmall || isLoud || row.server?.steps.some((each) => each.key === this.#picked || TROUBLE.has(each.status))
-    element.classList.toggle("is-quiet", row.type === "part" || (!isLoud && !["build", "package"].includes(row.key)))
+    const isTold = isLoud || (row.type === "server" ? isSmall : ["build", "package"].includes(row.key))
+    element.classList.toggle("is-quiet", row.type === "part" || !isTold)
     element.classList.toggle("is-folded", row.type === "part" && !isOpen)
   }
 

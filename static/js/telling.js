@@ -10,6 +10,8 @@ export function short(revision) {
 
 /** The sentence under the fleet strip. */
 export function sentence(state) {
+  if (state.status === "succeeded") return state.subject || word("live", { ref: state.ref })
+  if (["failed", "rolled_back"].includes(state.status) && faultOf(state)) return standing(state)
   if (hasEnded(state)) return state.reason ? phrase(state.reason, state.params) : ""
   if (state.status === "cancelling" || state.cancel_requested_by) {
     return word("doing.cancelling", { name: state.cancel_requested_by })
@@ -20,6 +22,18 @@ export function sentence(state) {
   if (!step) return word("doing.planning", { ref: state.ref })
   const servers = running.filter((each) => each.kind === step.kind).map((each) => each.server)
   return word(`doing.${step.kind}`, { ref: state.ref, servers: list(servers.filter(Boolean)) })
+}
+
+/** After a failure: which release the servers run. What failed is said below it. */
+function standing(state) {
+  if (state.status === "rolled_back") return word("standing.back")
+  const went = state.steps.filter((step) => step.kind === "switch" && step.status === "succeeded")
+  const back = new Set(
+    state.steps.filter((step) => step.kind === "back" && step.status === "succeeded").map((step) => step.server),
+  )
+  const now = went.map((step) => step.server).filter((server) => !back.has(server))
+  if (now.length) return word("standing.mixed", { servers: list(now, 3) })
+  return word(state.steps.some((step) => step.server) ? "standing.untouched" : "")
 }
 
 /** What went wrong where: `{step, server, text}`, or null. */

@@ -139,7 +139,8 @@ export class Timeline {
       let isDivided = false
       if (entry.at && (!above?.at || day(above.at) !== day(entry.at)))
         isDivided = this.#divide(entry, this.#dayWord(entry))
-      if (entry.q && entry.q === this.#newFrom) isDivided = this.#divide(entry, word("new_divider"), "divider--new")
+      if (entry.q && above && entry.q === this.#newFrom)
+        isDivided = this.#divide(entry, word("new_divider"), "divider--new")
       entry.row.classList.toggle("event--more", !isDivided && continues(above?.event, entry.event))
       above = entry
     }

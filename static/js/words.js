@@ -47,7 +47,9 @@ export function phrase(code, params = {}) {
 // `[[ … ]]` is said only when all its places are filled.
 function spoken(sentence, params) {
   const isFilled = ([, name]) => (params[name] ?? "") !== "" && params[name].length !== 0
-  return sentence.replace(/\[\[(.*?)\]\]/g, (_, part) => ([...part.matchAll(/%\((\w+)\)s/g)].every(isFilled) ? part : ""))
+  return sentence.replace(/\[\[(.*?)\]\]/g, (_, part) =>
+    [...part.matchAll(/%\((\w+)\)s/g)].every(isFilled) ? part : "",
+  )
 }
 
 /** Fill `{name}` and `%(name)s`; `%%` is one percent sign. A missing value leaves its name, so that it is seen. */
