@@ -113,6 +113,8 @@ def hear(text: str, surface: str = "web", is_app: Callable[[str], bool] = lambda
 
 def _hear_slack(line: str, rest: str, is_app: Callable[[str], bool]) -> Heard:
     addressed = _ADDRESSED.match(line)
+    if addressed and not line.startswith("@") and not _verb_at(line, addressed.end()):
+        addressed = None  # an app may be called hubot
     start = addressed.end() if addressed else int(line.startswith("/"))
     if not line[start:]:
         return Heard("deploy", 0, rest)

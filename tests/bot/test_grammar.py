@@ -257,6 +257,8 @@ def test_slack_takes_an_app_as_first_word_only_when_it_is_known(context):
     assert explained("api to staging", context, surface="slack") == {"cmd": "deploy", "app": "api", "env": "staging"}
     assert explained("acme-inc/api!", context, surface="slack") == {"cmd": "deploy", "app": "api", "force": True}
     assert explained("boom", context, surface="slack")["error"] == "unknown_command"
+    assert explained("hubot to staging", context, surface="slack")["app"] == "hubot"
+    assert explained("@chatops stauts", context, surface="slack")["suggest"] == ["status"]
     assert explained("<https://api.example|api> to staging", context, surface="slack")["app"] == "api"
     assert explained("deploy api to staging because a &amp; b", context, surface="slack")["reason"] == "a & b"
 
