@@ -7,6 +7,7 @@ ended are passed over, and the one that was interrupted runs again.
 import logging
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -243,6 +244,8 @@ def _phases(work: Job, course: Course) -> list[tuple[str, Phase]]:
             (f"restart-{number}", partial(_restart, work, course, batch)),
             (f"health-{number}", partial(_check_health, work, course, batch)),
         ]
+    if course.pipeline.verify_s and course.pipeline.health:
+        phases.append(("verify", partial(_verify, work, course)))
     return phases
 
 
@@ -302,6 +305,18 @@ def _check_health(work: Job, course: Course, batch: list[Target]) -> Code:
         work.skip({f"health:{target.name}": "nothing_to_do" for target in batch})
         return "ok"
     return work.perform({f"health:{target.name}": steps.check_health(course, target) for target in batch})
+
+
+def _verify(work: Job, course: Course) -> Code:
+    """Watch the health of all servers for a while; a window that was interrupted begins anew."""
+    journal.move(work.id, Status.VERIFYING, only_from={Status.RUNNING}, epoch=work.epoch)
+    end = time.monotonic() + course.pipeline.verify_s
+    while (left := end - time.monotonic()) > 0:
+        work.ask_all({target.name: partial(steps.ask_health, course, target) for target in course.site.targets})
+        interval_s = course.pipeline.health.interval_s if course.pipeline.health else left
+        if stopped := work.pause(min(left, interval_s)):
+            return stopped
+    return "ok"
 
 
 def _succeed(work: Job, course: Course) -> Code:

@@ -4,6 +4,7 @@ An act runs in a thread, talks to the world, and leaves rows to the job's own th
 """
 
 from functools import partial
+from typing import Any
 
 from deploy_core.models import Release
 from deploy_core.reach import health, staging
@@ -73,26 +74,21 @@ def restart(course: Course, target: Target, release: Release) -> Act:
 
 def check_health(course: Course, target: Target) -> Act:
     """Ask the app on the server until it is well."""
+    return partial(ask_health, course, target)
 
-    def act(hands: Hands) -> None:
-        asked = course.pipeline.health
-        if not asked:
-            return
-        check = health.HttpCheck(port_on(target, course.pipeline), asked.http.path, asked.http.status)
 
-        def ask(connection: Connection) -> None:
-            health.wait_until_healthy(
-                connection,
-                check,
-                timeout_s=asked.timeout_s,
-                interval_s=asked.interval_s,
-                on_line=hands.on_line,
-                stop=hands.stop,
-            )
+def ask_health(course: Course, target: Target, hands: Hands | None = None) -> None:
+    """Return when the app on the server is well; without `hands` nobody hears the answers."""
+    asked = course.pipeline.health
+    if not asked:
+        return
+    check = health.HttpCheck(port_on(target, course.pipeline), asked.http.path, asked.http.status)
+    heard: dict[str, Any] = {"on_line": hands.on_line, "stop": hands.stop} if hands else {}
 
-        course.site.use(target, ask)
+    def ask(connection: Connection) -> None:
+        health.wait_until_healthy(connection, check, timeout_s=asked.timeout_s, interval_s=asked.interval_s, **heard)
 
-    return act
+    course.site.use(target, ask)
 
 
 def go_back(course: Course, target: Target, release: Release, shape: EnvironmentPipeline) -> Act:

@@ -37,7 +37,7 @@ def end(work: Job, course: Course | None, code: str) -> Code:
                 )
         is_back = _go_back(work, course, switched)
     if not is_back:
-        params = {**params, "servers": _standings(work.deployment)}
+        params = {**params, "runs": _standings(work.deployment)}
     with transaction.atomic():
         _close(work, reason, params, is_back=is_back)
     return "failed" if code == "failed" else "cancelled"

@@ -220,9 +220,27 @@ def test_a_first_release_that_is_ill_has_no_way_back_and_says_who_runs_it(world)
     assert_failed(
         deployment,
         "health_failed",
-        servers={deployment.release.name: [f"{world.app.name}-1", f"{world.app.name}-2"]},
+        runs={deployment.release.name: [f"{world.app.name}-1", f"{world.app.name}-2"]},
     )
     assert not deployment.steps.filter(kind="back").exists()
+
+
+def test_a_release_that_falls_ill_while_it_is_watched_is_taken_back(world):
+    pipeline(world, "health: {http: {port: PORT, path: /}, timeout: 0.2, interval: 0.05}\nverify: 60")
+    first = world.request("v1")
+    runner.plan(first.pk)
+
+    def fall_ill(name, phase):
+        if name == "verify":
+            (world.folder(1) / "current" / "healthy").unlink()
+        return phase()
+
+    runner.run(first.pk, do_step=fall_ill)
+
+    first.refresh_from_db()
+    assert_failed(first, "health_failed", server=f"{world.app.name}-2")
+    moves = first.journal.filter(kind="deployment.moved").values_list("payload__to", flat=True)
+    assert list(moves) == ["queued", "running", "verifying", "failed"]
 
 
 def test_a_restart_that_fails_is_taken_back(world):
@@ -260,7 +278,7 @@ def test_a_way_back_that_fails_says_which_server_runs_what(world):
     deployment = world.deploy("v2")
 
     assert (deployment.status, deployment.reason) == ("failed", "command_failed"), told(deployment)
-    assert deployment.reason_params["servers"] == {
+    assert deployment.reason_params["runs"] == {
         world.environment.variables["OLD"]: [f"{world.app.name}-1"],
         "": [f"{world.app.name}-2"],
     }

@@ -187,6 +187,18 @@ def test_servers_switch_in_batches(world):
     assert moved.index((("stage", two), "succeeded")) < moved.index((("switch", one), "running"))
 
 
+def test_health_is_watched_for_as_long_as_the_file_says(world):
+    world.app.pipeline = "health: {http: {port: PORT, path: /}, interval: 0.05}\nverify: 0.2"
+    world.app.save()
+
+    deployment = world.deploy("main")
+
+    assert deployment.status == "succeeded", told(deployment)
+    moves = [(entry.payload["to"], entry.at) for entry in deployment.journal.filter(kind="deployment.moved")]
+    assert [to for to, _ in moves] == ["queued", "running", "verifying", "succeeded"]
+    assert (moves[3][1] - moves[2][1]).total_seconds() >= 0.2
+
+
 def test_a_rollback_needs_no_git_and_brings_the_old_release_back(world, monkeypatch):
     old, new = world.deploy("v1"), world.deploy("v2")
     assert world.running() == ["built 2", "built 2"]
