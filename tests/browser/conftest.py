@@ -26,8 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def server() -> Iterator[Shiproom]:
-    """A demo with three servers."""
-    with shiproom.running() as room:
+    """A demo with three servers, whose pages notice silence after seconds."""
+    with shiproom.running(SHIPROOM_HEARTBEAT_S="1") as room:
+        assert room.ended(1) == ("succeeded", "")  # the demo's own deployment to production
         yield room
 
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, expect
 
+from tests.services import line
+from tests.services.line import Line
 from tests.services.shiproom import Shiproom
 from tests.waiting import wait_until
 
@@ -31,8 +33,9 @@ new MutationObserver(() => document.querySelectorAll("#deployment .step[data-key
 class Window:
     """A page in a context of its own (its own cookies), signed in as `person`."""
 
-    def __init__(self, page: Page, server: Shiproom, person: str) -> None:
+    def __init__(self, page: Page, wire: Line, server: Shiproom, person: str) -> None:
         self.page = page
+        self.wire = wire
         self.server = server
         self.person = person
         self.is_cut = False
@@ -42,25 +45,40 @@ class Window:
 
     @classmethod
     @contextmanager
-    def opened(cls, browser: Browser, server: Shiproom, person: str, **options: Any) -> Iterator["Window"]:
-        """A window on the demo's room; `options` are those of a browser context."""
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        context.set_default_timeout(DEADLINE_MS)
-        context.add_init_script(WATCH)
-        context.add_cookies(
-            [{"name": name, "value": value, "url": server.url} for name, value in server.cookies(person).items()]
-        )
-        window = cls(context.new_page(), server, person)
-        try:
-            window.page.goto(f"{server.url}/rooms/demo/")
-            window.is_connected()
-            yield window
-        finally:
-            context.close()
+    def opened(
+        cls,
+        browser: Browser,
+        server: Shiproom,
+        person: str,
+        path: str = "/rooms/demo/",
+        *,
+        with_clock: bool = False,
+        **options: Any,
+    ) -> Iterator["Window"]:
+        """A window on `path`, on a line of its own; `options` are those of a browser context.
 
-    @property
-    def context(self) -> BrowserContext:
-        return self.page.context
+        `with_clock`: its clock can be put forward by `let_pass`.
+        """
+        with line.running() as wire:
+            context = browser.new_context(
+                **{"viewport": {"width": 1280, "height": 800}, "proxy": {"server": wire.address}, **options}
+            )
+            context.set_default_timeout(DEADLINE_MS)
+            context.add_init_script(WATCH)
+            if with_clock:
+                context.clock.install()
+            context.add_cookies(
+                [{"name": name, "value": value, "url": server.url} for name, value in server.cookies(person).items()]
+            )
+            window = cls(context.new_page(), wire, server, person)
+            try:
+                window.page.goto(f"{server.url}{path}")
+                if path.startswith("/rooms/"):
+                    window.is_connected()
+                yield window
+            finally:
+                wire.mend()
+                context.close()
 
     # --- complaints ---------------------------------------------------------------------------------------------
 
@@ -82,17 +100,21 @@ class Window:
         expect(self.page.locator('[data-slot="connection"]')).to_have_class(re.compile("is-ok"), timeout=DEADLINE_MS)
 
     def cut_line(self) -> None:
-        """As a closed lid does: nothing goes in or out any more."""
+        """As a closed lid does: nothing goes in or out any more. Waits until the page has noticed the silence."""
         self.is_cut = True
-        self.context.set_offline(True)
+        self.wire.cut()
         expect(self.page.locator('[data-slot="connection"]')).not_to_have_class(
             re.compile("is-ok"), timeout=DEADLINE_MS
         )
 
     def mend_line(self) -> None:
-        self.context.set_offline(False)
+        self.wire.mend()
         self.is_connected()
         self.is_cut = False
+
+    def let_pass(self, seconds: float) -> None:
+        """Put the page's clock forward."""
+        self.page.clock.fast_forward(int(seconds * 1000))
 
     # --- speaking -----------------------------------------------------------------------------------------------
 
@@ -133,24 +155,27 @@ class Window:
         return self.page.locator(f"#card-{number}")
 
     def open_deployment(self, number: int) -> None:
-        """Show a deployment in the panel."""
+        """Show a deployment in the panel, with its list of steps."""
         self.card(number).locator('[data-slot="open"]').click()
         expect(self.page.locator("#deployment .panel__title .card__id")).to_have_text(f"#{number}")
+        expect(self.page.locator('#deployment .step[data-key="start"]')).to_be_attached(timeout=DEADLINE_MS)
 
     def steps(self) -> dict[str, str]:
-        """Status of each step in the panel's list, by key."""
+        """Status of each step in the panel's list, by key; rows that sum up a server are left out."""
         rows = self.page.eval_on_selector_all(
             "#deployment .step[data-key]", "rows => rows.map(row => [row.dataset.key, row.dataset.status])"
         )
-        return dict(rows)
+        return {key: status for key, status in rows if _is_step(key)}
 
     def statuses_seen(self) -> dict[str, list[str]]:
         """Every status that each step of the panel has shown, in order."""
-        return dict(self.page.evaluate("window.seen.statuses"))
+        seen: dict[str, list[str]] = self.page.evaluate("window.seen.statuses")
+        return {key: statuses for key, statuses in seen.items() if _is_step(key)}
 
     def graph(self) -> dict[str, str]:
         """Status of each node of the picture, by key; empty while there is no picture."""
-        return dict(self.page.evaluate("window.deployGraph ? window.deployGraph.statuses() : {}"))
+        nodes = self.page.evaluate("(window.deployGraph?.keys ?? []).map(key => window.deployGraph.state(key))")
+        return {node["key"]: node["status"] for node in nodes if node and node.get("status")}
 
     def shows(self, number: int, status: str) -> None:
         """Wait until the deployment's card says `status` (its word in English)."""
@@ -160,3 +185,7 @@ class Window:
         """Wait until list and picture are what the server's rows say."""
         truth = self.server.steps(number)
         wait_until(lambda: self.steps() == truth, what=f"{self.person}'s list of #{number} is {truth}")
+
+
+def _is_step(key: str) -> bool:
+    return key != "fleet" and not key.startswith("server:")
