@@ -13,9 +13,10 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote, urlencode
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.db.models import F
 
 from deploy_core.models import Deployment
@@ -187,9 +188,15 @@ def _run_name(deployment_id: int, run: int) -> str:
 
 
 def _database_url() -> str:
+    """The engine's own file when embedded; else Django's database, in which DBOS has a schema of its own."""
     if settings.IS_EMBEDDED:
         return f"sqlite:///{settings.SHIPROOM_DATA / 'engine.db'}"
-    return str(settings.DATABASE_URL)
+    ours = connection.settings_dict
+    # Host and port stand in the query, because a host may be the folder of a socket.
+    query = {"host": ours["HOST"], "port": ours["PORT"], **ours["OPTIONS"]}
+    options = urlencode({name: str(value) for name, value in query.items() if isinstance(value, str | int) and value})
+    login = quote(ours["USER"], safe="") + (f":{quote(ours['PASSWORD'], safe='')}" if ours["PASSWORD"] else "")
+    return f"postgresql://{login}@/{quote(ours['NAME'], safe='')}?{options}"
 
 
 def _lock_data() -> IO[str]:

@@ -56,7 +56,7 @@ def test_what_is_asked_for_runs_in_order_one_at_a_time(live_world, launched):
     found = ended(*asked)
 
     assert [each.status for each in found] == ["succeeded"] * 3, "\n".join(map(told, found))
-    assert [each.executor for each in found] == ["embedded"] * 3
+    assert [each.executor for each in found] == [launched] * 3
     assert all(before.finished <= after.started for before, after in pairwise(found))
     assert world.running() == ["built 1", "built 1"]
 
