@@ -34,12 +34,12 @@ def take_target(
     """
     at = next((i for i, word in enumerate(s.words) if word.is_any(*PREPOSITIONS)), len(s.words))
     head, tail = s.words[:at], s.words[at + 1 :]
-    if at == len(s.words) and head and _is_bare_env(s, head):
+    is_bare = at == len(s.words) and bool(head) and _is_bare_env(s, head)
+    if is_bare:
         tail = [head.pop()]
-    elif at < len(s.words) and not tail:
-        _take_app_and_ref(s, head, refs, is_last=True)
+    _take_app_and_ref(s, head, refs, is_alone=at == len(s.words) and not is_bare, is_bare=is_bare)
+    if at < len(s.words) and not tail:
         raise Mistake("env_required", span=s.words[at].span)
-    _take_app_and_ref(s, head, refs, is_last=not tail)
     if app_needed and not s.fields.get("app") and not s.default_app:
         raise Mistake("app_required")
     if tail:
@@ -54,11 +54,11 @@ def take_target(
 def _is_bare_env(s: Sentence, head: list[Word]) -> bool:
     """Whether the last word is exactly an environment, so that `to` may be left out."""
     word = head[-1].text
-    names_env = bool(s.context.env(word.partition("/")[0]))
-    return names_env and not (len(head) == 1 and s.context.app(_head(s, head[0]).typed))
+    return bool(s.context.env(word)) and not (len(head) == 1 and s.context.app(word))
 
 
-def _take_app_and_ref(s: Sentence, words: list[Word], refs: Refs, *, is_last: bool) -> None:
+def _take_app_and_ref(s: Sentence, words: list[Word], refs: Refs, *, is_alone: bool, is_bare: bool) -> None:
+    """What stands before the environment. `is_alone`: there is none; `is_bare`: it follows without a preposition."""
     if not words:
         return
     first = words[0]
@@ -67,7 +67,7 @@ def _take_app_and_ref(s: Sentence, words: list[Word], refs: Refs, *, is_last: bo
     if not is_app and s.default_app and refs != "none" and len(words) == 1:
         s.fields["ref"] = ref_checked(first.text, first.span)
         return
-    if not is_app and len(words) == 1 and is_last and head.ref is None and _is_meant_as_env(s, first):
+    if not is_app and len(words) == 1 and is_alone and head.ref is None and _is_meant_as_env(s, first):
         take_env(s, first)
         return
     if not is_app and s.default_app and len(words) > 1 and (keyword := keyword_meant(words[1].text)):
@@ -77,17 +77,16 @@ def _take_app_and_ref(s: Sentence, words: list[Word], refs: Refs, *, is_last: bo
         if refs == "none":
             raise left_over(first)
         s.fields["ref"] = ref_checked(head.ref, first.span)
-    _take_ref_apart(s, words[1:], refs, is_last=is_last)
+    _take_ref_apart(s, words[1:], refs, is_bare=is_bare)
 
 
-def _take_ref_apart(s: Sentence, words: list[Word], refs: Refs, *, is_last: bool) -> None:
-    """The ref as a word of its own; a slip of `to` that something follows is no ref."""
+def _take_ref_apart(s: Sentence, words: list[Word], refs: Refs, *, is_bare: bool) -> None:
+    """The ref as a word of its own; a slip of `to` where a `to` is missing is no ref."""
     if not words:
         return
     word = words[0]
     keyword = keyword_meant(word.text)
-    is_followed = len(words) > 1 or not is_last
-    if "ref" in s.fields or refs != "apart" or (keyword and is_followed):
+    if "ref" in s.fields or refs != "apart" or (keyword and (len(words) > 1 or is_bare)):
         raise left_over(word, keyword=keyword)
     s.fields["ref"] = ref_checked(word.text, word.span)
     if len(words) > 1:

@@ -89,6 +89,7 @@ def test_one_wish_may_be_written_in_many_ways(line, context):
         ("/deploy api/Main to staging", {"ref": "Main"}),
         ("/deploy api/功能/登录 to staging", {"ref": "功能/登录"}),
         ("/deploy api main staging", {"ref": "main"}),
+        ("/deploy api ato to staging", {"ref": "ato"}),
         ("/deploy api to staging/web1,web2", {"hosts": ["web1", "web2"]}),
         ("/deploy api to staging/web*", {"hosts": ["web*"]}),
         ("/deploy! api to staging", {"force": True}),
@@ -241,6 +242,11 @@ def test_a_name_with_an_odd_character_is_refused_and_shown(line, expected, conte
     assert answer["error"] == "bad_name"
     assert answer["character"] == expected
     assert answer["given"].isprintable()
+
+
+def test_only_a_word_that_is_exactly_an_environment_may_do_without_to(context):
+    assert explained("/deploy api staging/web1", context) == {"cmd": "deploy", "app": "api", "ref": "staging/web1"}
+    assert explained("/deploy api stagng", context) == {"cmd": "deploy", "app": "api", "ref": "stagng"}
 
 
 def test_a_room_with_an_app_lets_it_be_left_out(context):
