@@ -3,8 +3,6 @@
 docs/images/room.png is README's; all others go to var/screenshots, to be looked at, in both themes at 1280 and 390 px.
 """
 
-import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.window import DEADLINE_MS, Window
-from tests.services import chromium, shiproom
+from tests.services import branches, chromium, shiproom
 from tests.services.shiproom import ROOT, Shiproom
 
 README_PICTURE = ROOT / "docs" / "images" / "room.png"
@@ -59,19 +57,13 @@ def save(page: Page, path: Path) -> None:
 
 
 def add_slow_branch(server: Shiproom) -> None:
-    """The branch `checkout`, which is `feature/banner` with a pause before each switch."""
-    with tempfile.TemporaryDirectory() as folder:
+    """The branch `feature/checkout`, with a pause before each switch."""
 
-        def git(*words: str) -> None:
-            who = ("-c", "user.name=Shop demo", "-c", "user.email=demo@example.invalid")
-            subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
-
-        git("clone", "--branch", "feature/banner", str(server.data / "demo" / "shop.git"), ".")
-        git("checkout", "-b", "feature/checkout")
-        with Path(folder, "deploy.yml").open("a") as file:
+    def change(folder: Path) -> None:
+        with (folder / "deploy.yml").open("a") as file:
             file.write(SLOW)
-        git("commit", "-am", "Ask for the address first")
-        git("push", "origin", "feature/checkout")
+
+    branches.push(server, "feature/checkout", "Ask for the address first", change, base="feature/banner")
 
 
 def shows_deployment(number: int) -> Callable[[Window], None]:
