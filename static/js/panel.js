@@ -61,6 +61,11 @@ export class Panel {
     setHidden(this.#root, true)
   }
 
+  /** Lead the keyboard here. */
+  focus() {
+    if (this.isOpen) this.#root.querySelector("[role=tabpanel]").focus()
+  }
+
   #show(id) {
     this.close()
     this.#id = id

@@ -6,30 +6,26 @@ import { Cards } from "./card.js"
 import { Composer } from "./composer.js"
 import { Connection } from "./connection.js"
 import { ConnectionView } from "./connection_view.js"
-import { hasEnded } from "./deployment_state.js"
 import { Deployments } from "./deployments.js"
 import { csrf, json, setHidden, slot } from "./dom.js"
 import { EventView } from "./event_view.js"
 import { Feed } from "./feed.js"
+import { Hearing } from "./hearing.js"
 import { tellingLine } from "./log_lines.js"
-import { mentions } from "./markup.js"
+import { Navigation } from "./navigation.js"
 import { Notify } from "./notify.js"
 import { Outgoing } from "./outgoing.js"
 import { Panel } from "./panel.js"
 import { Presence } from "./presence.js"
-import { format, parse } from "./route.js"
+import { Privates } from "./privates.js"
 import { Running } from "./running.js"
-import { listen } from "./shortcuts.js"
 import { switchThemeWith } from "./theme.js"
 import { clock } from "./ticker.js"
 import { Timeline } from "./timeline.js"
 import { overPolling } from "./transport_poll.js"
 import { overSocket } from "./transport_ws.js"
 import { urlsFrom } from "./urls.js"
-import { language, plural, readWords, usePhrases, word } from "./words.js"
-
-/** Fewer events than this at once were said now; more are history, and are not read aloud. */
-const CHATTER = 4
+import { language, readWords, usePhrases } from "./words.js"
 
 const find = (selector) => document.querySelector(selector)
 
@@ -38,12 +34,9 @@ class RoomPage {
   #me = this.#boot.you
   #room = this.#boot.room
   #urls = urlsFrom(this.#boot.urls)
-  #app = find("#app")
-  #isWide = matchMedia("(width >= 68.75rem)")
   #announcer = new Announcer()
-  #notify = new Notify()
+  #hearing = new Hearing(this.#announcer, new Notify(), this.#me.name)
   #read = this.#boot.read ?? 0
-  #privates = new Map()
   #excerpts = new Map()
   #whenOpen = []
 
@@ -55,7 +48,7 @@ class RoomPage {
     this.#draw()
     this.#follow()
     this.#listen()
-    this.#route()
+    this.#navigation.route()
     this.#connection.start()
   }
 
@@ -67,7 +60,9 @@ class RoomPage {
   #timeline
   #composer
   #outgoing
+  #privates
   #panel
+  #navigation
   #presence
   #status
 
@@ -140,7 +135,24 @@ class RoomPage {
       feed: this.#feed,
       urls: this.#urls,
       say: (text) => this.#announcer.say(text),
-      route: (place) => history.replaceState(null, "", format({ pane: "deployment", ...place })),
+      route: (place) => this.#navigation.keep(place),
+    })
+    this.#privates = new Privates(this.#room.id, {
+      view: this.#view,
+      timeline: this.#timeline,
+      outgoing: this.#outgoing,
+      send: (frame) => this.#connection.send(frame),
+      urge: (text) => this.#announcer.urge(text),
+      changed: () => this.#empty(),
+      focus: () => this.#composer.focus(),
+    })
+    this.#navigation = new Navigation(find("#app"), {
+      panel: this.#panel,
+      composer: this.#composer,
+      timeline: this.#timeline,
+      deployments: this.#deployments,
+      keys: find("#keys"),
+      help: find('[data-action="keys"]'),
     })
     this.#presence = new Presence(
       {
@@ -153,7 +165,7 @@ class RoomPage {
     )
     new Running(find("#running"), find(".now"), this.#deployments, this.#urls)
     this.#status = new ConnectionView(
-      { label: slot(find(".rail"), "connection"), banner: find("#banner"), app: this.#app },
+      { label: slot(find(".rail"), "connection"), banner: find("#banner"), app: find("#app") },
       {
         isBehind: () => this.#feed.isBehind,
         stale: (since) => this.#cards.stale(since),
@@ -180,13 +192,16 @@ class RoomPage {
       },
       room && { e: room.e, q: room.q },
     )
-    for (const event of person?.last ?? []) this.#private(event)
+    for (const event of person?.last ?? []) this.#privates.heard(event, { isNow: false })
     this.#feed.follow(
       `person:${this.#me.id}`,
-      { apply: (events) => events.forEach((event) => this.#personEvent(event)), restart() {} },
+      { apply: (events) => events.forEach((event) => this.#privates.heard(event, { isNow: true })), restart() {} },
       person && { e: person.e, q: person.q },
     )
-    this.#deployments.watchAll((entry) => this.#deploymentChanged(entry))
+    this.#deployments.watchAll((entry) => {
+      this.#hearing.deployment(entry)
+      this.#status.paint()
+    })
   }
 
   #restart({ e, state, last }, missed, read = null) {
@@ -198,84 +213,14 @@ class RoomPage {
 
   #roomEvents(events) {
     this.#timeline.append(events)
-    for (const event of events) if (event.cid) this.#outgoing.settle(event.cid)
-    this.#empty()
-    const isNow = events.length < CHATTER
-    for (const event of events) this.#heard(event, isNow)
-    if (!isNow) this.#announcer.say(plural("announce.caught_up", events.length))
-  }
-
-  #heard(event, isNow) {
-    const { k, by, d } = event
-    if (by && by.name !== this.#me.name) {
-      this.#presence.spoke(by.name)
-      this.#notify.add()
-      const text = d.text ?? ""
-      if (isNow && ["message", "command"].includes(k))
-        this.#announcer.say(word("announce.message", { name: by.name, text }))
-      if (k === "message" && mentions(text).includes(this.#me.name.toLowerCase())) this.#notify.urge(`@${by.name}`)
+    for (const { cid, by } of events) {
+      if (cid) this.#outgoing.settle(cid)
+      if (by) this.#presence.spoke(by.name)
     }
-    if (k === "card" && isNow) this.#offer(d.deployment)
-  }
-
-  // A deployment began: show it where there is room and nobody is reading.
-  #offer(id) {
-    if (!this.#isWide.matches || !this.#panel.isFree) return
-    this.#panel.open(id, { isPinned: false })
-    this.#app.dataset.pane = "deployment"
-    history.replaceState(null, "", format({ pane: "deployment", deployment: id }))
-  }
-
-  #told = new Map()
-
-  #deploymentChanged({ state, isComplete }) {
-    this.#status.paint()
-    if (!isComplete) return
-    const before = this.#told.get(state.id)
-    this.#told.set(state.id, state.status)
-    if (before === undefined || before === state.status) return
-    const { id, app, environment } = state
-    const text = word("announce.deployment", { id, app, environment, status: word(`status.${state.status}`) })
-    const isBad = ["failed", "rolled_back"].includes(state.status)
-    if (isBad) this.#announcer.urge(text)
-    else this.#announcer.say(text)
-    if (hasEnded(state)) this.#notify.add()
-    if (isBad) this.#notify.urge(`✕ #${id}`)
-  }
-
-  #personEvent(event) {
-    if (event.k === "reply") this.#private(event, true)
-    if (event.k === "reply.dismissed") this.#dismissed(event.d.q)
-  }
-
-  #private(event, isNow = false) {
-    const { room, for_cid } = event.d
-    if (for_cid) this.#outgoing.settle(for_cid)
-    if (event.k !== "reply" || (room && room !== this.#room.id) || this.#privates.has(event.q)) return
-    const row = this.#view.privateRow(event, {
-      dismiss: () => this.#dismiss(event.q),
-      sendAsMessage: (text) => {
-        this.#dismiss(event.q)
-        this.#outgoing.send(text.replace(/^\//, "//"))
-      },
-    })
-    this.#privates.set(event.q, row)
-    this.#timeline.addPrivate(row, event)
-    if (isNow) this.#announcer.urge(row.textContent.replace(/\s+/g, " ").trim())
     this.#empty()
-  }
-
-  #dismiss(q) {
-    this.#connection.send({ t: "dismiss", q })
-    this.#dismissed(q)
-    this.#composer.focus()
-  }
-
-  #dismissed(q) {
-    const row = this.#privates.get(q)
-    this.#privates.delete(q)
-    if (row) this.#timeline.remove(row)
-    this.#empty()
+    const isNow = this.#hearing.events(events)
+    const card = events.findLast((event) => event.k === "card")
+    if (isNow && card) this.#navigation.offer(card.d.deployment)
   }
 
   #connectionChanged() {
@@ -322,83 +267,7 @@ class RoomPage {
       if (isVisible) this.#connection.retry()
       this.#connection.send({ t: "presence", visible: isVisible })
     })
-    addEventListener("hashchange", () => this.#route())
-    document.addEventListener("click", (event) => this.#clicked(event))
     switchThemeWith(find('[data-action="theme"]'))
-    this.#listenToKeys()
-  }
-
-  #clicked(event) {
-    const target = event.target.closest("[data-action], [data-try]")
-    if (!target || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey) return
-    const { action, deployment, step, line } = target.dataset
-    if (target.dataset.try && action !== "open-deployment") {
-      this.#toRoom()
-      this.#composer.fill(target.dataset.try)
-    } else if (action === "open-deployment" || action === "open-log") {
-      event.preventDefault()
-      location.hash = format({
-        pane: "deployment",
-        deployment: Number(deployment),
-        step,
-        line: line ? Number(line) : null,
-      })
-      if (parse(location.hash).deployment === this.#panel.id) this.#route()
-    }
-  }
-
-  // On a narrow screen the field is on another pane.
-  #toRoom() {
-    if (!this.#isWide.matches && location.hash) location.hash = ""
-  }
-
-  #route() {
-    const place = parse(location.hash)
-    const isFirst = this.#app.dataset.pane === undefined
-    this.#app.dataset.pane = place.pane
-    if (place.pane === "deployment") this.#panel.open(place.deployment, place)
-    else if (place.pane === "room" && isFirst && this.#deployments.live.length)
-      this.#offer(this.#deployments.live[0].state.id)
-    else if (place.pane === "room" && this.#panel.isOpen) {
-      this.#panel.close()
-      this.#composer.focus()
-    }
-  }
-
-  #listenToKeys() {
-    const keys = find("#keys")
-    const help = find('[data-action="keys"]')
-    help.hidden = false
-    help.addEventListener("click", () => keys.showModal())
-    find('[data-action="close-keys"]').addEventListener("click", () => keys.close())
-    listen(
-      {
-        "/": () => this.#composer.beginCommand(),
-        "?": () => keys.showModal(),
-        g: () => this.#togglePanel(),
-        l: () => this.#panel.log?.focus(),
-        f: () => this.#panel.log?.toggleFollowing(),
-        j: () => this.#timeline.step(1),
-        k: () => this.#timeline.step(-1),
-        Escape: (_event, isWriting) => this.#escape(keys, isWriting),
-      },
-      slot(keys, "letters"),
-    )
-  }
-
-  #togglePanel() {
-    if (this.#panel.isOpen) location.hash = ""
-    else {
-      const newest = this.#deployments.live[0]?.state.id ?? this.#deployments.newest
-      if (newest) location.hash = format({ pane: "deployment", deployment: newest })
-    }
-  }
-
-  #escape(keys, isWriting) {
-    if (keys.open) return false
-    if (this.#panel.isOpen && !this.#isWide.matches) location.hash = ""
-    else if (!isWriting || document.activeElement.id !== "line") this.#composer.focus()
-    return undefined
   }
 }
 

@@ -1,10 +1,12 @@
 // What the fragment of a room's address says: nothing, the list of rooms, or a deployment with a step and a line.
 // `#rooms`, `#deployment-5`, `#deployment-5/restart:web-1/L88`. Pure.
 
+/** Null for a fragment that is somebody else's, such as a link to the field. */
 export function parse(hash) {
+  if (["", "#"].includes(hash)) return { pane: "room" }
   if (hash === "#rooms") return { pane: "rooms" }
   const match = /^#deployment-(\d+)(?:\/([^/]+)(?:\/L(\d+))?)?$/.exec(hash)
-  if (!match) return { pane: "room" }
+  if (!match) return null
   const step = match[2] ? decodeURIComponent(match[2]) : null
   return { pane: "deployment", deployment: Number(match[1]), step, line: match[3] ? Number(match[3]) : null }
 }

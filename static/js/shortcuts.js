@@ -12,7 +12,7 @@ export function listen(acts, toggle) {
     const isWriting = event.target.closest("input, textarea, select, [contenteditable], .graph__canvas") !== null
     if (event.key !== "Escape" && (isWriting || !isOn())) return
     const act = acts[event.key]
-    if (!act || act(event, isWriting) === false) return
+    if (!act || act() === false) return
     event.preventDefault()
   })
 }

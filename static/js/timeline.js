@@ -100,6 +100,10 @@ export class Timeline {
     return [...this.#echoes.values()]
   }
 
+  focus() {
+    this.#scroll.focus()
+  }
+
   toBottom() {
     this.#scroll.scrollTop = 0
     this.#looked()
