@@ -188,3 +188,19 @@ def test_a_data_folder_with_any_name_holds_a_database(tmp_path):
     seen = _settings(tmp_path, "DATABASES", SHIPROOM_DATA=str(folder))
 
     assert seen["DATABASES"]["default"]["NAME"] == str(folder / "app.db")
+
+
+def test_serve_does_not_listen_to_the_network_without_tls(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "serve", "--bind", "0.0.0.0", "--port", "0"],
+        cwd=ROOT,
+        env=_environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "0.0.0.0 is open to the network" in done.stderr

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from chatops import assets
+from chatops import assets, checks
 
 
 class Command(BaseCommand):
@@ -28,6 +28,10 @@ class Command(BaseCommand):
         from chatops import server
         from deploy_core.run.engine import AlreadyRunning
 
+        if not checks.is_safe_to_bind(bind):
+            raise CommandError(
+                f"{bind} is open to the network: set PUBLIC_URL to the https address of a proxy in front"
+            )
         self._migrate()
         assets.compile_translations()
         assets.collect_static()
