@@ -95,7 +95,7 @@ class Conversation:
             for line in output.close():
                 self._on_line(stream, line)
         if self._channel.exit_status == -1:
-            raise ConnectionLost(server=self._server, command=self._command)
+            raise ConnectionLost(server=self._server, command=self._command, detail="it ended without an exit status")
         return self._channel.exit_status
 
     def find_group(self, patience_s: float) -> int | None:
@@ -111,7 +111,7 @@ class Conversation:
     @property
     def tail(self) -> str:
         """The last lines a person is shown: what it complained about, else what it said."""
-        return last_lines(self.err.tail or self.out.tail)
+        return last_lines(self.err.tail or self.out.tail or self._preface.decode("utf-8", "replace"))
 
     # --- feeding ------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +51,11 @@ def describe() -> str:
 
 
 @contextmanager
-def running(count: int = 1) -> Iterator[list[Sshd]]:
-    """`count` servers that answer; they, their sessions, the user and the folders are gone afterwards."""
+def running(count: int = 1, *, config: str = "", under: Sequence[str] = ()) -> Iterator[list[Sshd]]:
+    """`count` servers that answer; they, their sessions, the user and the folders are gone afterwards.
+
+    `config` is added to sshd_config, `under` is an argv that starts the server's.
+    """
     program()
     # Not pytest's folder, which only its owner may enter.
     top = Path(tempfile.mkdtemp(prefix="shiproom-sshd-"))
@@ -65,7 +68,8 @@ def running(count: int = 1) -> Iterator[list[Sshd]]:
             (top / "authorized_keys").chmod(0o644)
             try:
                 for number in range(1, count + 1):
-                    servers.append(_start(top / f"server-{number}", f"server-{number}", user, password, top))
+                    name = f"server-{number}"
+                    servers.append(_start(top / name, name, user, password, top, config, under))
                 for server in servers:
                     wait_until(lambda it=server: _answers(it), what=f"{server.address.name} answers")
                 yield servers
@@ -96,7 +100,7 @@ def free_port() -> int:
         return port
 
 
-def _start(folder: Path, name: str, user: str, password: str, top: Path) -> Sshd:
+def _start(folder: Path, name: str, user: str, password: str, top: Path, more: str, under: Sequence[str]) -> Sshd:
     own = folder / "home"
     own.mkdir(parents=True)
     if os.geteuid() == 0:
@@ -125,12 +129,13 @@ MaxStartups 200
 MaxSessions 100
 LogLevel VERBOSE
 Subsystem sftp internal-sftp
+{more}
 """
     )
     # setpriv: if the tests are killed, the server goes with them.
     tied = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     process = subprocess.Popen(
-        [*tied, program(), "-D", "-f", str(config), "-E", str(folder / "log")], stdin=subprocess.DEVNULL
+        [*tied, *under, program(), "-D", "-f", str(config), "-E", str(folder / "log")], stdin=subprocess.DEVNULL
     )
     kind, blob = (folder / "host_key.pub").read_text().split()[:2]
     return Sshd(

@@ -29,6 +29,10 @@ from .transport import LOST, Transport, detail, left
 
 #: To find and kill the process group of a command that has to end.
 KILL_S = 10.0
+#: For a command that has to end to tell its process group, if it was just started.
+GROUP_S = 2.0
+#: Between asking a process group to end and ending it.
+GRACE_S = 2.0
 PIECE_BYTES = 256 * 1024
 
 
@@ -174,13 +178,13 @@ class Session:
 
     def _end_group(self, talk: Conversation) -> None:
         """Kill the command's process group over a second channel. Failing at it changes nothing about what is told."""
-        group = talk.find_group(patience_s=2.0)
+        group = talk.find_group(GROUP_S)
         if group is None:
             return
         end = time.monotonic() + KILL_S
         try:
             with self._channel(end) as channel:
-                self._transport.request(channel, "exec", remote.shell_line(remote.kill_group(group)))
+                self._transport.request(channel, "exec", remote.shell_line(remote.kill_group(group, GRACE_S)))
                 channel.status_event.wait(left(end))
         except LOST:
             return

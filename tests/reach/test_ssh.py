@@ -1,0 +1,440 @@
+"""SSH against a real OpenSSH server."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from deploy_core.errors import (
+    Cancelled,
+    CommandTimeout,
+    HostKeyError,
+    LoginError,
+    OutputLimit,
+    Unreachable,
+)
+from deploy_core.reach import ssh
+from deploy_core.reach.connection import OUTPUT_LIMIT_BYTES, AgentLogin, Connection, KeyLogin, PasswordLogin
+from deploy_core.reach.masking import Masker
+from tests.reach.wires import PASSWORD, odd_server, tcp_server
+from tests.services.openssh import Sshd, make_key
+from tests.waiting import wait_until
+
+MB = 1_000_000
+
+
+def is_running(connection: Connection, words: str) -> bool:
+    """Whether a process with `words` in its command line is alive on the server."""
+    bracketed = f"[{words[0]}]{words[1:]}"
+    return connection.run(f"ps -eo stat,args | grep -v '^Z' | grep -qe '{bracketed}'").exit_status == 0
+
+
+@contextmanager
+def no_thread_left() -> Iterator[None]:
+    """None of ours, that is: the servers of these tests run in threads named `test-…`."""
+
+    def ours() -> set[threading.Thread]:
+        return {it for it in threading.enumerate() if not it.name.startswith(("test-", "asyncio"))}
+
+    before = ours()
+    yield
+    wait_until(lambda: ours() <= before, what="the threads of the connection end")
+
+
+# --- logging in -------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_opens_the_door(sshd: Sshd):
+    with no_thread_left(), ssh.connect(sshd.address, sshd.key) as connection:
+        assert connection.run(("whoami",)).out_tail == sshd.address.user + "\n"
+
+
+def test_a_password_opens_the_door(sshd: Sshd):
+    """Against OpenSSH where the tests may make a user, against asyncssh where not."""
+    if sshd.password:
+        with ssh.connect(sshd.address, sshd.password) as connection:
+            assert connection.run(("whoami",)).out_tail == sshd.address.user + "\n"
+        return
+
+    async def hello(process):
+        process.stdout.write(b"hello\n")
+        process.exit(0)
+
+    with odd_server(hello) as address, ssh.connect(address, PASSWORD) as connection:
+        assert connection.run(("whoami",)).exit_status == 0
+
+
+@pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
+def test_a_key_of_another_kind_is_read_and_refused_by_the_server(sshd: Sshd, tmp_path, kind):
+    pem = make_key(tmp_path / "other", kind)
+
+    with no_thread_left(), pytest.raises(LoginError) as caught:
+        ssh.connect(sshd.address, KeyLogin(pem))
+
+    assert caught.value.code == "login_refused"
+    assert caught.value.params["user"] == sshd.address.user
+    assert caught.value.params["kind"] == "key"
+
+
+def test_a_wrong_password_is_refused(sshd: Sshd):
+    with pytest.raises(LoginError) as caught:
+        ssh.connect(sshd.address, PasswordLogin("wrong-password"))
+
+    assert caught.value.params["kind"] == "password"
+    assert "wrong-password" not in str(caught.value)
+
+
+def test_an_agent_without_keys_is_refused(sshd: Sshd, monkeypatch):
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+    with pytest.raises(LoginError) as caught:
+        ssh.connect(sshd.address, AgentLogin())
+
+    assert caught.value.params["kind"] == "agent"
+
+
+def test_a_passphrase_opens_its_key(sshd: Sshd, tmp_path):
+    pem = make_key(tmp_path / "locked", passphrase="open sesame")
+
+    assert ssh.load_key(pem, "open sesame").get_name() == "ssh-ed25519"
+    for passphrase, reason in (("", "needs_passphrase"), ("wrong", "damaged")):
+        with pytest.raises(LoginError) as caught:
+            ssh.connect(sshd.address, KeyLogin(pem, passphrase))
+        assert (caught.value.code, caught.value.params["reason"]) == ("key_unreadable", reason)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "reason"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"x" * 1_048_576, "too_large"),
+        (b"PuTTY-User-Key-File-3: ssh-ed25519\n", "putty"),
+        (b"ssh-ed25519 AAAAC3Nza me@here\n", "public"),
+        (b"hello", "not_a_key"),
+        (b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n-----END OPENSSH PRIVATE KEY-----\n", "damaged"),
+        (b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n", "damaged"),
+    ],
+)
+def test_what_is_no_private_key_is_told_apart_and_not_echoed(pasted, reason):
+    with pytest.raises(LoginError) as caught:
+        ssh.load_key(pasted)
+
+    assert caught.value.params == {"server": "", "reason": reason}
+
+
+# --- the host key -----------------------------------------------------------------------------------------------------
+
+
+def test_a_probe_shows_the_key_that_is_to_be_pinned(sshd: Sshd):
+    with no_thread_left():
+        seen = ssh.probe(sshd.address.host, sshd.address.port)
+
+    assert seen.line == sshd.address.host_key
+    assert seen.fingerprint == ssh.fingerprint(sshd.address.host_key)
+    assert seen.fingerprint.startswith("SHA256:")
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa"])
+def test_another_host_key_ends_it_before_anything_is_said(sshd: Sshd, tmp_path, kind):
+    make_key(tmp_path / "other", kind)
+    pinned = " ".join((tmp_path / "other.pub").read_text().split()[:2])
+    offset = sshd.log.stat().st_size
+
+    with no_thread_left(), pytest.raises(HostKeyError) as caught:
+        ssh.connect(replace(sshd.address, host_key=pinned), PasswordLogin("must-not-be-sent"))
+
+    assert caught.value.code == "host_key_changed"
+    assert caught.value.params["expected"] == ssh.fingerprint(pinned)
+    log = sshd.log.read_bytes()[offset:]
+    assert b"Failed password" not in log
+    assert b"userauth" not in log
+
+
+def test_an_unknown_host_key_is_shown_and_nothing_is_said(sshd: Sshd):
+    with pytest.raises(HostKeyError) as caught:
+        ssh.connect(replace(sshd.address, host_key=""), sshd.key)
+
+    assert caught.value.code == "host_key_unknown"
+    assert caught.value.params["got"] == ssh.fingerprint(sshd.address.host_key)
+
+
+# --- running commands -------------------------------------------------------------------------------------------------
+
+
+def test_arguments_arrive_as_they_are(connection: Connection):
+    odd = ("a b", "", "'", '"', "$(touch canary)", "*", "-rf", "new\nline", "\\", "é中", "\udcff")
+
+    result = connection.run(("printf", "%s\\n", *odd))
+
+    assert result.out_tail == "".join(word + "\n" for word in odd).replace("\udcff", "\ufffd")
+
+
+def test_variables_reach_the_command_and_no_argument_list(connection: Connection):
+    result = connection.run('echo "$TOKEN"; ps -eo args', variables={"TOKEN": "a secret of variables"})
+
+    assert result.out_tail.splitlines()[0] == "a secret of variables"
+    assert result.out_tail.count("a secret of variables") == 1
+
+
+def test_stdin_is_fed_while_output_is_drained(connection: Connection):
+    """Far more than both windows in both directions: whoever reads one thing at a time hangs here."""
+    pieces = (bytes([number % 251]) * 65_536 for number in range(80))
+
+    result = connection.run("tee /dev/stderr | wc -c", stdin=pieces, limit_bytes=100 * MB)
+
+    assert result.out_tail.strip() == str(80 * 65_536)
+
+
+def test_a_command_that_reads_nothing_does_not_keep_its_sender(connection: Connection):
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b"x" * 65_536
+
+    assert connection.run("exit 4", stdin=endless()).exit_status == 4
+
+
+def test_a_sender_may_wait_for_what_the_command_says(connection: Connection):
+    heard: list[str] = []
+
+    def sender() -> Iterator[bytes]:
+        while not heard:
+            yield b""
+        yield heard[0].upper().encode()
+
+    result = connection.run("echo question; cat", stdin=sender(), on_line=lambda stream, text: heard.append(text))
+
+    assert result.out_tail == "question\nQUESTION"
+
+
+def test_many_operations_share_one_connection(sshd: Sshd, connection: Connection):
+    offset = sshd.log.stat().st_size
+    path = str(sshd.folder / "shared-connection")
+
+    for number in range(15):
+        assert connection.run(("echo", str(number))).out_tail == f"{number}\n"
+        connection.put(b"%d" % number, path)
+        assert connection.get(path) == b"%d" % number
+
+    assert b"Accepted" not in sshd.log.read_bytes()[offset:]
+
+
+def test_a_put_file_has_its_mode_and_leaves_no_part_behind(sshd: Sshd, connection: Connection):
+    folder = sshd.folder / "put"
+    connection.run(("mkdir", str(folder)))
+    content = os.urandom(3 * MB)
+
+    connection.put(content, str(folder / "secret"), mode=0o600)
+
+    assert (folder / "secret").read_bytes() == content
+    assert (folder / "secret").stat().st_mode & 0o777 == 0o600
+    assert os.listdir(folder) == ["secret"]
+    assert connection.get(str(folder / "secret")) == content
+
+
+def test_a_tunnel_carries_bytes_to_the_servers_loopback(connection: Connection):
+    def echo(peer: socket.socket) -> None:
+        peer.sendall(peer.recv(100).upper())
+
+    with tcp_server(echo) as port:
+        tunnel = connection.open_tunnel(port)
+        tunnel.sendall(b"hello")
+        assert tunnel.recv(100) == b"HELLO"
+        assert tunnel.recv(100) == b""
+        tunnel.close()
+
+
+def test_what_only_stderr_says_is_heard(connection: Connection):
+    heard: list[tuple[str, str]] = []
+
+    result = connection.run(
+        "for i in 1 2 3; do echo line $i >&2; done; exit 1",
+        on_line=lambda stream, text: heard.append((stream, text)),
+    )
+
+    assert heard == [("e", "line 1"), ("e", "line 2"), ("e", "line 3")]
+    assert (result.exit_status, result.out_tail) == (1, "")
+
+
+def test_a_login_shell_that_talks_is_not_mistaken_for_the_command(sshd: Sshd, connection: Connection):
+    """`.profile` greets; a script's first answer must still be the script's."""
+    home = connection.run('printf %s "$HOME"').out_tail
+    connection.put(b"echo Welcome to this server\n", f"{home}/greet")
+    line = f". {home}/greet; "
+
+    result = connection.run(line + "echo answer")
+
+    assert result.out_tail.splitlines() == ["Welcome to this server", "answer"]
+
+
+def test_a_process_left_behind_does_not_keep_us(connection: Connection):
+    heard: list[tuple[str, str]] = []
+
+    result = connection.run(
+        "sleep 30 & echo started", on_line=lambda stream, text: heard.append((stream, text)), timeout_s=20
+    )
+
+    assert result.exit_status == 0
+    assert [stream for stream, _ in heard] == ["o", "m"]
+
+
+def test_secrets_are_masked_in_lines_tails_and_errors(sshd: Sshd):
+    heard: list[str] = []
+    with ssh.connect(sshd.address, sshd.key, mask=Masker(["hunter2-hunter2"])) as connection:
+        result = connection.run(
+            "printf hunter2-; sleep 0.05; echo hunter2; echo hunter2-hunter2 | base64 >&2; exit 1",
+            on_line=lambda stream, text: heard.append(text),
+        )
+
+    assert "hunter2" not in str(heard) + str(result)
+    assert heard[0] == "[MASKED]"
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_that_hangs_is_killed_with_its_group(connection: Connection):
+    with pytest.raises(CommandTimeout) as caught:
+        connection.run("echo last words >&2; sleep 12345 & sleep 12346", name="hang", timeout_s=0.5)
+
+    assert caught.value.params == {
+        "server": connection.server.name,
+        "command": "hang",
+        "seconds": 0.5,
+        "tail": "last words",
+    }
+    assert not is_running(connection, "sleep 1234")
+
+
+def test_a_command_that_ignores_being_asked_is_killed_too(connection: Connection, monkeypatch):
+    monkeypatch.setattr("deploy_core.reach.ssh.session.GRACE_S", 0.2)
+    with pytest.raises(CommandTimeout):
+        connection.run("trap '' TERM; sleep 23456; sleep 23457", timeout_s=0.3)
+
+    assert not is_running(connection, "sleep 2345")
+
+
+def test_a_cancel_kills_the_remote_process(connection: Connection):
+    started = threading.Event()
+
+    with pytest.raises(Cancelled):
+        connection.run("echo up; sleep 34567", on_line=lambda *_: started.set(), stop=started.is_set)
+
+    assert not is_running(connection, "sleep 34567")
+
+
+def test_endless_output_is_capped_and_killed(connection: Connection):
+    heard = 0
+
+    def count(stream: str, text: str) -> None:
+        nonlocal heard
+        heard += len(text)
+
+    with pytest.raises(OutputLimit) as caught:
+        connection.run("yes 0123456789012345678901234567890123456789 | head -c 100000000", on_line=count)
+
+    assert caught.value.params["limit_bytes"] == OUTPUT_LIMIT_BYTES
+    assert 0.9 * OUTPUT_LIMIT_BYTES < heard < OUTPUT_LIMIT_BYTES + MB
+    assert not is_running(connection, "yes 0123")
+
+
+def test_much_output_passes_in_bounded_memory(connection: Connection):
+    command = "head -c 30000000 /dev/zero | tr '\\0' x | fold -w 1000"
+
+    result = connection.run(command, limit_bytes=200 * MB)
+
+    assert result.exit_status == 0
+    assert len(result.out_tail) <= 65_536
+
+
+def test_a_reader_that_fails_ends_the_command(connection: Connection):
+    def fail(stream: str, text: str) -> None:
+        raise ValueError("the log is full")
+
+    with pytest.raises(ValueError, match="the log is full"):
+        connection.run("echo x; sleep 45678", on_line=fail)
+
+    assert not is_running(connection, "sleep 45678")
+
+
+# --- servers that do not answer ---------------------------------------------------------------------------------------
+
+
+def unpinned(sshd: Sshd, port: int):
+    return replace(sshd.address, port=port)
+
+
+def late(seconds: float) -> float:
+    """Far more than the deadline is not "in time"; a busy machine may take its while."""
+    return seconds + 10
+
+
+@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2p1\r\n"])
+def test_a_silent_server_is_given_up_in_time(sshd: Sshd, greeting):
+    def silent(peer: socket.socket) -> None:
+        peer.sendall(greeting)
+        while peer.recv(4096):
+            pass
+
+    with tcp_server(silent) as port:
+        began = time.monotonic()
+        with no_thread_left(), pytest.raises(Unreachable) as caught:
+            ssh.connect(unpinned(sshd, port), sshd.key, deadline_s=0.5)
+        assert time.monotonic() - began < late(0.5)
+
+    assert caught.value.params["detail"] == "no answer in time"
+    assert caught.value.params["port"] == port
+
+
+@pytest.mark.parametrize("drop", [b"x", b"not yet\r\n"])
+def test_a_dripping_banner_is_given_up_in_time(sshd: Sshd, drop):
+    def drip(peer: socket.socket) -> None:
+        while True:
+            peer.sendall(drop)
+            time.sleep(0.05)
+
+    with tcp_server(drip) as port, no_thread_left(), pytest.raises(Unreachable) as caught:
+        ssh.connect(unpinned(sshd, port), sshd.key, deadline_s=0.5)
+
+    assert caught.value.params["detail"] == "no answer in time"
+
+
+def test_a_banner_without_end_is_given_up(sshd: Sshd):
+    def flood(peer: socket.socket) -> None:
+        while True:
+            peer.sendall(b"x" * 65_536)
+
+    with tcp_server(flood) as port, no_thread_left(), pytest.raises(Unreachable) as caught:
+        ssh.connect(unpinned(sshd, port), sshd.key, deadline_s=20)
+
+    assert "banner without end" in caught.value.params["detail"]
+
+
+def test_a_port_where_something_else_listens_is_unreachable(sshd: Sshd):
+    def web(peer: socket.socket) -> None:
+        peer.recv(4096)
+        peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with tcp_server(web) as port, no_thread_left(), pytest.raises(Unreachable):
+        ssh.connect(unpinned(sshd, port), sshd.key, deadline_s=5)
+
+
+def test_a_closed_port_is_unreachable_and_says_so(sshd: Sshd):
+    with socket.create_server(("127.0.0.1", 0)) as it:
+        port = it.getsockname()[1]
+
+    with no_thread_left(), pytest.raises(Unreachable) as caught:
+        ssh.connect(unpinned(sshd, port), sshd.key)
+
+    assert caught.value.params["detail"] == "Connection refused"
+    assert caught.value.params["server"] == sshd.address.name
+
+
+def test_a_name_that_nobody_has_is_unreachable(sshd: Sshd):
+    with pytest.raises(Unreachable):
+        ssh.connect(replace(sshd.address, host="no-such-host.invalid"), sshd.key)
