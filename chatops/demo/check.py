@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import Max, Min
+from django.urls import reverse
 
-from chatops.demo import seed
+from chatops.accounts import links
+from chatops.demo import seed, visit
 from chatops.room import messages
 from chatops.room.models import Room
 from deploy_core.models import Deployment, Environment, Person, Step
@@ -52,6 +55,7 @@ def run(say: Say) -> bool:
     """Whether every case came out as it must; each is told in one line."""
     began = time.monotonic()
     try:
+        say(f"ok    alice comes in by her link and opens the room: {_come_in('alice'):.2f} s for the page")
         first = wait_for(Deployment.objects.get(environment__name="production", kind=Deployment.Kind.DEPLOY))
         _expect(first.status, Status.SUCCEEDED, first)
         _expect_version("production", "1.1.0")
@@ -63,6 +67,14 @@ def run(say: Say) -> bool:
         return False
     say(f"All as it must be, in {time.monotonic() - began:.1f} s.")
     return True
+
+
+def _come_in(name: str) -> float:
+    link = reverse("link", args=[links.issue(Person.objects.get(username=name))])
+    try:
+        return visit.sign_in(settings.PUBLIC_URL, link, reverse("room", args=[seed.ROOM]))
+    except (OSError, RuntimeError) as error:
+        raise Wrong(f"{name} does not come in: {error}") from error
 
 
 def _try(case: Case) -> str:
