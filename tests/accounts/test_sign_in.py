@@ -174,3 +174,9 @@ def test_a_language_that_we_do_not_speak_changes_nothing(client):
 
     alice.refresh_from_db()
     assert alice.language == ""
+
+
+def test_a_language_is_offered_in_its_own_words():
+    page = Client(headers={"Accept-Language": "zh-hans"}).get(PAGE).content.decode()
+
+    assert ">English</button>" in page
