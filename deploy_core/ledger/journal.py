@@ -177,12 +177,15 @@ def cancel_steps(deployment_id: int, *, epoch: int) -> None:
             move_step(step_id, StepStatus.CANCELLED, epoch=epoch)
 
 
-def skip_rest(deployment_id: int, *, epoch: int) -> None:
-    """End the steps that a deployment which has ended never came to."""
+def close_steps(deployment_id: int, *, epoch: int) -> None:
+    """End the steps of a deployment that has ended: those it never came to, and any that a fault of ours left open."""
     with transaction.atomic(savepoint=False):
-        unreached = Step.objects.filter(deployment_id=deployment_id, status=StepStatus.PENDING)
-        for step_id in unreached.values_list("pk", flat=True):
-            move_step(step_id, StepStatus.SKIPPED, "not_reached", epoch=epoch)
+        left = Step.objects.filter(deployment_id=deployment_id).exclude(status__in=STEP_ENDED)
+        for step_id, status in left.values_list("pk", "status"):
+            if status == StepStatus.PENDING:
+                move_step(step_id, StepStatus.SKIPPED, "not_reached", epoch=epoch)
+            else:
+                move_step(step_id, StepStatus.FAILED, "internal", epoch=epoch)
 
 
 def add_steps(deployment_id: int, steps: Iterable[PlannedStep], *, epoch: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, Self
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F
 
 from deploy_core import errors
@@ -138,8 +138,15 @@ class LogWriter:
             self._waiting, self._waiting_bytes, self._due = [], 0, float("inf")
             self._stored_bytes += size
             self._room.notify_all()
-        if waiting:
-            self._store(waiting, size)
+        try:
+            if waiting:
+                self._store(waiting, size)
+        except OperationalError:  # the database is away or busy: the lines stay for the next time
+            with self._room:
+                self._waiting[:0] = waiting
+                self._waiting_bytes += size
+                self._stored_bytes -= size
+            raise
 
     def _store(self, waiting: list[str], size: int) -> None:
         with transaction.atomic(savepoint=False):

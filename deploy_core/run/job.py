@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from deploy_core import errors
@@ -120,9 +120,30 @@ class Job:
     def skip(self, keys: Mapping[str, str]) -> None:
         """End steps that have nothing to do, each with its reason."""
         steps = self.steps()
-        with transaction.atomic():
+
+        def write() -> None:
             for key, reason in keys.items():
                 journal.move_step(steps[key].pk, StepStatus.SKIPPED, reason, epoch=self.epoch)
+
+        self.persist(write)
+
+    def persist(self, write: Callable[[], T]) -> T:
+        """What `write` returns, done in one transaction. While the database is busy or away it is tried again.
+
+        Raises:
+            django.db.OperationalError: it was away for longer than `DATABASE_PATIENCE_S`.
+        """
+        end = time.monotonic() + settings.DATABASE_PATIENCE_S
+        while True:
+            try:
+                with transaction.atomic():
+                    return write()
+            except OperationalError as error:
+                if connection.in_atomic_block or time.monotonic() > end:
+                    raise
+                logger.warning("#%d waits for the database: %s", self.id, error)
+                connection.close()
+                time.sleep(settings.STOP_POLL_S)
 
     def perform(self, acts: Mapping[str, Act]) -> Code:
         """Run the steps of these keys side by side until each has ended; one that had ended before is left alone.
@@ -167,13 +188,15 @@ class Job:
 
     def _run(self, acts: Mapping[Step, Act]) -> None:
         running: dict[Future[None], _Work] = {}
+
+        def begin() -> list[LogWriter]:
+            journal.hold(self.id, self.epoch)
+            for step in acts:
+                journal.move_step(step.pk, StepStatus.RUNNING, epoch=self.epoch)
+            return [LogWriter(step.pk, self.epoch) for step in acts]
+
         with ExitStack() as writers:
-            with transaction.atomic():
-                journal.hold(self.id, self.epoch)
-                for step in acts:
-                    journal.move_step(step.pk, StepStatus.RUNNING, epoch=self.epoch)
-            for step, act in acts.items():
-                out = LogWriter(step.pk, self.epoch)
+            for (step, act), out in zip(acts.items(), self.persist(begin), strict=True):
                 writers.callback(out.close)
                 hands = Hands(out, self._stop.is_set)
                 running[self._pool.submit(act, hands)] = _Work(step, hands)
@@ -192,13 +215,18 @@ class Job:
         given_up = self._given_up(running, done)
         if not done and not due and not given_up:
             return
-        ended = {future: running.pop(future) for future in (*done, *given_up)}
-        with transaction.atomic():
+        ended = (*done, *given_up)
+
+        def write() -> None:
             journal.hold(self.id, self.epoch)
             for work in due:
                 work.hands.out.flush()
-            for future, work in ended.items():
-                self._end(work, future)
+            for future in ended:
+                self._end(running[future], future)
+
+        self.persist(write)
+        for future in ended:
+            del running[future]
 
     def _given_up(self, running: Mapping[Future[None], _Work], done: set[Future[None]]) -> list[Future[None]]:
         """Threads that were told to stop and did not: a step must not run for ever because one of them hangs."""
@@ -251,7 +279,7 @@ class Job:
         if self.why or now < self._looked_at + settings.STOP_POLL_S:
             return
         self._looked_at = now
-        row = Deployment.objects.values("epoch", "status").get(pk=self.id)
+        row = self.persist(lambda: Deployment.objects.values("epoch", "status").get(pk=self.id))
         if row["epoch"] != self.epoch:
             self._stop.set()
             raise journal.Fenced(f"#{self.id} is past epoch {self.epoch}")

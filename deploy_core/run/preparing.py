@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from deploy_core.errors import BuildError, DeployError, Forbidden, PipelineError
-from deploy_core.models import App, Deployment, KnownRef, Release
+from deploy_core.models import App, Artifact, Deployment, KnownRef, Release
 from deploy_core.reach import artifacts, build, isolation
 from deploy_core.reach.git import Commit, Mirror, Ref
 from deploy_core.rules import pipeline
@@ -30,6 +30,8 @@ COMMITS_SHOWN = 50
 BRANCHES_SHOWN = 50
 #: More commits than this since the last deployment are not counted.
 COMMITS_COUNTED = 1_000
+#: So many artifacts of an app stay even when no server has them any more: somebody may deploy them again.
+ARTIFACTS_KEPT = 3
 
 
 def mirror_of(app: App) -> Mirror:
@@ -156,3 +158,15 @@ def package(course: Course) -> Act:
         hands.record(partial(facts.keep_artifact, deployment.app, deployment.revision, course.recipe, built))
 
     return act
+
+
+def forget_unused(app: App) -> None:
+    """Remove the artifacts of `app` that no release on any server is made of, except its newest few."""
+    used = Release.objects.filter(environment__app=app, copies__isnull=False).values("manifest")
+    rows = Artifact.objects.filter(app=app).order_by("-pk")
+    newest = list(rows.values_list("pk", flat=True)[:ARTIFACTS_KEPT])
+    for row in rows.exclude(manifest__in=used).exclude(pk__in=newest):
+        row.delete()
+        if not Artifact.objects.filter(manifest=row.manifest_id).exists():
+            for path in Path(settings.SHIPROOM_ARTIFACTS).glob(f"{row.manifest_id}.tar*"):
+                path.unlink(missing_ok=True)

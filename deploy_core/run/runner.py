@@ -131,7 +131,7 @@ def _plan(work: Job) -> Code:
     if code == "ok":
         code = work.perform({"fetch": preparing.fetch(work.deployment)})
     if code == "ok":
-        journal.move(work.id, Status.QUEUED, epoch=work.epoch)
+        work.persist(lambda: journal.move(work.id, Status.QUEUED, epoch=work.epoch))
     else:
         wayback.end(work, None, code)
     return code
@@ -154,7 +154,7 @@ def _begin(deployment: Deployment) -> str | None:
         params |= {"app": app, "environment": environment.name}
         with transaction.atomic():
             if journal.move(deployment.pk, Status.FAILED, "no_permission", only_from={Status.QUEUED}, params=params):
-                journal.skip_rest(deployment.pk, epoch=journal.fence_off(deployment.pk))
+                journal.close_steps(deployment.pk, epoch=journal.fence_off(deployment.pk))
         return "failed"
     before = {name: release.name for name, release in facts.current_releases(environment).items()}
     try:
@@ -326,7 +326,7 @@ def _succeed(work: Job, course: Course) -> Code:
     wrong = {server: found for server, found in seen.items() if found != name}
     if wrong:
         raise ReachError("current_differs", release=name, servers=wrong)
-    is_done = journal.move(work.id, Status.SUCCEEDED, epoch=work.epoch)
+    is_done = work.persist(lambda: journal.move(work.id, Status.SUCCEEDED, epoch=work.epoch))
     return "ok" if is_done else "cancelled"
 
 
@@ -338,4 +338,5 @@ def _prune(work: Job, course: Course) -> Code:
     removed = work.ask_all(asked)
     for target in course.site.targets:
         facts.pruned(course.deployment.environment, target.server_id, removed[target.name])
+    preparing.forget_unused(course.deployment.app)
     return "ok"

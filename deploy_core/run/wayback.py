@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
-
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Step
 from deploy_core.rules import pipeline
@@ -22,32 +20,33 @@ def end(work: Job, course: Course | None, code: str) -> Code:
     """Bring the deployment to its end after a phase ended with `code` (`failed` or `cancelled`)."""
     reason, params = _why(work, code)
     work.turn_back()
-    switched = _switched(work, course) if course else []
-    is_back = not switched
-    if course and switched:
-        with transaction.atomic():
-            if any(target.name in course.before for target in switched):
-                journal.move(
-                    work.id,
-                    Status.ROLLING_BACK,
-                    reason,
-                    only_from={Status.RUNNING, Status.VERIFYING},
-                    epoch=work.epoch,
-                    params=params,
-                )
+    tried = _tried(work)
+    is_back = not tried
+    if course and tried:
+        switched = [target for target in course.site.targets if target.name in tried]
+        if any(target.name in course.before for target in switched):
+            _announce(work, reason, params)
         is_back = _go_back(work, course, switched)
     if not is_back:
         params = {**params, "runs": _standings(work.deployment)}
-    with transaction.atomic():
-        _close(work, reason, params, is_back=is_back)
+    work.persist(lambda: _close(work, reason, params, is_back=is_back))
     return "failed" if code == "failed" else "cancelled"
+
+
+def _announce(work: Job, reason: str, params: dict[str, Any]) -> None:
+    """Say that servers go back, and why; a deployment that somebody cancelled goes on being cancelled."""
+    sources = {Status.RUNNING, Status.VERIFYING}
+    work.persist(
+        lambda: journal.move(work.id, Status.ROLLING_BACK, reason, only_from=sources, epoch=work.epoch, params=params)
+    )
 
 
 def _go_back(work: Job, course: Course, switched: list[Target]) -> bool:
     """Whether every server that was switched runs its old release again."""
     able = [target for target in switched if target.name in course.before]
     if able:
-        journal.add_steps(work.id, way_back([target.name for target in able]), epoch=work.epoch)
+        steps_back = way_back([target.name for target in able])
+        work.persist(lambda: journal.add_steps(work.id, steps_back, epoch=work.epoch))
         acts = {}
         for target in able:
             release = course.before[target.name]
@@ -73,7 +72,7 @@ def _close(work: Job, reason: str, params: dict[str, Any], *, is_back: bool) -> 
     else:
         target = Status.FAILED
     if journal.move(work.id, target, reason, epoch=work.epoch, params=params):
-        journal.skip_rest(work.id, epoch=work.epoch)
+        journal.close_steps(work.id, epoch=work.epoch)
 
 
 def _why(work: Job, code: str) -> tuple[str, dict[str, Any]]:
@@ -97,11 +96,10 @@ def _cancelled(deployment_id: int) -> tuple[str, dict[str, Any]]:
     return "cancelled_by", {"by": by or ""}
 
 
-def _switched(work: Job, course: Course) -> list[Target]:
+def _tried(work: Job) -> set[str]:
     """The servers where a switch was tried: whether it went through is not for us to guess."""
     tried = Step.objects.filter(deployment_id=work.id, kind="switch", attempt__gt=0)
-    names = set(tried.values_list("server_name", flat=True))
-    return [target for target in course.site.targets if target.name in names]
+    return set(tried.values_list("server_name", flat=True))
 
 
 def _standings(deployment: Deployment) -> dict[str, list[str]]:

@@ -2,9 +2,10 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from deploy_core import deployments
 from deploy_core.ledger import journal
@@ -495,6 +496,48 @@ def test_a_process_that_goes_away_leaves_the_step_as_it_is_for_the_next_one(live
     runner.run(deployment.pk)
     deployment.refresh_from_db()
     assert deployment.status == "succeeded", told(deployment)
+
+
+def test_a_database_that_is_locked_for_a_while_only_delays(live_world, monkeypatch):
+    world = live_world
+    if connection.vendor != "sqlite":
+        return  # one writer at a time is SQLite's
+    go = world.folder().with_suffix(".go")
+    pipeline(world, f"hooks: {{before_switch: ['echo up > {go}.up; while ! test -e {go}; do sleep 0.05; done']}}")
+    deployment = world.request()
+    monkeypatch.setitem(connections.settings["default"]["OPTIONS"], "timeout", 0.05)
+    walker = Walker(deployment)
+    wait_until(lambda: Path(f"{go}.up").exists(), what="the hook runs")
+
+    with transaction.atomic():
+        world.person.save()  # the lock is ours
+        go.touch()
+        walker.join(0.5)
+        assert walker.is_alive()
+    walker.join(30)
+
+    deployment.refresh_from_db()
+    assert deployment.status == "succeeded", told(deployment)
+
+
+def test_a_worker_that_comes_back_to_other_servers_does_not_call_it_rolled_back(world):
+    world.deploy("v1")
+    deployment = world.request("ill")
+    runner.plan(deployment.pk)
+
+    def crash(name, phase):
+        if name == "end":
+            raise Crash
+        return phase()
+
+    with pytest.raises(Crash):
+        runner.run(deployment.pk, do_step=crash)
+    world.environment.placements.last().delete()
+    runner.run(deployment.pk)
+
+    deployment.refresh_from_db()
+    assert_failed(deployment, "health_failed")
+    assert deployment.reason_params["runs"] == {deployment.release.name: [f"{world.app.name}-1", f"{world.app.name}-2"]}
 
 
 def is_running(pid):

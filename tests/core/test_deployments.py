@@ -290,7 +290,7 @@ def test_rows_and_replayed_journal_say_the_same(staging, alice):
         journal.move_step(step.pk, StepStatus.SUCCEEDED, epoch=epoch, exit_status=0)
     journal.add_steps(deployment.pk, way_back(["web-1"]), epoch=epoch)
     journal.move(deployment.pk, Status.FAILED, "health_failed", epoch=epoch, params={"server": "web-1"})
-    journal.skip_rest(deployment.pk, epoch=epoch)
+    journal.close_steps(deployment.pk, epoch=epoch)
 
     state = replay(deployment.pk, deployment.journal.all())
 

@@ -117,7 +117,7 @@ def test_a_cancel_reaches_a_run_of_the_engine(live_world, launched):
 def test_a_stopped_engine_parks_and_the_next_one_goes_on(live_world, settings):
     world = live_world
     settings.ENGINE_STOP_S = 0.0
-    go = world.folder().parent / "go"
+    go = world.folder().with_suffix(".go")
     world.app.pipeline = f"hooks: {{before_switch: ['echo up > {go}.up; test -e {go} || exec sleep 600']}}"
     world.app.save()
     engine.launch()
@@ -193,7 +193,7 @@ class Installation:
 def test_a_deployment_survives_kill_9_and_ends_by_itself_in_a_true_state(live_world, tmp_path, settings):
     world = live_world
     world.key_file = settings.SHIPROOM_KEY_FILE
-    go = world.folder().parent / "go"
+    go = world.folder().with_suffix(".go")
     hang = f"echo $$ > {go}.up.$SHIPROOM_SERVER; test -e {go} || exec sleep 600"
     world.app.pipeline = f"hooks: {{before_switch: ['{hang}']}}"
     world.app.save()

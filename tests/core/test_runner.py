@@ -171,6 +171,18 @@ def test_old_releases_are_pruned_with_their_rows(world):
     assert set(ReleaseCopy.objects.values_list("release__name", flat=True)) == set(names)
 
 
+def test_artifacts_that_nobody_runs_are_removed_but_for_the_newest(world, settings, tmp_path):
+    settings.SHIPROOM_ARTIFACTS = tmp_path
+    for number in range(4):
+        world.app.pipeline = f"keep: 1\nbuild: {{commands: [echo {number} > built]}}"
+        world.app.save()
+        world.deploy("main")
+
+    kept = set(Artifact.objects.filter(app=world.app).values_list("manifest", flat=True))
+    assert len(kept) == 3
+    assert {path.name.partition(".")[0] for path in tmp_path.iterdir()} == kept
+
+
 def test_servers_switch_in_batches(world):
     world.app.pipeline = "batches: {size: 1, pause: 0.1}\nrestart: {command: 'true'}"
     world.app.save()
