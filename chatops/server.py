@@ -4,7 +4,6 @@ Importing this module installs Twisted's asyncio reactor, so only a command that
 """
 
 import asyncio
-import errno
 import logging
 import os
 import signal
@@ -15,12 +14,13 @@ from typing import Any, cast
 
 import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
-from daphne.ws_protocol import WebSocketFactory
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from twisted.internet import reactor as _reactor
 from twisted.logger import globalLogBeginner
 
-from chatops.checks import is_loopback
+from chatops.listening import be_at as be_at
+from chatops.listening import listen as listen
 from chatops.room import pool, progress
 from chatops.room.guests import guests
 from chatops.room.hub import hubs
@@ -29,52 +29,12 @@ from deploy_core.run import engine
 
 reactor: Any = _reactor
 
-#: How many ports after a taken one are tried before any free one will do.
-PORTS_TRIED = 100
 #: A client that is refused while it still sends is listened to for so long, so that it hears why.
-LINGER_S = 5.0
+LINGER_S = 2.0
 RESTART = 1012
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 logger = logging.getLogger(__name__)
-
-
-# --- listening --------------------------------------------------------------------------------------------------------
-def listen(bind: str, port: int) -> socket.socket:
-    """A socket that listens on `port` of `bind`, or on the next one that nobody has. 0 is any.
-
-    Raises:
-        OSError: it is not a taken port that is in the way.
-    """
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    tried = [port, *range(port + 1, min(port + PORTS_TRIED, 65_536)), 0] if port else [0]
-    for candidate in tried:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((bind.strip("[]"), candidate))
-            listener.listen(1024)
-        except OSError as error:
-            listener.close()
-            if error.errno != errno.EADDRINUSE:
-                raise
-        else:
-            listener.setblocking(False)
-            return listener
-    raise OSError(errno.EADDRINUSE, f"no port of {bind} is free")
-
-
-def be_at(listener: socket.socket) -> str:
-    """The address that people open. Without PUBLIC_URL it is the one really bound, and links and origins follow it."""
-    if settings.GIVEN_URL:
-        return str(settings.PUBLIC_URL)
-    host, port = listener.getsockname()[:2]
-    host = f"[{host}]" if ":" in host else host
-    names = ["127.0.0.1", "localhost", "[::1]"] if is_loopback(host) else [host]
-    settings.PUBLIC_URL = f"http://{host}:{port}"
-    settings.OWN_ORIGINS = tuple(f"http://{name}:{port}" for name in names)
-    settings.CSRF_TRUSTED_ORIGINS = [settings.PUBLIC_URL]
-    return str(settings.PUBLIC_URL)
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -134,6 +94,20 @@ class Request(WebRequest):  # type: ignore[misc]
             self.channel.transport.loseConnection()
 
 
+class Socket(WebSocketProtocol):  # type: ignore[misc]
+    """A socket that may be closed with any code of the registry: autobahn's own check lets no 1009 or 1012 through."""
+
+    def serverClose(self, code: int | None = None) -> None:
+        """Close, after what was sent so far."""
+        self.sendCloseFrame(code=code or 1000)
+
+
+class SocketFactory(WebSocketFactory):  # type: ignore[misc]
+    """Makes our sockets."""
+
+    protocol = Socket
+
+
 class Factory(HTTPFactory):  # type: ignore[misc]
     """Makes connections with our requests; one that says nothing is dropped."""
 
@@ -173,7 +147,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         """Serve, on this thread. Daphne's own `run` would not let us choose the factory or keep the port we hold."""
         self.connections: dict[Any, dict[str, Any]] = {}
         self.http_factory = Factory(self)
-        self.ws_factory = WebSocketFactory(self, server=self.server_name)
+        self.ws_factory = SocketFactory(self, server=self.server_name)
         self.ws_factory.setProtocolOptions(
             autoPingTimeout=self.ping_timeout,
             allowNullOrigin=True,  # the consumer refuses it, with all other origins that are not ours

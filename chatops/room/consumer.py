@@ -37,6 +37,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             await send({"type": "websocket.close", "code": TOO_MANY})
             return
         session = Session(identity, wire.for_socket(scope, send))
+        logger.debug("%s is connected by a %s", identity.name, type(session.wire).__name__)
         patience = asyncio.get_running_loop().call_later(settings.HELLO_TIMEOUT_S, _hang_up_without_hello, session)
         try:
             while (message := await receive())["type"] == "websocket.receive":

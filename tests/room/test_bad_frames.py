@@ -1,4 +1,4 @@
-"""Rows of tests/cases/bad_inputs.tsv, area chat-frame: each is answered as it says, and the socket's neighbours live."""
+"""Rows of tests/cases/bad_inputs.tsv, area chat-frame: answered as they say, and the socket's neighbours live."""
 
 import csv
 import json

@@ -194,9 +194,7 @@ async def test_every_reader_ends_with_every_event_once_in_order_whatever_is_lost
                 hubs.loop.call_later(chance.random() * 0.02, hubs.hear, cast.stream, number - chance.choice([0, 0, 1]))
 
     def post(cid: str) -> int:
-        outcome = messages.post(
-            author=cast.alice, room=cast.room, text=sent[cid], client_id=cid, surface="web"
-        )
+        outcome = messages.post(author=cast.alice, room=cast.room, text=sent[cid], client_id=cid, surface="web")
         assert outcome["q"] is not None
         return outcome["q"]
 

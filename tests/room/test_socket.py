@@ -183,7 +183,7 @@ async def test_a_command_that_grew_old_is_refused_and_chat_is_not(cast: Cast, co
     assert await off_loop(Line.objects.count) == 1
 
 
-async def test_a_flood_is_refused_with_the_time_to_wait_and_counts_over_all_pages(cast: Cast, connect: Connect, settings):
+async def test_a_flood_over_all_pages_is_refused_with_the_time_to_wait(cast: Cast, connect: Connect, settings):
     settings.SEND_RATE, settings.SEND_RATE_WINDOW_S = 3, 60
     async with connect(cast.alice) as alice, connect(cast.alice) as second, connect(cast.bob) as bob:
         answers = [await page.say(cast.room, f"line {n}") for n, page in enumerate((alice, second, alice, second))]

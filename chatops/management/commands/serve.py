@@ -40,11 +40,11 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"cannot listen on {bind} port {port}: {error.strerror}") from error
         url = server.be_at(listener)
-        taken = listener.getsockname()[1]
-        if port and taken != port:
-            self.stdout.write(f"Port {port} is taken; using {taken}.")
+        used = listener.getsockname()[1]
 
         def ready() -> None:
+            if port and used != port:
+                self.stdout.write(f"Port {port} is taken; using {used}.")
             self.stdout.write(f"Shiproom is at {url}/ (Ctrl-C stops it).")
             sys.stdout.flush()
 

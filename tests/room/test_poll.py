@@ -1,0 +1,177 @@
+"""The long poll speaks the same protocol: cursors in, frames out, nothing kept between."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from channels.testing import HttpCommunicator
+from django.conf import settings as django_settings
+from django.middleware.csrf import _get_new_csrf_string
+
+from chatops.room import messages
+from chatops.room.hub import hubs
+from chatops.room.session import presence_now
+from tests.room.conftest import WAIT_S, Cast, Connect, off_loop, sign_in
+from tests.waiting import eventually
+
+TOKEN = _get_new_csrf_string()
+
+
+class Poller:
+    """A page's end of long polling."""
+
+    def __init__(self, key: str, *, origin: str = "http://127.0.0.1:8000", token: str = TOKEN) -> None:
+        cookies = f"{django_settings.SESSION_COOKIE_NAME}={key}; {django_settings.CSRF_COOKIE_NAME}={TOKEN}"
+        self.headers = [
+            (b"host", b"127.0.0.1:8000"),
+            (b"origin", origin.encode()),
+            (b"cookie", cookies.encode()),
+            (b"x-csrftoken", token.encode()),
+            (b"content-type", b"application/json"),
+        ]
+
+    async def ask(self, path: str, question: Any, method: str = "POST") -> tuple[int, list[dict[str, Any]]]:
+        from chatops.asgi import application
+
+        body = question if isinstance(question, bytes) else json.dumps(question).encode()
+        http = HttpCommunicator(application, method, path, body=body, headers=self.headers)
+        answer = await http.get_response(timeout=WAIT_S)
+        return answer["status"], json.loads(answer["body"])["frames"]
+
+    async def poll(self, **question: Any) -> list[dict[str, Any]]:
+        status, frames = await self.ask("/rt/poll", question)
+        assert status == 200
+        return frames
+
+    async def send(self, *frames: Any) -> list[dict[str, Any]]:
+        status, answers = await self.ask("/rt/send", {"frames": list(frames)})
+        assert status == 200
+        return answers
+
+
+@pytest.fixture
+async def alice(cast: Cast):
+    yield Poller(await off_loop(sign_in, cast.alice))
+    await hubs().close()
+
+
+def _say(cast: Cast, text: str, cid: str) -> None:
+    messages.post(author=cast.bob, room=cast.room, text=text, client_id=cid, surface="shell")
+
+
+async def test_the_first_poll_is_welcomed_and_the_last_frame_is_the_heads(cast: Cast, alice: Poller):
+    welcome, *_, head = await alice.poll(conn=None, want=[str(cast.stream)], wait_ms=0)
+
+    assert (welcome["t"], welcome["streams"][0]["s"]) == ("welcome", str(cast.stream))
+    assert head == {"t": "head", "streams": [{"s": str(cast.stream), "e": welcome["streams"][0]["e"], "head": 0}]}
+
+
+async def test_what_was_missed_is_answered_at_once_and_again_if_the_answer_was_lost(cast: Cast, alice: Poller):
+    epoch = (await alice.poll(want=[str(cast.stream)], wait_ms=0))[0]["streams"][0]["e"]
+    for n in (1, 2, 3):
+        await off_loop(_say, cast, f"line {n}", f"c{n}")
+    cursor = {"s": str(cast.stream), "e": epoch, "q": 1}
+
+    answers = [await alice.poll(conn="x", resume=[cursor], wait_ms=20_000) for _ in range(2)]
+
+    for frames in answers:
+        assert [frame["q"] for frame in frames if frame["t"] == "event"] == [2, 3]
+        assert frames[-1]["streams"][0]["head"] == 3
+
+
+async def test_a_poll_waits_for_news(cast: Cast, alice: Poller):
+    first = await alice.poll(want=[str(cast.stream)], wait_ms=0)
+    cursor = {"s": str(cast.stream), "e": first[0]["streams"][0]["e"], "q": 0}
+    waiting = asyncio.create_task(alice.poll(conn="x", resume=[cursor]))
+
+    async def is_waiting() -> bool:
+        return hubs().get(cast.stream) is not None
+
+    await eventually(is_waiting)
+
+    await off_loop(_say, cast, "hello", "c1")
+
+    frames = await asyncio.wait_for(waiting, WAIT_S)
+    assert [frame["d"]["text"] for frame in frames if frame["t"] == "event"] == ["hello"]
+    assert hubs().get(cast.stream) is None
+
+
+async def test_a_poll_without_news_ends_with_the_heads(cast: Cast, alice: Poller):
+    first = await alice.poll(want=[str(cast.stream)], wait_ms=0)
+    cursor = {"s": str(cast.stream), "e": first[0]["streams"][0]["e"], "q": 0}
+    await alice.poll(conn="x", resume=[cursor], wait_ms=0)  # its own presence is told once
+
+    frames = await alice.poll(conn="x", resume=[cursor], wait_ms=10)
+
+    assert [frame["t"] for frame in frames] == ["head"]
+
+
+async def test_a_cursor_of_another_life_is_reset(cast: Cast, alice: Poller):
+    frames = await alice.poll(conn="x", resume=[{"s": str(cast.stream), "e": "other", "q": 5}], wait_ms=20_000)
+
+    assert [frame["reason"] for frame in frames if frame["t"] == "reset"] == ["epoch"]
+
+
+async def test_a_line_is_sent_and_seen_by_sockets(cast: Cast, alice: Poller, connect: Connect):
+    async with connect(cast.bob, cast.stream) as bob:
+        line = {"t": "message", "cid": "c1", "room": cast.room.pk, "text": "over http"}
+
+        first, again = await alice.send(line, line)
+
+        assert (first["t"], first["result"], again["dup"]) == ("ack", "posted", True)
+        assert (await bob.event("message"))["d"]["text"] == "over http"
+
+
+async def test_questions_are_answered_in_order_and_bad_ones_too(cast: Cast, alice: Poller):
+    s = str(cast.stream)
+    answers = await alice.send(
+        {"t": "sub", "rid": 1, "s": s},
+        "nonsense",
+        {"t": "range", "rid": 2, "s": s},
+        {"t": "snapshot", "rid": 3, "s": s},
+    )
+
+    assert [answer["t"] for answer in answers] == ["subbed", "err", "range", "snapshot"]
+
+
+async def test_whoever_polls_is_present_and_stays_so_between_two_polls(cast: Cast, alice: Poller, connect: Connect):
+    await alice.poll(want=[str(cast.stream)], wait_ms=0)
+
+    assert [person["name"] for person in presence_now(cast.room.pk)] == ["alice"]
+
+
+@pytest.mark.parametrize("path", ["/rt/poll", "/rt/send"])
+async def test_no_session_is_401(cast: Cast, path):
+    status, frames = await Poller("nonsense").ask(path, {})
+
+    assert (status, frames[0]["code"]) == (401, "auth")
+
+
+@pytest.mark.parametrize("path", ["/rt/poll", "/rt/send"])
+@pytest.mark.parametrize("wrong", [{"origin": "https://evil.example"}, {"origin": "null"}, {"token": "x" * 32}])
+async def test_another_sites_page_is_403(cast: Cast, path, wrong):
+    key = await off_loop(sign_in, cast.alice)
+
+    status, frames = await Poller(key, **wrong).ask(path, {"frames": [], "wait_ms": 0})
+
+    assert (status, frames) == (403, [])
+
+
+async def test_only_post_is_answered(cast: Cast, alice: Poller):
+    assert (await alice.ask("/rt/poll", b"", method="GET"))[0] == 405
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff\xfe", b'{"frames": 1}', b'{"frames": [' + b"1," * 60 + b"1]}"])
+async def test_a_body_that_is_none_is_a_bad_frame(cast: Cast, alice: Poller, body):
+    status, frames = await alice.ask("/rt/send", body)
+
+    assert (status, frames[0]["code"]) == (200, "bad_frame")
+
+
+async def test_a_stream_one_may_not_see_is_taken_away(cast: Cast):
+    dave = Poller(await off_loop(sign_in, cast.dave))
+
+    frames = await dave.poll(conn="x", want=[str(cast.stream)], wait_ms=20_000)
+
+    assert [(frame["t"], frame.get("reason")) for frame in frames] == [("reset", "access"), ("head", None)]

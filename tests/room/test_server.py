@@ -1,0 +1,233 @@
+"""The server as people run it: real sockets, limits that hold while bytes arrive, and a clean end."""
+
+import contextlib
+import json
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from tests.room.serving import ROOT, Serving, serving
+from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    settings = {
+        "SHIPROOM_HEADER_TIMEOUT_S": "1",
+        "SHIPROOM_SEND_RATE": "100000",
+        "SHIPROOM_ASK_RATE": "100000",
+        "SHIPROOM_BACKLOG_LIMIT_BYTES": "262144",
+    }
+    with serving(tmp_path_factory.mktemp("serve"), **settings) as running:
+        yield running
+        assert "Traceback" not in running.log
+
+
+def _request(server: Serving, head: bytes, timeout_s: float = 20) -> bytes:
+    """What comes back for raw bytes until the server closes."""
+    with socket.create_connection(server.address, timeout=timeout_s) as raw:
+        raw.sendall(head)
+        return _rest(raw)
+
+
+def _rest(raw: socket.socket) -> bytes:
+    answer = b""
+    try:
+        while data := raw.recv(65_536):
+            answer += data
+    except ConnectionResetError:
+        pass
+    return answer
+
+
+def test_a_line_is_seen_at_once_and_written_straight_to_the_socket(server: Serving):
+    took = []
+    with server.socket("alice") as alice, server.socket("bob") as bob:
+        for n in range(5):
+            began = time.perf_counter()
+            alice.send({"t": "message", "cid": f"fast-{n}", "room": server.room, "text": "hello"})
+            assert bob.next("event")["d"]["text"] == "hello"
+            took.append(time.perf_counter() - began)
+
+    assert min(took) < 0.1
+    assert "bob is connected by a DirectWire" in server.log
+
+
+def test_a_long_text_in_any_script_comes_through(server: Serving):
+    text = "字😀" * 4000
+    with server.socket("alice") as alice, server.socket("bob") as bob:
+        alice.say(text, "long")
+
+        assert bob.next("event")["d"]["text"] == text
+
+
+@pytest.mark.parametrize("kind", ["announced", "chunked"])
+def test_a_body_above_the_limit_is_refused_while_it_arrives(server: Serving, kind):
+    before = server.resident_kib
+    size = 100 * 1024 * 1024
+    length = f"Content-Length: {size}" if kind == "announced" else "Transfer-Encoding: chunked"
+    piece = b"x" * 65_536
+    chunk = piece if kind == "announced" else b"10000\r\n" + piece + b"\r\n"
+    with socket.create_connection(server.address, timeout=20) as raw:
+        raw.sendall(f"POST /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}\r\n\r\n".encode())
+        answer = bytearray()
+        reader = threading.Thread(target=lambda: answer.extend(_rest(raw)))
+        reader.start()
+        try:
+            for _ in range(size // len(piece)):
+                raw.sendall(chunk)
+                if answer:
+                    break
+        except OSError:
+            pass
+        reader.join(20)
+
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert server.resident_kib - before < 20 * 1024
+
+
+@pytest.mark.parametrize("head", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: 1"])
+def test_half_a_head_does_not_hold_a_connection(server: Serving, head):
+    began = time.monotonic()
+
+    assert _request(server, head) == b""
+
+    assert time.monotonic() - began < 10
+
+
+def test_a_health_check_needs_no_session(server: Serving):
+    answer = _request(server, b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"daphne" not in answer.lower()
+
+
+def _text_frame(payload: bytes, opcode: int = 0x81) -> bytes:
+    """A masked frame, as a client sends it; the mask is zero."""
+    size = len(payload)
+    length = struct.pack("!B", 0x80 | size) if size < 126 else struct.pack("!BQ", 0xFF, size)
+    return bytes((opcode,)) + length + b"\0\0\0\0" + payload
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(_text_frame(b"x" * (1024 * 1024 + 1)), id="1 MiB and a byte"),
+        pytest.param(_text_frame(b"\xff\xfe"), id="no UTF-8"),
+        pytest.param(b"\x81\x02hi", id="not masked"),
+    ],
+)
+def test_what_is_no_websocket_frame_ends_its_socket_alone(server: Serving, raw):
+    before = server.resident_kib
+    with server.socket("bob") as bob:
+        with server.socket("alice") as alice:
+            with contextlib.suppress(OSError):
+                alice.line.socket.sendall(raw)
+            with pytest.raises(ConnectionClosed):
+                alice.next("nothing any more")
+
+        assert bob.say("still here", f"after-{len(raw)}")["result"] == "posted"
+    assert server.resident_kib - before < 5 * 1024
+
+
+def test_a_frame_somewhat_too_large_is_told_why(server: Serving):
+    with server.socket("alice") as alice:
+        assert alice.say("x" * 65_537, "large")["code"] == "too_large"
+
+        with pytest.raises(ConnectionClosed) as closed:
+            alice.next("nothing any more")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+
+
+def test_sockets_without_a_session_are_refused_at_the_handshake(server: Serving):
+    before = server.resident_kib
+    address = server.url.replace("http", "ws", 1) + "/rt/ws"
+
+    for _ in range(200):
+        with pytest.raises(InvalidStatus) as refused, connect(address, origin=server.url, proxy=None):
+            pass
+        assert refused.value.response.status_code == 403
+
+    assert server.resident_kib - before < 20 * 1024
+
+
+def test_a_reader_that_does_not_read_is_dropped_and_catches_up_later(server: Serving):
+    lines = 300
+    with server.socket("alice") as alice, server.socket("bob") as bob, socket.socket() as deaf:
+        start = alice.say("from here on", "deaf-start")["q"]
+        _open_deaf(server, deaf)
+        took = []
+        for n in range(lines):
+            began = time.perf_counter()
+            alice.say("字" * 8000, f"deaf-{n}")
+            bob.next("event")
+            took.append(time.perf_counter() - began)
+
+        wait_until(lambda: "dropped a reader" in server.log, what="the deaf reader is dropped")
+        assert sorted(took)[int(lines * 0.99)] < 1
+
+        seen: list[int] = []
+        while len(seen) < lines:
+            after = seen[-1] if seen else start
+            bob.send({"t": "range", "rid": 1, "s": f"room:{server.room}", "after": after, "limit": 200})
+            seen += [event["q"] for event in bob.next("range")["events"]]
+        assert seen == list(range(start + 1, start + 1 + lines))
+
+
+def _open_deaf(server: Serving, raw: socket.socket) -> None:
+    """Open a socket by hand that says hello and then reads nothing, with little room in the kernel."""
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.connect(server.address)
+    head = [
+        "GET /rt/ws HTTP/1.1",
+        f"Host: {server.url.removeprefix('http://')}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        f"Origin: {server.url}",
+        f"Cookie: session={server.keys['bob']}",
+    ]
+    raw.sendall("\r\n".join([*head, "", ""]).encode())
+    assert raw.recv(4096).startswith(b"HTTP/1.1 101")
+    raw.sendall(_text_frame(json.dumps({"t": "hello", "v": 1, "want": [f"room:{server.room}"]}).encode()))
+
+
+def test_a_second_server_on_the_same_data_says_so_and_stops(server: Serving):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "serve", "--port", "0"],
+        cwd=ROOT, env=server.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "another process runs the engine" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_says_goodbye_and_ends_the_process_soon(server: Serving, number):
+    assert server.process is not None
+    with server.socket("alice") as alice:
+        began = time.monotonic()
+        server.process.send_signal(number)
+
+        assert alice.next("bye")["code"] == 1012
+        with pytest.raises(ConnectionClosed) as closed:
+            alice.line.recv(timeout=20)
+        assert server.process.wait(20) == 0
+        took = time.monotonic() - began
+    server.start()
+
+    assert took < 10
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
