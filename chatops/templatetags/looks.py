@@ -165,7 +165,9 @@ def gojs_key() -> str:
 
 
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
-_OTHER_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-ln-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|.)?")
+_OTHER_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-ln-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|.)?"
+)
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -200,12 +202,13 @@ def _classes(style: set[str]) -> str:
 
 def _restyle(style: set[str], codes: str) -> None:
     numbers = [int(code) if code else 0 for code in codes.replace(":", ";").split(";")]
-    skip = 0
-    for position, number in enumerate(numbers):
-        if skip:
-            skip -= 1
-        elif number in (38, 48):  # 256 and true colours are dropped, not guessed at
-            skip = {5: 2, 2: 4}.get(numbers[position + 1] if position + 1 < len(numbers) else 0, 0)
+    at = 0
+    while at < len(numbers):
+        number, kind = numbers[at], numbers[at + 1] if at + 1 < len(numbers) else 0
+        if number in (38, 48):  # of the 256 colours the first 16 have names here; the others are dropped, not guessed
+            if number == 38 and kind == 5 and at + 2 < len(numbers) and numbers[at + 2] < 16:
+                _colour(style, numbers[at + 2] % 8)
+            at += {5: 2, 2: 4}.get(kind, 0)
         elif number == 0:
             style.clear()
         elif number in (1, 2, 3, 4):
@@ -214,7 +217,14 @@ def _restyle(style: set[str], codes: str) -> None:
             style.difference_update({"a-1", "a-2"})
         elif number in (23, 24):
             style.discard(f"a-{number - 20}")
-        elif 30 <= number <= 37 or 90 <= number <= 97 or number == 39:
-            style.difference_update({f"a-{colour}" for colour in range(30, 38)})
-            if number != 39:
-                style.add(f"a-{30 + number % 10}")
+        elif number == 39:
+            _colour(style, None)
+        elif 30 <= number <= 37 or 90 <= number <= 97:
+            _colour(style, number % 10)
+        at += 1
+
+
+def _colour(style: set[str], index: int | None) -> None:
+    style.difference_update({f"a-{each}" for each in range(30, 38)})
+    if index is not None:
+        style.add(f"a-{30 + index}")

@@ -164,7 +164,8 @@ export class EventView {
 /** A typed command with its verb in the accent. */
 export function paintSaid(element, text) {
   const { verb, rest } = isConsole(text) ? parts(text) : { verb: "", rest: text }
-  element.replaceChildren(...(verb ? [el("b", "", verb), " "] : []), el("span", "", rest.trim()))
+  const words = rest.trim()
+  element.replaceChildren(...(verb ? [el("b", "", verb), " "] : []), ...(words ? [el("span", "", words)] : []))
 }
 
 function note(event, text, name, tone) {

@@ -156,7 +156,7 @@ function panelHead(tools) {
 }
 
 function chip(tools) {
-  const side = 52
+  const side = ({ w }) => (w < 104 ? 0 : 52) // a small chip says its state by colour and icon, the list by word
   return node(
     tools,
     body(tools, 6.5),
@@ -165,17 +165,17 @@ function chip(tools) {
     text(tools, {
       font: strong(11),
       colour: name,
-      width: ({ w }) => Math.max(20, w - 25 - side),
+      width: (data) => data.w - 30 - side(data),
       place: ({ h }) => ({ x: 25, y: h / 2 - 7 }),
     }),
     // Right in the chip: how long it took once it is done, else the word.
     text(tools, {
       font: plain(10),
       colour: ink,
-      width: () => side,
+      width: side,
       align: "right",
-      say: (data) => (data.status === "succeeded" && data.time ? data.time : data.word),
-      place: ({ w, h }) => ({ x: w - side - 8, y: h / 2 - 6 }),
+      say: (data) => (side(data) === 0 ? "" : data.status === "succeeded" && data.time ? data.time : data.word),
+      place: (data) => ({ x: data.w - side(data) - 8, y: data.h / 2 - 6 }),
     }),
   )
 }
@@ -190,7 +190,11 @@ function square(tools) {
 }
 
 function pageCard(tools) {
-  const time = 46
+  const side = 46
+  // A small card has room for one of the two: how long it took once it is done, else the word.
+  const isSmall = ({ w }) => w < 100
+  const isTimed = (data) => data.time && (!isSmall(data) || data.status === "succeeded")
+  const second = (data) => (isSmall(data) && isTimed(data) ? data.time : data.word)
   return node(
     tools,
     body(tools, 8),
@@ -200,17 +204,17 @@ function pageCard(tools) {
     text(tools, {
       font: plain(10),
       colour: ink,
-      width: ({ w, time: long }) => w - 36 - (long ? time - 14 : 0),
-      say: (data) => data.word,
+      width: (data) => data.w - 36 - (isTimed(data) && !isSmall(data) ? side - 10 : 0),
+      say: second,
       place: () => ({ x: 30, y: 21 }),
     }),
     text(tools, {
       font: mono(10),
       colour: (_data, { text2 }) => text2,
-      width: () => time,
+      width: () => side,
       align: "right",
-      say: (data) => data.time,
-      place: ({ w }) => ({ x: w - time - 8, y: 21 }),
+      say: (data) => (isTimed(data) && !isSmall(data) ? data.time : ""),
+      place: ({ w }) => ({ x: w - side - 8, y: 21 }),
     }),
   )
 }

@@ -18,7 +18,7 @@ export function renderReply(code, params, context) {
 // A command inside a sentence looks like one.
 function sentenceNodes(sentence) {
   return sentence
-    .split(/((?<![\w/])\/[a-z]+\b(?!\/))/u)
+    .split(/((?<![\w/[])\/[a-z]+\b(?!\/))/u)
     .filter(Boolean)
     .map((part) => (/^\/[a-z]+$/u.test(part) ? el("code", "", part) : part))
 }
