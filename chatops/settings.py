@@ -200,7 +200,7 @@ SECURE_CSP: dict[str, list[str]] = {
 # --- languages and time -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
-LOCALE_PATHS = [ROOT / "chatops" / "locale"]
+LOCALE_PATHS = [ROOT / "chatops" / "locale", ROOT / "bot" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
