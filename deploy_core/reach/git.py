@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -216,6 +217,8 @@ class Mirror:
             if error.code == "archive_damaged":
                 raise self._failed("archive", b"the archive was cut short or is damaged") from error
             raise GitError(error.code, path=shown(error.path), limit_bytes=limit_bytes) from error
+        except OSError as error:  # a name too long for this file system, or a full disk
+            raise self._failed("archive", (error.strerror or str(error)).encode()) from error
         finally:
             timer.cancel()
             _end(process)
@@ -341,6 +344,9 @@ class Mirror:
             raise Cancelled(command="fetch")
 
     def _failed(self, verb: str, complaint: bytes) -> GitError:
+        # git refuses some trees itself, before we see them.
+        if found := re.search(rb"invalid path '(.*)'", complaint):
+            return GitError("git_entry", path=shown(found[1]))
         said = without_login(last_lines(complaint.decode("utf-8", "replace"), 5, 500))
         code = "git_unreachable" if verb == "fetch" else "git_failed"
         return GitError(code, repository=without_login(self.url), detail=said)

@@ -89,6 +89,7 @@ def unpack(stream: IO[bytes], folder: Path, *, limit_bytes: int) -> None:
 
     Raises:
         Refused: `path_leaves_tree`, `link_leaves_tree`, `git_entry`, `too_large` or `archive_damaged`.
+        OSError: the file system takes no such name, or no more content.
     """
     top = os.fsencode(folder) + b"/"
     made: set[bytes] = set()
@@ -107,7 +108,8 @@ def unpack(stream: IO[bytes], folder: Path, *, limit_bytes: int) -> None:
             continue
         name = named.get(b"path") or _name(header)
         target = named.get(b"linkpath") or header[157:257].rstrip(b"\0")
-        size = int(named.get(b"size", size))
+        if b"size" in named:
+            size = _decimal(named[b"size"])
         named = {}
         path = name.rstrip(b"/")
         _judge(path, kind, target)
@@ -125,7 +127,7 @@ def unpack(stream: IO[bytes], folder: Path, *, limit_bytes: int) -> None:
 
 
 def _judge(path: bytes, kind: bytes, target: bytes) -> None:
-    if kind not in (b"0", b"\0", b"2", b"5"):
+    if kind not in (b"0", b"\0", b"2", b"5") or b"\0" in target:
         raise Refused("archive_damaged", path)
     if not is_inside(path):
         raise Refused("path_leaves_tree", path)
@@ -190,14 +192,21 @@ def _size(header: bytes) -> int:
         raise Refused("archive_damaged", b"") from error
 
 
+def _decimal(digits: bytes) -> int:
+    if not digits.isdigit() or len(digits) > 20:
+        raise Refused("archive_damaged", b"")
+    return int(digits)
+
+
 def _pax(data: bytes) -> dict[bytes, bytes]:
     """`<length> <word>=<value>\\n`, the length counting itself (POSIX pax)."""
     words = {}
     while data:
-        length, _, _ = data.partition(b" ")
-        if not length.isdigit() or not 0 < int(length) <= len(data):
+        digits, _, _ = data.partition(b" ")
+        length = _decimal(digits)
+        if not 0 < length <= len(data):
             raise Refused("archive_damaged", b"")
-        word, _, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
+        word, _, value = data[len(digits) + 1 : length - 1].partition(b"=")
         words[word] = value
-        data = data[int(length) :]
+        data = data[length:]
     return words

@@ -1,0 +1,142 @@
+"""Artifacts: the same tree is the same file, and everything in it is in its manifest."""
+
+import gzip
+import hashlib
+import os
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from deploy_core.errors import BuildError
+from deploy_core.reach import artifacts
+from deploy_core.rules.manifest import unpack
+
+
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    top = tmp_path / "tree"
+    (top / "lib/deep").mkdir(parents=True)
+    (top / "log").mkdir()
+    (top / "lib/deep/a.py").write_text("a = 1\n")
+    (top / "run").write_text("#!/bin/sh\n")
+    (top / "run").chmod(0o755)
+    (top / "link").symlink_to("lib/deep/a.py")
+    return top
+
+
+def test_the_manifest_names_all_that_is_in_the_tree(tree, tmp_path):
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+
+    entries = {path: entry.kind for path, entry in stored.manifest.entries.items()}
+    assert entries == {b"lib/deep/a.py": b"f", b"run": b"fx", b"link": b"l", b"log": b"d"}
+    assert stored.manifest.entries[b"lib/deep/a.py"].value == hashlib.sha256(b"a = 1\n").hexdigest().encode()
+    assert unpack(stored.manifest.pack()) == stored.manifest
+    assert stored.path.name == f"{stored.manifest.id}.tar"
+
+
+def test_the_same_tree_is_the_same_file_whenever_it_was_made(tree, tmp_path):
+    one = artifacts.store(tree, tmp_path / "one")
+    for path in tree.rglob("*"):
+        os.utime(path, (1, 1), follow_symlinks=False)
+    (tree / "run").chmod(0o700)
+    other = artifacts.store(tree, tmp_path / "other")
+
+    assert one.path.read_bytes() == other.path.read_bytes()
+
+
+def test_a_tree_comes_back_from_its_artifact(tree, tmp_path):
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+    subprocess.run(["tar", "-xf", stored.path], cwd=tmp_path / "artifacts", check=True)
+
+    done = subprocess.run(
+        ["sha256sum", "-c", "--strict", "../sums"], cwd=tmp_path / "artifacts/tree", capture_output=True, check=True
+    )
+
+    assert done.stdout == b"./lib/deep/a.py: OK\n./run: OK\n"
+    assert os.readlink(tmp_path / "artifacts/tree/link") == "lib/deep/a.py"
+    assert (tmp_path / "artifacts/tree/log").is_dir()
+
+
+def test_what_is_excluded_or_not_included_stays_here(tree, tmp_path):
+    (tree / "node_modules/x").mkdir(parents=True)
+    (tree / "node_modules/x/y.js").write_text("y")
+    (tree / "lib/a.pyc").write_text("c")
+
+    without = artifacts.store(tree, tmp_path / "one", exclude=["node_modules", "**/*.pyc"])
+    only = artifacts.store(tree, tmp_path / "two", include=["lib"], exclude=["**/*.pyc"])
+
+    assert set(without.manifest.entries) == {b"lib/deep/a.py", b"run", b"link", b"log"}
+    assert set(only.manifest.entries) == {b"lib/deep/a.py"}
+
+
+def test_a_large_file_is_read_once_and_whole(tree, tmp_path):
+    content = os.urandom(2_500_000)
+    (tree / "large").write_bytes(content)
+
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+
+    assert stored.manifest.entries[b"large"].value == hashlib.sha256(content).hexdigest().encode()
+
+
+def test_a_link_out_of_the_tree_is_refused(tree, tmp_path):
+    (tree / "lib/passwd").symlink_to("/etc/passwd")
+
+    with pytest.raises(BuildError) as caught:
+        artifacts.store(tree, tmp_path / "artifacts")
+
+    assert (caught.value.code, caught.value.params["path"]) == ("link_leaves_tree", "lib/passwd")
+    assert os.listdir(tmp_path / "artifacts") == []
+
+
+def test_a_loop_of_links_is_a_link(tree, tmp_path):
+    (tree / "loop").symlink_to(".")
+
+    assert artifacts.store(tree, tmp_path / "artifacts").manifest.entries[b"loop"].value == b"."
+
+
+def test_a_socket_is_refused_by_its_name(tree, tmp_path, monkeypatch):
+    monkeypatch.chdir(tree)
+    with socket.socket(socket.AF_UNIX) as it:
+        it.bind("odd\n\x1b")
+
+        with pytest.raises(BuildError) as caught:
+            artifacts.store(tree, tmp_path / "artifacts")
+
+    assert (caught.value.code, caught.value.params["path"]) == ("odd_file", r"odd\n\x1b")
+
+
+def test_a_tree_over_the_limit_is_refused_and_leaves_nothing(tree, tmp_path):
+    with (tree / "sparse").open("wb") as file:
+        file.truncate(3_000_000)
+
+    with pytest.raises(BuildError) as caught:
+        artifacts.store(tree, tmp_path / "artifacts", limit_bytes=2_000_000)
+
+    assert (caught.value.code, caught.value.params["path"]) == ("too_large", "sparse")
+    assert os.listdir(tmp_path / "artifacts") == []
+
+
+def test_an_artifact_is_found_by_its_manifest(tree, tmp_path):
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+
+    assert artifacts.find(stored.manifest, tmp_path / "artifacts") == stored
+    assert artifacts.find(stored.manifest, tmp_path) is None
+
+
+def test_many_senders_compress_it_once(tree, tmp_path):
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+    found: list[Path] = []
+    threads = [threading.Thread(target=lambda: found.append(artifacts.packed(stored, "zstd"))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(found)) == 1
+    assert zstandard.ZstdDecompressor().stream_reader(found[0].read_bytes()).read() == stored.path.read_bytes()
+    assert gzip.decompress(artifacts.packed(stored, "gzip").read_bytes()) == stored.path.read_bytes()
+    assert not [name for name in os.listdir(tmp_path / "artifacts") if name.endswith(".part")]
