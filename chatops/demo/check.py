@@ -20,7 +20,7 @@ from deploy_core.models import Deployment, Environment, Person, Step
 from deploy_core.rules.status import ENDED, Status
 
 #: The most that one deployment may take before the check gives up on it.
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 POLL_S = 0.05
 
 Say = Callable[[str], None]
