@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db.models import Q
 from django.utils import timezone
 
+from deploy_core.errors import BuildError
 from deploy_core.ledger import journal
 from deploy_core.models import (
     App,
@@ -97,7 +98,11 @@ def keep_artifact(app: App, revision: str, recipe: str, built: Built) -> Artifac
 
 
 def keep_release(deployment: Deployment, artifact: Artifact, pipeline: str) -> Release:
-    """The release that `deployment` makes of `artifact`; the same one however often it is asked."""
+    """The release that `deployment` makes of `artifact`; the same one however often it is asked.
+
+    Raises:
+        BuildError: `artifact_lost`: some server has it already, built into something else.
+    """
     release, _ = Release.objects.get_or_create(
         environment=deployment.environment,
         name=f"{deployment.pk}-{deployment.revision[:7]}",
@@ -108,6 +113,11 @@ def keep_release(deployment: Deployment, artifact: Artifact, pipeline: str) -> R
             "manifest": artifact.manifest,
         },
     )
+    if release.manifest_id != artifact.manifest_id:
+        if release.copies.exists():
+            raise BuildError("artifact_lost", revision=deployment.revision)
+        release.manifest = artifact.manifest
+        release.save()
     Deployment.objects.filter(pk=deployment.pk).update(
         release=release, previous=Release.objects.current_in(deployment.environment)
     )

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from deploy_core import errors
 from deploy_core.ledger import journal
-from deploy_core.ledger.log import TAIL_LINES, LogWriter
+from deploy_core.ledger.log import TAIL_LINES, LogWriter, harmless
 from deploy_core.models import Deployment, Step
 from deploy_core.rules.status import STEP_ENDED, Status, StepStatus
 
@@ -242,6 +242,7 @@ class Job:
         if error is not None and self.why == "parked":
             return
         status, reason, params = self._judge(work, error)
+        params = fit(params)
         exit_status = params.get("exit_status")
         if status in (StepStatus.FAILED, StepStatus.TIMED_OUT):
             params = with_tail(params, work.hands.out)
@@ -303,6 +304,21 @@ class Job:
         """Forget that we were told to stop: what follows returns servers to their old release."""
         self.why, self.hears_cancel, self.deadline_s = "", False, float("inf")
         self._stop.clear()
+
+
+def fit(value: Any) -> Any:
+    """`value` as JSON that every database takes: odd objects as text, odd characters spelled out."""
+    match value:
+        case str():
+            return harmless(value)
+        case bool() | int() | float() | None:
+            return value
+        case Mapping():
+            return {str(key): fit(each) for key, each in value.items()}
+        case list() | tuple() | set():
+            return [fit(each) for each in value]
+        case _:
+            return harmless(str(value))
 
 
 def with_tail(params: Mapping[str, Any], out: LogWriter) -> dict[str, Any]:

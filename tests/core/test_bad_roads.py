@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import connection, connections, transaction
 
-from deploy_core import deployments
+from deploy_core import deployments, errors
 from deploy_core.ledger import journal
 from deploy_core.models import Credential, Deployment, Server
 from deploy_core.reach import credentials
@@ -296,6 +296,15 @@ def test_a_fault_of_ours_ends_the_deployment_with_a_number_that_is_in_the_log(wo
 
     assert_failed(deployment, "internal", step="package")
     assert f"fault {deployment.reason_params['fault']}" in caplog.text
+
+
+def test_whatever_an_error_carries_can_be_stored(world, monkeypatch):
+    def fail(*_, **__):
+        raise errors.BuildError("odd_file", path=Path("/a"), name="nul\x00 and \udc80", more={"at": (1, 2)})
+
+    monkeypatch.setattr("deploy_core.run.preparing.artifacts.store", fail)
+
+    assert_failed(world.deploy(), "odd_file", path="/a", name="nul\\x00 and \\xdc80", more={"at": [1, 2]})
 
 
 def test_a_fault_between_steps_ends_the_deployment_too(world, monkeypatch, caplog):

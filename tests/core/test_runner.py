@@ -1,5 +1,7 @@
 """A deployment from request to end, on real git and real SSH servers, without an engine."""
 
+import pytest
+
 from deploy_core import deployments
 from deploy_core.ledger import log
 from deploy_core.models import Artifact, KnownCommit, KnownRef, Manifest, Release, ReleaseCopy
@@ -102,6 +104,30 @@ def test_a_lost_artifact_is_built_again(world, settings):
     assert again.status == "succeeded", told(again)
     assert statuses(again)["build"] == "succeeded"
     assert Manifest.objects.count() == 1
+
+
+def test_a_build_that_came_out_differently_does_not_mix_with_what_servers_have(world, settings, tmp_path):
+    settings.SHIPROOM_ARTIFACTS = tmp_path
+    world.app.pipeline = "build: {commands: ['head -c 8 /dev/urandom > built']}"
+    world.app.save()
+    deployment = world.request("main")
+    runner.plan(deployment.pk)
+
+    def lose(name, phase):
+        code = phase()
+        if name == "stage":
+            [path.unlink() for path in tmp_path.iterdir()]
+            raise KeyboardInterrupt
+        return code
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(deployment.pk, do_step=lose)
+    deployment.steps.filter(key__in=("build", "package")).update(status="pending")
+    runner.run(deployment.pk)
+
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.reason) == ("failed", "artifact_lost"), told(deployment)
+    assert not (world.folder() / "current").exists()
 
 
 def test_steps_without_work_are_skipped_and_say_so(world):
