@@ -8,14 +8,16 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
+from django.db import connections
 from twisted.internet import reactor as _reactor
 from twisted.logger import globalLogBeginner
 
@@ -141,6 +143,8 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         self._port: Any = None
         self._loop: Any = reactor._asyncioEventloop
         self._is_ending = False
+        self._watchdog = threading.Timer(settings.STOP_LIMIT_S, os._exit, (0,))
+        self._watchdog.daemon = True
         self._tasks: list[asyncio.Task[None]] = []
 
     def run(self) -> None:
@@ -165,6 +169,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         self._listener.close()  # Twisted has its own copy
         reactor.callLater(0, self._begin)  # "when running" would be before the loop runs
         reactor.run(installSignalHandlers=False)
+        self._watchdog.cancel()
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the application for a connection; a socket's protocol object goes with it."""
@@ -192,9 +197,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
             os._exit(1)
         self._is_ending = True
         # Whatever hangs, the process ends: what was cut off goes on at the next start.
-        watchdog = threading.Timer(settings.STOP_LIMIT_S, os._exit, (0,))
-        watchdog.daemon = True
-        watchdog.start()
+        self._watchdog.start()
         self._tasks.append(self._loop.create_task(self._end()))
 
     async def _end(self) -> None:
@@ -230,3 +233,15 @@ def run(listener: socket.socket, *, with_engine: bool, ready: Callable[[], None]
     from chatops.asgi import application
 
     Server(application, listener, ready=ready).run()
+
+
+def leave(status: int = 0) -> NoReturn:
+    """End the process now, the last thing a serving command does.
+
+    A step may still wait for a server, on a thread that Python would wait for; it goes on at the next start.
+    """
+    connections.close_all()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

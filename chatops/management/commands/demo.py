@@ -78,8 +78,7 @@ class Command(BaseCommand):
                 server.run(listener, with_engine=True, ready=life.begin)
             except AlreadyRunning as error:
                 raise CommandError(f"{error}. Stop it first, or set SHIPROOM_DATA to another folder.") from error
-        if not life.is_well:
-            sys.exit(1)
+        server.leave(0 if life.is_well else 1)
 
     def _welcome(self, url: str) -> str:
         """What a person needs now, and nothing else."""

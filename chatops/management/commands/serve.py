@@ -52,6 +52,7 @@ class Command(BaseCommand):
             server.run(listener, with_engine=engine, ready=ready)
         except AlreadyRunning as error:
             raise CommandError(f"{error}. Stop it first, or set SHIPROOM_DATA to another folder.") from error
+        server.leave()
 
     def _migrate(self) -> None:
         """Bring an embedded database up to date; any other is somebody's decision."""
