@@ -70,6 +70,7 @@ def main(verb: str, words: list[str]) -> int:
         "test": test,
         "soak": soak,
         "bench": bench,
+        "screenshots": screenshots,
         "check": check,
         "fix": fix,
         "lock": lock,
@@ -103,7 +104,9 @@ def test(words: list[str]) -> int:
     """The tests; `words` go to pytest."""
     os.environ["PATH"] += os.pathsep + "/usr/sbin:/sbin"  # where sshd and useradd are
     install(EVERYTHING)
-    return _run(_manage("assets")) or _become(_module("pytest", *words))
+    # Tests of one group share a server or a browser; on one worker each, they are started once.
+    side_by_side = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadgroup")
+    return _run(_manage("assets")) or _become(_module("pytest", *side_by_side, *words))
 
 
 def soak(words: list[str]) -> int:
@@ -118,6 +121,12 @@ def bench(words: list[str]) -> int:
     _run(_manage("assets"))
     names = words or sorted(path.stem for path in HOME.glob("tests/bench/[a-z]*.py"))
     return max([_run(_module(f"tests.bench.{name}")) for name in names], default=0)
+
+
+def screenshots(words: list[str]) -> int:
+    """README's picture, and the pages in every state that matters, in var/screenshots."""
+    install(EVERYTHING)
+    return _run(_manage("assets")) or _become(_module("tests.browser.screenshots"))
 
 
 def check(words: list[str]) -> int:

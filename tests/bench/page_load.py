@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.services import chromium, shiproom
 from tests.services.shiproom import Shiproom
+from tests.waiting import wait_until
 
 ROUNDS = 7
 LIMIT_MS = 1000
@@ -35,7 +36,7 @@ def _measure(browser: Browser, room: Shiproom) -> tuple[list[dict[str, float]], 
         page = context.new_page()
         for results in (first, second):
             page.goto(f"{room.url}/rooms/demo/", wait_until="load")
-            page.wait_for_function("performance.getEntriesByType('navigation')[0].loadEventEnd > 0")
+            wait_until(lambda p=page: p.evaluate(TIMES)["load"] > 0, what="the load event")
             results.append(page.evaluate(TIMES))
         context.close()
     return first, second

@@ -12,14 +12,17 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.window import DEADLINE_MS, Window
 from tests.services import branches, chromium, shiproom
 from tests.services.shiproom import ROOT, Shiproom
+from tests.waiting import wait_until
 
 README_PICTURE = ROOT / "docs" / "images" / "room.png"
 FOLDER = ROOT / "var" / "screenshots"
 SIZES = {"1280": {"width": 1280, "height": 800}, "390": {"width": 390, "height": 844}}
-#: A branch whose switch takes long enough to be looked at.
-SLOW = """
-hooks:
-  before_switch: [sleep 12]
+#: Servers are switched one after the other, and the second waits for this file.
+GATE = "photographed"
+WARM_UP = """#!/bin/sh
+echo "filling the cache on $SHIPROOM_SERVER"
+for page in / /prices /checkout; do echo "GET $page: 200 OK"; done
+until [ "$SHIPROOM_SERVER" != web-2 ] || [ -e {gate} ]; do sleep 0.1; done
 """
 
 
@@ -57,28 +60,48 @@ def save(page: Page, path: Path) -> None:
 
 
 def add_slow_branch(server: Shiproom) -> None:
-    """The branch `feature/checkout`, with a pause before each switch."""
+    """The branch `feature/checkout`, on which web-2 waits for the gate."""
 
     def change(folder: Path) -> None:
+        script = folder / "bin" / "warm-up"
+        script.write_text(WARM_UP.format(gate=server.data / GATE))
+        script.chmod(0o755)
         with (folder / "deploy.yml").open("a") as file:
-            file.write(SLOW)
+            file.write("batches: {size: 1}\nhooks: {before_switch: [bin/warm-up]}\n")
 
     branches.push(server, "feature/checkout", "Ask for the address first", change, base="feature/banner")
 
 
 def shows_deployment(number: int) -> Callable[[Window], None]:
+    """Its panel is open, with the picture drawn and the log there."""
+
     def show(window: Window) -> None:
         window.open_deployment(number)
-        if window.page.viewport_size and window.page.viewport_size["width"] > 1000:
-            window.page.wait_for_function("window.deployGraph")
+        wait_until(window.graph, what="the picture is drawn")
+        expect(window.page.locator("#log .line").first).to_be_visible(timeout=DEADLINE_MS)
 
     return show
 
 
-def talk(alice: Window, bob: Window) -> None:
-    bob.say("banner is merged, copy is final")
-    alice.say("then staging first, the shop has the old prices cached")
-    expect(bob.timeline.get_by_text("then staging first")).to_be_visible(timeout=DEADLINE_MS)
+def shows_picture(window: Window) -> None:
+    wait_until(window.graph, what="the picture is drawn")
+
+
+def live_room(server: Shiproom, alice: Window, bob: Window) -> int:
+    """People talk, and a deployment runs that is done on one server of three; its number."""
+    server.ended(alice.deploy("/deploy shop to staging"))
+    bob.say("The banner is merged, and the copy is final.")
+    alice.say("Then staging gets it together with the checkout.")
+    expect(bob.timeline.get_by_text("together with the checkout")).to_be_visible(timeout=DEADLINE_MS)
+    running = alice.deploy("/deploy shop/feature/checkout to staging")
+    bob.say("Watching web-2, it was slow last time")
+    expect(alice.timeline.get_by_text("Watching web-2")).to_be_visible(timeout=DEADLINE_MS)
+    shows_deployment(running)(alice)
+    for key, status in {"health:web-1": "succeeded", "switch:web-2": "running", "switch:web-3": "pending"}.items():
+        row = alice.page.locator(f'#deployment .step[data-key="{key}"]')
+        expect(row).to_have_attribute("data-status", status, timeout=DEADLINE_MS)
+    expect(alice.page.locator("#log")).to_contain_text("/checkout: 200", timeout=DEADLINE_MS)
+    return running
 
 
 def main() -> None:
@@ -86,32 +109,27 @@ def main() -> None:
         studio = Studio(server, browser)
         add_slow_branch(server)
         server.ended(1)
+        assert server.manage("room", "add", "quiet", "--app", "shop", "--member", "alice").returncode == 0
         studio.sign_in_page()
-        studio.take("room-empty", lambda window: None)
+        studio.take("room-empty", lambda window: None, path="/rooms/quiet/")
         with (
             Window.opened(browser, server, "alice", reduced_motion="reduce") as alice,
             Window.opened(browser, server, "bob") as bob,
         ):
-            talk(alice, bob)
-            done = alice.deploy("/deploy shop to staging")
-            alice.shows(done, "Done")
-            alice.say("/status shop")
-            bob.say("looks right on web-2")
-            running = alice.deploy("/deploy shop/feature/checkout to staging")
-            shows_deployment(running)(alice)
-            expect(alice.page.locator('#deployment .step[data-key="switch:web-2"]')).to_have_attribute(
-                "data-status", "running", timeout=DEADLINE_MS
-            )
+            running = live_room(server, alice, bob)
             save(alice.page, README_PICTURE)
             studio.take("room-running", shows_deployment(running))
+            (server.data / GATE).touch()
             server.ended(running)
             failed = alice.deploy("/deploy shop/broken to production")
             server.ended(failed)
             alice.say("/deploy shop to stagng")
+            expect(alice.private_replies).to_have_count(1, timeout=DEADLINE_MS)
         studio.take("room-succeeded", shows_deployment(running))
         studio.take("room-failed", shows_deployment(failed))
+        studio.take("room", lambda window: None)
         studio.take("deployments", lambda window: None, path="/deployments/")
-        studio.take("deployment", lambda window: None, path=f"/deployments/{failed}/")
+        studio.take("deployment", shows_picture, path=f"/deployments/{failed}/")
 
 
 if __name__ == "__main__":
