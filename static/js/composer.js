@@ -20,6 +20,7 @@ export class Composer {
   #draftKey
   #typedAt = 0
   #sayTimer = null
+  #lasting = ""
 
   /** `edges`: `send(text)`, `complete(text, caret)`, `typing(isOn)`, `down()`. */
   constructor(form, { room, limit }, edges) {
@@ -64,8 +65,10 @@ export class Composer {
   /** One sentence above the field, for a while or (`isLasting`) until it is taken back by an empty one. */
   say(text, isLasting = false) {
     clearTimeout(this.#sayTimer)
-    setText(this.#slots.say, text)
-    setHidden(this.#slots.say, !text)
+    if (isLasting) this.#lasting = text
+    const said = text || this.#lasting
+    setText(this.#slots.say, said)
+    setHidden(this.#slots.say, !said)
     if (text && !isLasting) this.#sayTimer = setTimeout(() => this.say(""), SAY_MS)
   }
 

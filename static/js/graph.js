@@ -38,6 +38,7 @@ export class Graph {
   #open = null
   #picked = null
   #shape = ""
+  #isByKey = true
   #draw = coalesced(() => this.#paint())
 
   /** `template` is `panel` or `page`; `edges`: `pick(node)` when a node is pressed, `say(text)` when one is reached by key. */
@@ -113,17 +114,27 @@ export class Graph {
       "dragSelectingTool.isEnabled": false,
       "panningTool.isEnabled": false,
       "commandHandler.isFocusEnabled": true,
-      "commandHandler.focusChanged": (_old, now) =>
-        now?.data?.word && this.#edges.say(`${now.data.title}: ${now.data.word}`),
+      "commandHandler.focusChanged": (old, now) => this.#focused(old?.data, now?.data),
     })
     templates(go, diagram, { colours: () => this.#colours, press: (data) => this.#press(data), icon: iconPath })
     diagram.model = new go.GraphLinksModel([], [], { linkKeyProperty: "key" })
     // Enter does not press in focus mode; keys reach this element first.
     this.#box.addEventListener("keydown", (event) => this.#key(event), true)
+    this.#box.addEventListener("pointerdown", () => (this.#isByKey = false), true)
     return diagram
   }
 
+  // The library walks the nodes by arrows; the ring is ours, and only for those who came by keys.
+  #focused(old, now) {
+    this.#diagram.commit(({ model }) => {
+      if (old?.word) model.set(old, "isFocused", false)
+      if (now?.word) model.set(now, "isFocused", this.#isByKey)
+    }, null)
+    if (now?.word && this.#isByKey) this.#edges.say(`${now.title}: ${now.word}`)
+  }
+
   #key(event) {
+    this.#isByKey = true
     const focus = this.#diagram.commandHandler.focus
     if (event.key !== "Enter" || !focus?.data) return
     event.preventDefault()
@@ -131,7 +142,7 @@ export class Graph {
   }
 
   #press(data) {
-    if (data.category === "batch") {
+    if (data.isBatch) {
       this.#open = this.#open === data.key ? null : data.key
       return this.#draw()
     }

@@ -117,7 +117,12 @@ function rowBoxes(row, { server, health, serverX, healthX, indent }, y) {
 function linksOf(boxes) {
   const keys = new Set(boxes.map((box) => box.key))
   return boxes
-    .map((box) => ({ key: `to ${box.key}`, from: box.parent ?? box.node.parent, to: box.key }))
+    .map((box) => ({
+      key: `to ${box.key}`,
+      from: box.parent ?? box.node.parent,
+      to: box.key,
+      isInside: Boolean(box.parent?.startsWith("batch:")),
+    }))
     .filter(({ from }) => keys.has(from))
 }
 

@@ -24,7 +24,7 @@ export function templates(go, diagram, { colours, press, icon }) {
   }
   for (const [name, template] of Object.entries(nodes)) diagram.nodeTemplateMap.set(name, template)
   diagram.linkTemplate = link(tools)
-  diagram.commandHandler.focusBox = focusBox(tools)
+  diagram.commandHandler.focusBox = noFocusBox(tools)
 }
 
 // An icon keeps its place in the 16 grid: what normalising moved is added to its position.
@@ -74,7 +74,10 @@ function ring({ go, colours }, radius) {
   })
   return shape
     .bind("desiredSize", "", ({ w, h }) => new go.Size(w + 8, h + 8))
-    .bind("stroke", "", (data) => (data.isPicked ? colours().accent : "transparent"))
+    .bind("stroke", "", ({ isPicked, isFocused }) => {
+      if (isFocused) return colours().text
+      return isPicked ? colours().accent : "transparent"
+    })
 }
 
 function glyph({ go, colours, geometry }, size, place) {
@@ -241,16 +244,13 @@ function link({ go, colours }) {
     selectable: false,
     pickable: false,
   })
+  // Into an open batch the way leads down along its left edge.
+  const along = new go.Spot(0, 1, 6, 0)
+  made.bind("fromSpot", "isInside", (isInside) => (isInside ? along : go.Spot.Default))
   return made.bind("zOrder", "order").add(shape)
 }
 
-function focusBox({ go, colours }) {
-  const shape = new go.Shape("RoundedRectangle", {
-    fill: null,
-    stroke: colours().accent,
-    strokeWidth: 2,
-    parameter1: 10,
-  })
-  const made = new go.Adornment(go.Panel.Auto, { layerName: "Tool", pickable: false, selectable: false })
-  return made.add(shape, new go.Placeholder({ padding: 3 }))
+// The library would mark the keyboard's place by a box of its own; our ring does that.
+function noFocusBox({ go }) {
+  return new go.Adornment(go.Panel.Auto, { layerName: "Tool", pickable: false, selectable: false, opacity: 0 })
 }

@@ -37,6 +37,7 @@ class RoomPage {
   #announcer = new Announcer()
   #hearing = new Hearing(this.#announcer, new Notify(), this.#me.name)
   #read = this.#boot.read ?? 0
+  #readTo = 0
   #excerpts = new Map()
   #whenOpen = []
 
@@ -227,14 +228,16 @@ class RoomPage {
     this.#status?.changed(this.#connection)
     if (!this.#connection.isOpen) return this.#feed.closed()
     this.#outgoing.reconnected()
+    this.#markRead(0)
     for (const act of this.#whenOpen.splice(0)) act()
     return undefined
   }
 
   #markRead(q) {
-    if (q <= this.#read) return
-    this.#read = q
-    this.#connection.send({ t: "read", room: this.#room.id, q })
+    this.#readTo = Math.max(this.#readTo, q)
+    if (this.#readTo <= this.#read) return
+    const isSent = this.#connection.send({ t: "read", room: this.#room.id, q: this.#readTo })
+    if (isSent) this.#read = this.#readTo
   }
 
   #empty() {
