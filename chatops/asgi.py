@@ -6,12 +6,14 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatops.settings")
-pages = get_asgi_application()
+pages: Any = get_asgi_application()
 
 # Models are there only now.
+from chatops import statics  # noqa: E402
 from chatops.room import poll  # noqa: E402
 from chatops.room.consumer import RoomConsumer  # noqa: E402
 
+pages = statics.before(pages)
 socket = RoomConsumer.as_asgi()
 
 
