@@ -1,6 +1,7 @@
 """Waiting for a condition, with a deadline: the only way in which a test lets time pass."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -9,6 +10,11 @@ T = TypeVar("T")
 
 DEADLINE_S = 30.0
 PAUSE_S = 0.02
+
+
+def asleep(number: int) -> str:
+    """A command that sleeps for a day, and that no other test run on this machine has."""
+    return f"sleep {86_400 + number}.{os.getpid():07d}"
 
 
 def wait_until(condition: Callable[[], T], timeout: float = DEADLINE_S, what: str = "") -> T:

@@ -77,7 +77,7 @@ class _Run:
         limit_bytes: int,
         stop: Callable[[], bool],
     ) -> None:
-        self._process, self._command, self._on_line = process, command, on_line
+        self._process, self._command, self._on_line = process, mask.text(command)[:200], on_line
         self._end, self._timeout_s, self._limit_bytes, self._stop = end, timeout_s, limit_bytes, stop
         self._outputs = {"o": Output(mask), "e": Output(mask)}
 
@@ -109,18 +109,17 @@ class _Run:
         status = self._process.returncode
         if status:
             status = 128 - status if status < 0 else status
-            raise BuildError(command=self._command[:200], exit_status=status, tail=self._tail())
+            raise BuildError(command=self._command, exit_status=status, tail=self._tail())
         return sum(output.size_bytes for output in self._outputs.values())
 
     def end_group(self) -> None:
         """End what it left running: a build leaves files, not processes."""
         end = time.monotonic() + KILL_S
         with contextlib.suppress(ProcessLookupError):
-            while time.monotonic() < end:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.poll()
-                time.sleep(TURN_S / 10)
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        while _is_group_alive(self._process.pid) and time.monotonic() < end:
+            time.sleep(TURN_S / 10)
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe:
                 pipe.close()
@@ -133,10 +132,24 @@ class _Run:
         return last_lines(self._outputs["e"].tail or self._outputs["o"].tail)
 
     def _check(self) -> None:
-        command = self._command[:200]
+        command = self._command
         if sum(output.size_bytes for output in self._outputs.values()) > self._limit_bytes:
             raise BuildError("build_output_limit", command=command, limit_bytes=self._limit_bytes, tail=self._tail())
         if time.monotonic() > self._end:
             raise BuildError("build_timed_out", command=command, seconds=self._timeout_s, tail=self._tail())
         if self._stop():
             raise Cancelled(command=command, tail=self._tail())
+
+
+def _is_group_alive(group: int) -> bool:
+    """Whether a process of `group` still runs; the dead whom nobody has buried yet do not count."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, its_group = path.read_text("utf-8", "replace").rpartition(") ")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                return True
+    return False

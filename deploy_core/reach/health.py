@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from deploy_core.errors import Cancelled, CommandFailed, CommandTimeout, ReachError
 
 from .connection import Connection, OnLine, Tunnel, never, nobody
+from .lines import readable
 
 #: One question: connect, send, and hear the status.
 ASK_S = 5.0
 ANSWER_BYTES = 64 * 1024
+BODY_BYTES = 1024
 TURN_S = 0.1
 
 
@@ -95,7 +97,7 @@ def _ask(connection: Connection, check: HttpCheck, patience_s: float) -> _Answer
             f"GET {check.path} HTTP/1.1\r\nHost: 127.0.0.1:{check.port}\r\nUser-Agent: shiproom\r\n"
             "Accept: */*\r\nConnection: close\r\n\r\n".encode()
         )
-        return _parsed(_head(tunnel, end))
+        return _parsed(_heard(tunnel, end, check.status))
     except TimeoutError:
         return _Answer(0, f"no answer in {patience_s:g} s")
     except (OSError, EOFError) as error:
@@ -104,27 +106,39 @@ def _ask(connection: Connection, check: HttpCheck, patience_s: float) -> _Answer
         tunnel.close()
 
 
-def _head(tunnel: Tunnel, end: float) -> bytes:
-    """The answer up to its first line and a little of what follows, which may tell why."""
+def _heard(tunnel: Tunnel, end: float, wanted: int) -> bytes:
+    """The answer's head and, if it is a wrong one, the beginning of its body, which may tell why."""
     data = b""
-    while len(data) < ANSWER_BYTES and b"\r\n\r\n" not in data:
-        left = end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        tunnel.settimeout(left)
-        piece = tunnel.recv(ANSWER_BYTES)
+    while len(data) < ANSWER_BYTES:
+        head, blank, body = data.partition(b"\r\n\r\n")
+        if blank and (_status(head) == wanted or len(body) > BODY_BYTES):
+            break
+        try:
+            tunnel.settimeout(max(0.05, end - time.monotonic()))
+            piece = tunnel.recv(ANSWER_BYTES)
+        except TimeoutError:
+            if not blank:
+                raise
+            break
         if not piece:
             break
         data += piece
     return data
 
 
+def _status(head: bytes) -> int:
+    """The status of an HTTP answer, 0 if it is none."""
+    words = head.split(b"\r\n", 1)[0].split(b" ", 2)
+    return int(words[1]) if words[0].startswith(b"HTTP/1.") and len(words) > 1 and words[1].isdigit() else 0
+
+
 def _parsed(data: bytes) -> _Answer:
     """`HTTP/1.1 503 Service Unavailable` and the beginning of the body, or what came instead."""
-    line, _, rest = data.partition(b"\r\n")
-    words = line.decode("latin-1").split(" ", 2)
-    if not words[0].startswith("HTTP/1.") or len(words) < 2 or not words[1].isdigit():
-        return _Answer(0, f"no HTTP answer: {line[:80].decode('latin-1')!r}" if data else "an empty answer")
-    body = rest.partition(b"\r\n\r\n")[2].decode("utf-8", "replace").strip()
-    said = " ".join(words[1:])
-    return _Answer(int(words[1]), f"{said}: {body.splitlines()[0][:120]}" if body else said)
+    head, _, body = data.partition(b"\r\n\r\n")
+    line = head.partition(b"\r\n")[0].decode("latin-1")
+    status = _status(head)
+    if not status:
+        return _Answer(0, f"no HTTP answer: {line[:80]!r}" if data else "an empty answer")
+    said = readable(line.partition(" ")[2])
+    text = [readable(it) for it in body.decode("utf-8", "replace").splitlines() if it.strip()]
+    return _Answer(status, f"{said}: {text[0][:120]}" if text else said)

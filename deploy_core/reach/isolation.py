@@ -29,9 +29,11 @@ PROBE_S = 10.0
 
 #: Covered by an empty file system in the build's own mounts; the build's folders appear there, whoever may reach ours.
 _TOP = "/mnt"
-_APART: Argv = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+#: A build dies with the worker that started it. A change of user forgets that, so it is said again after each.
+_TIED: Argv = ("setpriv", "--pdeathsig", "KILL")
+_APART: Argv = (*_TIED, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _AS_BUILD_USER: Argv = (
-    *("setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups"),
+    *(*_TIED, f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups"),
     *("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"),
 )
 
@@ -54,9 +56,11 @@ class Place:
                 return (*_AS_BUILD_USER, *command)
             case "namespace", _:
                 own = (f"--map-user={os.getuid()}", f"--map-group={os.getgid()}")
-                script = f'{self._mounts()}{_hidden()}cd {_TOP}/build; exec unshare --user {" ".join(own)} "$@"'
+                script = (
+                    f'{self._mounts()}{_hidden()}cd {_TOP}/build; exec unshare --user {" ".join((*own, *_TIED))} "$@"'
+                )
                 return (*_APART, "--user", "--map-root-user", "sh", "-c", script, "sh", *command)
-        return command
+        return (*_TIED, *command) if shutil.which(_TIED[0]) else command
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """All that `command` sees of an environment. A user of its own cannot use the programs in our home folder."""

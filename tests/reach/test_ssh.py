@@ -23,7 +23,7 @@ from deploy_core.reach.connection import OUTPUT_LIMIT_BYTES, AgentLogin, Connect
 from deploy_core.reach.masking import Masker
 from tests.reach.wires import PASSWORD, odd_server, tcp_server
 from tests.services.openssh import Sshd, make_key
-from tests.waiting import wait_until
+from tests.waiting import asleep, wait_until
 
 MB = 1_000_000
 
@@ -300,7 +300,7 @@ def test_secrets_are_masked_in_lines_tails_and_errors(sshd: Sshd):
 
 def test_a_command_that_hangs_is_killed_with_its_group(connection: Connection):
     with pytest.raises(CommandTimeout) as caught:
-        connection.run("echo last words >&2; sleep 12345 & sleep 12346", name="hang", timeout_s=0.5)
+        connection.run(f"echo last words >&2; {asleep(1)} & {asleep(2)}", name="hang", timeout_s=0.5)
 
     assert caught.value.params == {
         "server": connection.server.name,
@@ -308,24 +308,26 @@ def test_a_command_that_hangs_is_killed_with_its_group(connection: Connection):
         "seconds": 0.5,
         "tail": "last words",
     }
-    assert not is_running(connection, "sleep 1234")
+    assert not is_running(connection, asleep(1))
+    assert not is_running(connection, asleep(2))
 
 
 def test_a_command_that_ignores_being_asked_is_killed_too(connection: Connection, monkeypatch):
     monkeypatch.setattr("deploy_core.reach.ssh.session.GRACE_S", 0.2)
     with pytest.raises(CommandTimeout):
-        connection.run("trap '' TERM; sleep 23456; sleep 23457", timeout_s=0.3)
+        connection.run(f"trap '' TERM; {asleep(3)}; {asleep(4)}", timeout_s=0.3)
 
-    assert not is_running(connection, "sleep 2345")
+    assert not is_running(connection, asleep(3))
+    assert not is_running(connection, asleep(4))
 
 
 def test_a_cancel_kills_the_remote_process(connection: Connection):
     started = threading.Event()
 
     with pytest.raises(Cancelled):
-        connection.run("echo up; sleep 34567", on_line=lambda *_: started.set(), stop=started.is_set)
+        connection.run(f"echo up; {asleep(5)}", on_line=lambda *_: started.set(), stop=started.is_set)
 
-    assert not is_running(connection, "sleep 34567")
+    assert not is_running(connection, asleep(5))
 
 
 def test_endless_output_is_capped_and_killed(connection: Connection):
@@ -336,11 +338,11 @@ def test_endless_output_is_capped_and_killed(connection: Connection):
         heard += len(text)
 
     with pytest.raises(OutputLimit) as caught:
-        connection.run("yes 0123456789012345678901234567890123456789 | head -c 100000000", on_line=count)
+        connection.run(f"yes {asleep(6)} {asleep(6)} | head -c 100000000", on_line=count)
 
     assert caught.value.params["limit_bytes"] == OUTPUT_LIMIT_BYTES
     assert 0.9 * OUTPUT_LIMIT_BYTES < heard < OUTPUT_LIMIT_BYTES + MB
-    assert not is_running(connection, "yes 0123")
+    assert not is_running(connection, asleep(6))
 
 
 def test_much_output_passes_in_bounded_memory(connection: Connection):
@@ -357,9 +359,9 @@ def test_a_reader_that_fails_ends_the_command(connection: Connection):
         raise ValueError("the log is full")
 
     with pytest.raises(ValueError, match="the log is full"):
-        connection.run("echo x; sleep 45678", on_line=fail)
+        connection.run(f"echo x; {asleep(7)}", on_line=fail)
 
-    assert not is_running(connection, "sleep 45678")
+    assert not is_running(connection, asleep(7))
 
 
 # --- servers that do not answer ---------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tests.reach.test_ssh import is_running, no_thread_left
 from tests.reach.wires import PASSWORD, Wire, odd_server, wire_to
 from tests.services import openssh
 from tests.services.openssh import Sshd
+from tests.waiting import asleep
 
 MB = 1_000_000
 
@@ -134,10 +135,10 @@ def test_a_connection_that_freezes_while_it_listens_is_given_up_in_time(sshd: Ss
 def test_what_ran_when_the_connection_was_cut_goes_on(sshd: Sshd, connection: Connection):
     group: list[str] = []
     with through_a_wire(sshd) as (frail, wire), pytest.raises(ConnectionLost):
-        frail.run("echo $PPID; sleep 56789", on_line=lambda _, text: (group.append(text), wire.cut()), timeout_s=30)
+        frail.run(f"echo $PPID; {asleep(8)}", on_line=lambda _, text: (group.append(text), wire.cut()), timeout_s=30)
 
     # Nobody could tell it to end: the next owner of an environment's folder does (`rules.remote`).
-    assert is_running(connection, "sleep 56789")
+    assert is_running(connection, asleep(8))
     connection.run(f"kill -s KILL -- -{group[0]}").check("kill")
 
 
