@@ -20,7 +20,7 @@ from chatops.room.models import Stream
 from chatops.room.wire import Batch, Wire
 
 #: Rows that one range query reads.
-BURST = 500
+BURST = 200
 #: A flush is followed by a pause as long as itself, at most this; what gathers meanwhile goes out as one write.
 LONGEST_PAUSE_S = 0.1
 

@@ -25,6 +25,8 @@ from deploy_core.rules.status import ENDED
 #: The most events, or log lines, that one answer carries.
 PAGE = 200
 LOG_PAGE = 1000
+#: And so many bytes, so that no answer fills a slow reader's line (`BACKLOG_LIMIT_BYTES`) by itself.
+PAGE_BYTES = 256 * 1024
 #: How many of the newest events, or log lines, a picture begins with.
 LAST = 50
 LOG_LAST = 500
@@ -88,11 +90,13 @@ def page(stream: Stream, *, after: int | None = None, before: int | None = None,
     if before is not None:
         upto = min(before - 1, head.number)
         low = max(head.floor - 1, upto - limit)
+        events = _newest(_numbered(stream, low, upto, epoch))
+        more = bool(events) and events[0]["q"] > head.floor
     else:
         low = max(after or 0, head.floor - 1)
         upto = min(low + limit, head.number)
-    events = _numbered(stream, low, upto, epoch)
-    more = low >= head.floor if before is not None else upto < head.number
+        events = _oldest(_numbered(stream, low, upto, epoch))
+        more = bool(events) and events[-1]["q"] < head.number
     return {"e": epoch, "events": events, "head": head.number, "more": more}
 
 
@@ -101,7 +105,7 @@ def snapshot(stream: Stream, person: Person) -> Frame:
     epoch, found = look([stream])
     number, floor = found[stream]
     last = LOG_LAST if stream.kind == "log" else LAST
-    events = _numbered(stream, max(number - last, floor - 1), number, epoch)
+    events = _newest(_numbered(stream, max(number - last, floor - 1), number, epoch))
     match stream.kind:
         case "room":
             state: Any = room_state(stream.id, person, events)
@@ -174,6 +178,21 @@ def _numbered(stream: Stream, low: int, upto: int, epoch: str) -> list[Frame]:
     if stream.kind == "log":
         return frames.log_events(log.lines(stream.id, low, upto - low)) if upto > low else []
     return _events(stream, low, upto, epoch)
+
+
+def _oldest(events: list[Frame]) -> list[Frame]:
+    """As many of `events`, from the first on, as one answer carries; at least one."""
+    size_bytes = 0
+    for index, event in enumerate(events):
+        size_bytes += len(frames.encode(event))
+        if size_bytes > PAGE_BYTES and index:
+            return events[:index]
+    return events
+
+
+def _newest(events: list[Frame]) -> list[Frame]:
+    """The same, up to the last."""
+    return _oldest(events[::-1])[::-1]
 
 
 def _events(stream: Stream, low: int, upto: int, epoch: str) -> list[Frame]:

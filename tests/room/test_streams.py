@@ -89,6 +89,21 @@ def test_a_page_has_a_greatest_length(alice, room, monkeypatch):
     assert len(streams.page(Stream("room", room.pk), after=0, limit=100_000_000)["events"]) == 3
 
 
+def test_a_page_has_a_greatest_size_and_always_one_event(alice, room, monkeypatch):
+    monkeypatch.setattr(streams, "PAGE_BYTES", 50_000)
+    stream = Stream("room", room.pk)
+    for n in range(1, 6):
+        messages.post(author=alice, room=room, text="字" * 8000, client_id=f"c{n}", surface="web")
+
+    ahead, back = streams.page(stream, after=0, limit=200), streams.page(stream, before=6, limit=200)
+
+    assert ([event["q"] for event in ahead["events"]], ahead["more"]) == ([1, 2], True)
+    assert ([event["q"] for event in back["events"]], back["more"]) == ([4, 5], True)
+    assert [event["q"] for event in streams.snapshot(stream, alice)["last"]] == [4, 5]
+    monkeypatch.setattr(streams, "PAGE_BYTES", 10)
+    assert [event["q"] for event in streams.page(stream, after=2, limit=200)["events"]] == [3]
+
+
 def test_what_is_below_the_floor_is_not_offered(alice, room):
     _say(alice, room, 5)
     StreamHead.objects.filter(kind="room", stream_id=room.pk).update(floor=3)
