@@ -32,7 +32,7 @@ function table({ head, rows }, context) {
   const made = el("table", "answer__table", el("thead", "", el("tr", "", ...heads)), el("tbody", "", ...body))
   const scroll = el("div", "answer", made)
   scroll.tabIndex = 0
-  scroll.role = "region"
+  scroll.role = "group"
   scroll.ariaLabel = columns.map((index) => phrase(head[index])).join(", ")
   return scroll
 }
