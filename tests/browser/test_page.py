@@ -9,22 +9,26 @@ from tests.browser.conftest import OpenWindow
 from tests.browser.window import DEADLINE_MS
 from tests.services.shiproom import Shiproom
 
-#: Words of a page that stay as they are in every language: names, commands, numbers, and single keys.
 HAN = re.compile(r"[\u3400-\u9fff]")
 
-UNTRANSLATED = """() => {
-  const kept = "code, kbd, samp, time, .rev, .said, .try, .avatar, .rail__brand, .rail__link, .rail__name, .menu,"
-    + " .event__author, .event__text, .room__topic, h1, option, [data-slot=app], [data-slot=environment], .card__id"
+#: Pieces of text that are shown, hold Latin words and nothing Chinese. What is left out is nobody's to translate: what
+#: people typed, names, commands, keys, output.
+LATIN_ONLY = """() => {
+  const kept = ["code", "kbd", "samp", "time", "h1", ".rev", ".said", ".try", ".avatar", ".menu", ".card__id",
+    ".rail__brand", ".rail__link", ".rail__name", ".event__author", ".event__text", ".room__topic",
+    "[data-slot=app]", "[data-slot=environment]", "script", "template", "style"].join(", ")
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   const found = []
   while (walk.nextNode()) {
     const text = walk.currentNode.data.trim()
     const parent = walk.currentNode.parentElement
-    if (!/[A-Za-z]{3}/.test(text) || parent.closest(kept) || parent.closest("script, template, style")) continue
-    if (parent.checkVisibility()) found.push(text)
+    if (!/[A-Za-z]{3}/.test(text) || /[\\u3400-\\u9fff]/.test(text)) continue
+    if (!parent.closest(kept) && parent.checkVisibility()) found.push(text)
   }
   return found
 }"""
+#: Names of servers, subjects of the shop's commits.
+DATA = re.compile(r"web-\d|Show the prices|Count the visits|Put a banner on the front page")
 
 
 def test_a_narrow_page_shows_the_steps_and_never_scrolls_sideways(server: Shiproom, open_window: OpenWindow) -> None:
@@ -69,4 +73,4 @@ def test_a_chinese_page_has_no_untranslated_words(server: Shiproom, open_window:
     carol.open_deployment(max(server.newest_deployment(), 1))
     carol.say("/help")
     expect(carol.private_replies.last).to_contain_text(HAN, timeout=DEADLINE_MS)
-    assert carol.page.evaluate(UNTRANSLATED) == []
+    assert [text for text in carol.page.evaluate(LATIN_ONLY) if not DATA.fullmatch(text)] == []

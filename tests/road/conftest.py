@@ -1,11 +1,13 @@
 """A demo of its own for the tests of this folder, which break it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.services import shiproom
+from tests.services import shiproom, small_disk
 from tests.services.shiproom import Shiproom
+from tests.services.small_disk import SmallDisk
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,9 +18,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def server() -> Iterator[Shiproom]:
+def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
+    """A disk that can be filled."""
+    folder = tmp_path_factory.mktemp("small")
+    with small_disk.running(folder / "disk", folder / "tools") as disk:
+        yield disk
+
+
+@pytest.fixture(scope="package")
+def server(full_disk: SmallDisk) -> Iterator[Shiproom]:
     """A demo with three servers."""
-    with shiproom.running() as room:
+    path = os.pathsep.join([*([str(full_disk.tools)] if full_disk.tools else []), os.environ["PATH"]])
+    with shiproom.running(PATH=path) as room:
         yield room
 
 

@@ -7,7 +7,6 @@ spoiled and deployed again, then mended and deployed once more: `ask` types the 
 import json
 import subprocess
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,10 @@ class Spoiled:
     ref: str = ""
     repository: str = ""
     server: dict[str, Any] = field(default_factory=dict)
-    path: Callable[[], str] | None = None
 
 
-def _restart(command: str) -> str:
-    return f"restart: {{command: {json.dumps(command)}, timeout: 2}}\n"
+def _restart(command: str, timeout_s: int = 2) -> str:
+    return f"restart: {{command: {json.dumps(command)}, timeout: {timeout_s}}}\n"
 
 
 def _build(*commands: str) -> str:
@@ -55,15 +53,16 @@ SPOILED = {
     "failing-build": Spoiled(pipeline=_build("echo made of words", "echo no glue left >&2; exit 7")),
     "stderr-only": Spoiled(pipeline=_restart("echo only to stderr >&2; exit 3")),
     "hanging": Spoiled(pipeline=_restart("echo about to wait; sleep 600")),
-    "endless-output": Spoiled(pipeline=_restart("yes the quick brown fox | head -c 100000000")),
+    "endless-output": Spoiled(pipeline=_restart("yes the quick brown fox | head -c 100000000", timeout_s=60)),
     "unreachable": Spoiled(server={"port": 1}),
     "other-host-key": Spoiled(server={"host_key": OTHER_KEY}),
     "wrong-login": Spoiled(server={"credential": "wrong-password"}),
+    "full-disk": Spoiled(ref="feature"),
 }
 
 
-def make() -> None:
-    """The apps, each with its server row; a repository with a branch, a feature, and a tag that is also a branch."""
+def make(disk: str) -> None:
+    """The apps, each with its server row, `full-disk` with its releases on `disk`."""
     folder = Path(settings.SHIPROOM_DATA) / "demo" / "tiny.git"
     _repository(folder)
     wrong, _ = Credential.objects.get_or_create(name="wrong-password", kind=Credential.Kind.PASSWORD)
@@ -72,7 +71,8 @@ def make() -> None:
     alice, room = Person.objects.get(username="alice"), Room.objects.get(slug="demo")
     for name in SPOILED:
         app = App.objects.create(name=name, repository=f"file://{folder}", default_ref="main", pipeline=GOOD)
-        environment = Environment.objects.create(app=app, name="staging", path=f"apps/{name}")
+        path = disk if name == "full-disk" else f"apps/{name}"
+        environment = Environment.objects.create(app=app, name="staging", path=path)
         server = Server.objects.get(name="web-1")
         server.pk, server.name = None, f"on-{name}"
         server.save()
@@ -82,6 +82,8 @@ def make() -> None:
 
 
 def _repository(path: Path) -> None:
+    """A branch, a feature, and a tag that is also a branch."""
+
     def git(*words: str) -> None:
         who = ("-c", "user.name=Tiny", "-c", "user.email=tiny@example.invalid", "-c", "init.defaultBranch=main")
         subprocess.run(["git", *who, *words], cwd=path, check=True, capture_output=True)
