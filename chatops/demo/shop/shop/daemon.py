@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-POLITE_S = 3
+POLITE_S = 1
 PATIENCE_S = 10
 
 
