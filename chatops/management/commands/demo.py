@@ -33,7 +33,6 @@ def _count(text: str) -> int:
 
 class Command(BaseCommand):
     help = "Start Shiproom with a demo: a repository, servers on loopback, people, and an app to deploy."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=settings.PORT, help="first port to try (default: %(default)s)")
