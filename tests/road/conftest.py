@@ -1,6 +1,5 @@
 """A demo of its own for the tests of this folder, which break it."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -20,16 +19,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
     """A disk that can be filled."""
-    folder = tmp_path_factory.mktemp("small")
-    with small_disk.running(folder / "disk", folder / "tools") as disk:
+    with small_disk.running(tmp_path_factory.mktemp("small") / "disk") as disk:
         yield disk
 
 
 @pytest.fixture(scope="package")
-def server(full_disk: SmallDisk) -> Iterator[Shiproom]:
+def server() -> Iterator[Shiproom]:
     """A demo with three servers."""
-    path = os.pathsep.join([*([str(full_disk.tools)] if full_disk.tools else []), os.environ["PATH"]])
-    with shiproom.running(PATH=path) as room:
+    with shiproom.running() as room:
         yield room
 
 
