@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.invocation import Reply
 from bot.order import Order
-from bot.phrases.tables import Cell, at, phrase, status_word, table
+from bot.phrases.tables import Cell, at, phrase, runs, status_word, table
 from bot.registry import Argument, command
 from deploy_core import deployments
 from deploy_core.models import Deployment, Environment, ReleaseCopy
@@ -53,6 +53,7 @@ def _status_of(order: Order, deployment: Deployment) -> Reply:
     }
     if deployment.reason:
         params["why"] = phrase(deployment.reason, deployment.reason_params)
+        params["runs"] = runs(deployment.reason_params)
     return order.answer("status.deployment", deployment.app.name, **params)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 
-from .answers import ANNOUNCEMENTS, ANSWERS, SUMMARIES, USAGES
+from .answers import ANNOUNCEMENTS, ANSWERS, RUNS, SUMMARIES, USAGES
 from .faults import FAULTS
 from .lexicon import COLUMNS, STATUSES, STEPS, WORDS
 from .refusals import HINTS, REFUSALS
@@ -27,6 +27,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
     FAULTS,
     ANSWERS,
     ANNOUNCEMENTS,
+    RUNS,
     SUMMARIES,
     USAGES,
     STATUSES,

@@ -16,7 +16,9 @@ ANSWERS = {
     "status": _("What runs and waits now:"),
     "status.quiet": _("Nothing runs or waits now."),
     "status.app": _("%(app)s now:"),
-    "status.deployment": _("#%(number)s %(app)s %(ref)s → %(environment)s by %(by)s: %(state)s.[[ %(why)s]]"),
+    "status.deployment": _(
+        "#%(number)s %(app)s %(ref)s → %(environment)s by %(by)s: %(state)s.[[ %(why)s]][[ Servers run %(runs)s.]]"
+    ),
     "where": _("What runs where:"),
     "where.nothing": _("Nothing is deployed anywhere yet."),
     "history": _("Deployments of %(app)s, the newest first:"),
@@ -38,12 +40,19 @@ ANSWERS = {
     "whoami.no_roles": _("You are %(who)s. You have no role yet, so you can talk but not deploy."),
 }
 
+#: Which servers run what, where they differ: parts of other sentences.
+RUNS = {
+    "runs": _("%(release)s (%(servers)s)"),
+    "runs.nothing": _("nothing yet (%(servers)s)"),
+    "runs.unknown": _("unknown (%(servers)s)"),
+}
+
 #: Said in a room about a deployment; the page shows its number in front.
 ANNOUNCEMENTS = {
     "announce.started": _("%(app)s → %(environment)s has started: %(ref)s, by %(by)s."),
     "announce.waiting": _("%(app)s → %(environment)s waits behind #%(behind)s."),
     "announce.finished": _("%(app)s → %(environment)s is done: %(ref)s is live."),
-    "announce.failed": _("%(app)s → %(environment)s failed.[[ %(why)s]][[ Servers now run %(servers)s.]]"),
+    "announce.failed": _("%(app)s → %(environment)s failed.[[ %(why)s]][[ Servers now run %(runs)s.]]"),
     "announce.rolled_back": _("%(app)s → %(environment)s is back on the old release.[[ %(why)s]]"),
     "announce.cancelled": _("%(app)s → %(environment)s was stopped[[ by %(by)s]]."),
     "announce.taken_over": _("%(app)s → %(environment)s was interrupted and goes on."),

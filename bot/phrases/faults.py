@@ -57,6 +57,12 @@ FAULTS = {
     "current_differs": _("Not every server runs %(release)s after the switch:[[ %(servers)s]]."),
     "server_busy": _("Another deployment holds %(server)s."),
     "taken_over": _("Another worker took over on %(server)s."),
+    # the key ring
+    "sealed_otherwise": _("A stored secret (%(about)s) does not open: it was sealed with another key, or changed."),
+    "key_missing": _("The key %(key)s that a stored secret needs is not in %(file)s."),
+    "key_file_missing": _("The key file %(file)s is not there. Put back the one that sealed the stored secrets."),
+    "key_file_open": _("Others may read the key file %(file)s (mode %(mode)s). It wants mode 600."),
+    "key_file_wrong": _("%(file)s is no key file."),
     # the deployment as a whole
     "failed": _("It failed."),
     "total_timeout": _("The whole deployment took longer than it may[[ (%(seconds)s s)]]."),

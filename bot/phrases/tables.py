@@ -23,3 +23,15 @@ def phrase(code: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]
 
 def status_word(status: str) -> dict[str, Any]:
     return {"status": str(status)}
+
+
+def runs(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Which servers run what, as the reason of a deployment's end tells it (`runs`: release name → server names).
+
+    The name is empty for servers that could not be asked, and `-` for those that run nothing yet.
+    """
+    codes = {"": "runs.unknown", "-": "runs.nothing"}
+    return [
+        phrase(codes.get(release, "runs"), {"release": release, "servers": servers})
+        for release, servers in params.get("runs", {}).items()
+    ]

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q
 
+from bot.phrases.tables import runs
 from chatops.room import hub
 from chatops.room.models import Following, Message, Room, Stream
 from chatops.room.timeline import Timeline
@@ -110,7 +111,7 @@ def _finished(deployment: Deployment, moved: dict[str, Any]) -> Words:
 
 
 def _failed(deployment: Deployment, moved: dict[str, Any]) -> Words:
-    return "announce.failed", {**_why(moved), "servers": moved["params"].get("servers", "")}
+    return "announce.failed", {**_why(moved), "runs": runs(moved["params"])}
 
 
 def _rolled_back(deployment: Deployment, moved: dict[str, Any]) -> Words:

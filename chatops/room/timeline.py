@@ -7,7 +7,6 @@ a stream while it does something else, and no two wait for each other. After com
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -124,9 +123,14 @@ class Timeline:
             first = sequence.take(stream.kind, stream.id, len(events))
             for number, event in enumerate(events, first):
                 event.number = number
-            transaction.on_commit(partial(hub.ring, stream, events[-1].number), robust=True)
+            _ring_after_commit(stream, events[-1].number)
         Event.objects.bulk_create(self._events)
         self._events = []
+
+
+def _ring_after_commit(stream: Stream, number: int) -> None:
+    # No partial: Django asks a robust callback that failed for its __qualname__.
+    transaction.on_commit(lambda: hub.ring(stream, number), robust=True)
 
 
 def _stream_of(room: Room) -> Stream:

@@ -103,10 +103,16 @@ def _tried(work: Job) -> set[str]:
 
 
 def _standings(deployment: Deployment) -> dict[str, list[str]]:
-    """Which servers run what, as far as we know: release name → server names; "" for those that could not be asked."""
+    """Which servers run what, as far as we know: release name → server names.
+
+    The name is "" for servers that could not be asked, and "-" for those that run nothing yet.
+    """
     broken = Step.objects.filter(deployment=deployment, kind="back", status__in=_BROKEN)
     unsure = set(broken.values_list("server_name", flat=True))
+    releases = facts.current_releases(deployment.environment)
     found: dict[str, list[str]] = {}
-    for server, release in sorted(facts.current_releases(deployment.environment).items()):
-        found.setdefault("" if server in unsure else release.name, []).append(server)
+    planned = Step.objects.filter(deployment=deployment).exclude(server_name="").values_list("server_name", flat=True)
+    for server in dict.fromkeys(planned):
+        name = releases[server].name if server in releases else "-"
+        found.setdefault("" if server in unsure else name, []).append(server)
     return found

@@ -27,6 +27,7 @@ export function sentence(state) {
 /** After a failure: which release the servers run. What failed is said below it. */
 function standing(state) {
   if (state.status === "rolled_back") return word("standing.back")
+  if (state.params?.runs) return word("standing.runs", { runs: runs(state.params.runs) })
   const went = state.steps.filter((step) => step.kind === "switch" && step.status === "succeeded")
   const back = new Set(
     state.steps.filter((step) => step.kind === "back" && step.status === "succeeded").map((step) => step.server),
@@ -34,6 +35,15 @@ function standing(state) {
   const now = went.map((step) => step.server).filter((server) => !back.has(server))
   if (now.length) return word("standing.mixed", { servers: list(now, 3) })
   return word(state.steps.some((step) => step.server) ? "standing.untouched" : "")
+}
+
+/** `5-3f9c2ab (web-1, web-2), unknown (web-3)`; see `runs` in bot/phrases/tables.py. */
+function runs(found) {
+  const codes = { "": "runs.unknown", "-": "runs.nothing" }
+  return Object.entries(found).map(([release, servers]) => ({
+    code: codes[release] ?? "runs",
+    params: { release, servers },
+  }))
 }
 
 /** What went wrong where: `{step, server, text}`, or null. */

@@ -11,6 +11,7 @@ from babel.messages.pofile import read_po
 from django.utils import translation
 
 from bot import phrases
+from bot.phrases.tables import runs
 from bot.registry import COMMANDS
 from bot.verbs import ALL
 from deploy_core import errors
@@ -128,9 +129,10 @@ RENDERED = [
             "app": "shop",
             "environment": "staging",
             "why": {"code": "disk_full", "params": {"server": "web-1"}},
-            "servers": {"r1": ["web-1", "web-2"]},
+            "runs": runs({"runs": {"5-3f9c2ab": ["web-1", "web-2"], "": ["web-3"]}}),
         },
-        "shop → staging failed. web-1 has no space left on its disk. Servers now run r1: web-1, web-2.",
+        "shop → staging failed. web-1 has no space left on its disk. "
+        "Servers now run 5-3f9c2ab (web-1, web-2), unknown (web-3).",
     ),
 ]
 
