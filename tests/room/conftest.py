@@ -123,9 +123,10 @@ class Client:
             await self._read(WAIT_S)
         return self.close_code
 
-    async def quiet(self, seconds: float = 0.05) -> bool:
-        """Whether nothing comes for a moment."""
-        return await self.socket.receive_nothing(timeout=seconds, interval=0.005)
+    @property
+    def left(self) -> list[str]:
+        """What came and was not asked for: kinds of events, types of other frames."""
+        return [frame.get("k") or frame["t"] for frame in self.frames]
 
     async def _read(self, timeout_s: float) -> None:
         message = await self.socket.receive_output(timeout_s)
