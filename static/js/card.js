@@ -4,7 +4,7 @@ import { hasEnded } from "./deployment_state.js"
 import { clone, el, setHidden, setIcon, setText, setTone, slots } from "./dom.js"
 import { paintFleet } from "./fleet.js"
 import { look } from "./status.js"
-import { about, fault, sentence } from "./telling.js"
+import { about, fault, moves, sentence } from "./telling.js"
 import { clock, everySecond, showTook } from "./ticker.js"
 import { second } from "./time.js"
 import { language, plural, word } from "./words.js"
@@ -154,12 +154,11 @@ class Card {
 
   #paintMoves() {
     const state = this.#state
-    const isOver = hasEnded(state)
     const where = `${state.app} in ${state.environment}`
-    const isCancelling = state.status === "cancelling" || Boolean(state.cancel_requested_by)
-    setHidden(this.#buttons.stop, isOver || isCancelling || state.status === "rolling_back")
-    setHidden(this.#slots.rollback, !(state.status === "succeeded" && state.kind === "deploy" && state.app))
-    setHidden(this.#slots.retry, !["failed", "rolled_back", "cancelled"].includes(state.status))
+    const can = moves(state)
+    setHidden(this.#buttons.stop, !can.stop)
+    setHidden(this.#slots.rollback, !can.rollback)
+    setHidden(this.#slots.retry, !can.retry)
     this.#slots.rollback.dataset.try = `/rollback ${where}`
     const target = `${state.app}${state.ref ? `/${state.ref}` : ""} to ${state.environment}`
     this.#slots.retry.dataset.try = state.kind === "rollback" ? `/rollback ${where}` : `/deploy ${target}`

@@ -6,9 +6,9 @@ import { paintChip } from "./chip.js"
 import { Connection } from "./connection.js"
 import { Deployments } from "./deployments.js"
 import { DeploymentView } from "./deployment_view.js"
-import { csrf, json, setText, slots } from "./dom.js"
+import { csrf, json, setHidden, setText, slots } from "./dom.js"
 import { Feed } from "./feed.js"
-import { sentence, short } from "./telling.js"
+import { moves, sentence, short } from "./telling.js"
 import { clock, showTook } from "./ticker.js"
 import { moment } from "./time.js"
 import { overPolling } from "./transport_poll.js"
@@ -58,6 +58,7 @@ function paint(entry) {
     setText(into.started, moment(now.started_at, clock.now(), language, dayWords()))
   }
   showTook(into.took, now.started_at, now.finished_at)
+  for (const [name, isOpen] of Object.entries(moves(now))) if (into[name]) setHidden(into[name], !isOpen)
   view.update(entry)
 }
 

@@ -17,9 +17,10 @@ export function slot(root, name) {
   return root.querySelector(`[data-slot="${name}"]`)
 }
 
-/** Every slot below `root` by name, looked up once. */
+/** Every slot below `root` by name, looked up once; of two with one name the first, as `slot` finds it. */
 export function slots(root) {
-  return Object.fromEntries([...root.querySelectorAll("[data-slot]")].map((each) => [each.dataset.slot, each]))
+  const found = [...root.querySelectorAll("[data-slot]")].reverse()
+  return Object.fromEntries(found.map((each) => [each.dataset.slot, each]))
 }
 
 /** Set text only where it differs: no needless layout, and a selection in it survives. */

@@ -27,6 +27,10 @@ export class Navigation {
     const place = parse(location.hash) ?? (isFirst ? { pane: "room" } : null)
     if (!place) return
     this.#app.dataset.pane = place.pane
+    if (place.say) {
+      history.replaceState(null, "", "#") // a reload does not write it again
+      return void composer.fill(place.say)
+    }
     if (place.pane === "deployment") panel.open(place.deployment, place)
     else if (place.pane === "room" && isFirst && deployments.live.length) this.offer(deployments.live[0].state.id)
     else if (place.pane === "room" && panel.isOpen) {

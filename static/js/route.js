@@ -1,13 +1,14 @@
 // What the fragment of a room's address says: nothing, the list of rooms, or a deployment with a step and a line.
-// `#rooms`, `#deployment-5`, `#deployment-5/restart:web-1/L88`. Pure.
+// `#rooms`, `#deployment-5`, `#deployment-5/restart:web-1/L88`, and `#say=/cancel%20%235` for a line to look at. Pure.
 
 /** Null for a fragment that is somebody else's, such as a link to the field. */
 export function parse(hash) {
   if (["", "#"].includes(hash)) return { pane: "room" }
   if (hash === "#rooms") return { pane: "rooms" }
+  if (hash.startsWith("#say=")) return { pane: "room", say: decoded(hash.slice("#say=".length)) }
   const match = /^#deployment-(\d+)(?:\/([^/]+)(?:\/L(\d+))?)?$/.exec(hash)
   if (!match) return null
-  const step = match[2] ? decodeURIComponent(match[2]) : null
+  const step = match[2] ? decoded(match[2]) : null
   return { pane: "deployment", deployment: Number(match[1]), step, line: match[3] ? Number(match[3]) : null }
 }
 
@@ -16,4 +17,12 @@ export function format({ pane, deployment, step = null, line = null }) {
   if (pane !== "deployment") return "#"
   const place = step ? `/${encodeURIComponent(step).replaceAll("%3A", ":")}${line ? `/L${line}` : ""}` : ""
   return `#deployment-${deployment}${place}`
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // somebody cut the address in the middle of a character
+  }
 }

@@ -46,6 +46,16 @@ function runs(found) {
   }))
 }
 
+/** Which moves make sense now. */
+export function moves(state) {
+  const isCancelling = state.status === "cancelling" || Boolean(state.cancel_requested_by)
+  return {
+    stop: !hasEnded(state) && !isCancelling && state.status !== "rolling_back",
+    retry: ["failed", "rolled_back", "cancelled"].includes(state.status),
+    rollback: state.status === "succeeded" && state.kind === "deploy",
+  }
+}
+
 /** What went wrong where: `{step, server, text}`, or null. */
 export function fault(state) {
   const step = faultOf(state)

@@ -99,6 +99,8 @@ test("an address names a place and a place an address", () => {
   ]) {
     assert.deepEqual(parse(format(place)), place)
   }
+  assert.deepEqual(parse("#say=/cancel%20%235"), { pane: "room", say: "/cancel #5" })
+  assert.deepEqual(parse("#say=%E4%BD"), { pane: "room", say: "%E4%BD" })
   assert.equal(parse("#line"), null)
   assert.equal(parse("#deployment-x"), null)
 })
