@@ -51,14 +51,16 @@ def describe() -> str:
 
 
 @contextmanager
-def running(count: int = 1, *, config: str = "", under: Sequence[str] = ()) -> Iterator[list[Sshd]]:
+def running(
+    count: int = 1, *, config: str = "", under: Sequence[str] = (), below: Path | None = None
+) -> Iterator[list[Sshd]]:
     """`count` servers that answer; they, their sessions, the user and the folders are gone afterwards.
 
-    `config` is added to sshd_config, `under` is an argv that starts the server's.
+    `config` is added to sshd_config, `under` is an argv that starts the server's, `below` is where their folders lie.
     """
     program()
     # Not pytest's folder, which only its owner may enter.
-    top = Path(tempfile.mkdtemp(prefix="shiproom-sshd-"))
+    top = Path(tempfile.mkdtemp(prefix="shiproom-sshd-", dir=below))
     top.chmod(0o755)
     servers: list[Sshd] = []
     try:
