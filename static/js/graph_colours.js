@@ -1,11 +1,11 @@
-// The colours and faces of the theme as a canvas takes them. Custom properties come back unresolved, so small probe
+// The colours and the face of the theme as a canvas takes them. Custom properties come back unresolved, so small probe
 // elements are asked what they would be painted with.
 
 import { el } from "./dom.js"
 
 const TONES = ["run", "ok", "bad", "wait", "mute"]
 
-/** `{run: {ink, soft, border, link}, …, text, text2, surface, accent, sans, mono}` as they are now. */
+/** `{run: {ink, soft, border, link}, …, text, text2, surface, accent, sans}` as they are now. */
 export function readColours(host) {
   const probe = el("i", "graph__probe")
   probe.setAttribute("aria-hidden", "true")
@@ -30,8 +30,6 @@ export function readColours(host) {
     accent: of("outlineColor"),
   })
   colours.sans = getComputedStyle(probe).fontFamily
-  probe.className = "graph__probe graph__probe--mono"
-  colours.mono = getComputedStyle(probe).fontFamily
   probe.remove()
   return colours
 }

@@ -8,6 +8,8 @@ export const MOST_SERVERS = 40
 export const MOST_BATCHES = 12
 /** The evaluation mark of the graph library stands top left; no node may lie under it. */
 const MARK_PX = 92
+/** Into an open batch the links run along its left edge, so far inside it. */
+export const ALONG_PX = 6
 
 /**
  * `{width, height, boxes, links, captions}` for the nodes of `chatops/room/graph.py`.
@@ -114,16 +116,16 @@ function rowBoxes(row, { server, health, serverX, healthX, indent }, y) {
   return [box, { key: row.health.key, category: "health", x: healthX, y, ...health, node: row.health }]
 }
 
+// `half` is where a link bends: midway, so that all links of a node share one trunk.
 function linksOf(boxes) {
-  const keys = new Set(boxes.map((box) => box.key))
-  return boxes
-    .map((box) => ({
-      key: `to ${box.key}`,
-      from: box.parent ?? box.node.parent,
-      to: box.key,
-      isInside: Boolean(box.parent?.startsWith("batch:")),
-    }))
-    .filter(({ from }) => keys.has(from))
+  const byKey = new Map(boxes.map((box) => [box.key, box]))
+  return boxes.flatMap((box) => {
+    const from = byKey.get(box.parent ?? box.node.parent)
+    if (!from) return []
+    const isInside = from.category === "batch"
+    const half = isInside ? box.x - from.x - ALONG_PX : (box.x - from.x - from.w) / 2
+    return [{ key: `to ${box.key}`, from: from.key, to: box.key, isInside, half }]
+  })
 }
 
 function captions({ serverX, healthX }, top) {

@@ -1,5 +1,7 @@
 // How nodes and links are drawn. Everything has a fixed size, so that no change of state moves anything.
 
+import { ALONG_PX } from "./graph_layout.js"
+
 const DASHES = [3, 3]
 const LINK_DASHES = [3, 4]
 
@@ -56,11 +58,16 @@ function body({ go, colours }, radius) {
     position: new go.Point(0, 0),
   })
   return shape
-    .bind("desiredSize", "", ({ w, h }) => new go.Size(w, h))
+    .bind("desiredSize", "", ({ w, h, tone }) => new go.Size(w - border(tone), h - border(tone)))
     .bind("fill", "", (data) => (data.isDashed ? colours().surface : colours()[data.tone].soft))
     .bind("stroke", "", (data) => colours()[data.tone].border)
-    .bind("strokeWidth", "tone", (tone) => ({ run: 2, bad: 2.25 })[tone] ?? 1.25)
+    .bind("strokeWidth", "tone", border)
     .bind("strokeDashArray", "isDashed", (isDashed) => (isDashed ? DASHES : null))
+}
+
+// A border grows inwards: the outside of a node never moves.
+function border(tone) {
+  return { run: 2, bad: 2.25 }[tone] ?? 1.25
 }
 
 // The ring around what is picked, and what the keyboard is at.
@@ -73,7 +80,7 @@ function ring({ go, colours }, radius) {
     isGeometryPositioned: true,
   })
   return shape
-    .bind("desiredSize", "", ({ w, h }) => new go.Size(w + 8, h + 8))
+    .bind("desiredSize", "", ({ w, h }) => new go.Size(w + 6, h + 6))
     .bind("stroke", "", ({ isPicked, isFocused }) => {
       if (isFocused) return colours().text
       return isPicked ? colours().accent : "transparent"
@@ -212,7 +219,7 @@ function pageCard(tools) {
       place: () => ({ x: 30, y: 21 }),
     }),
     text(tools, {
-      font: mono(10),
+      font: plain(10),
       colour: (_data, { text2 }) => text2,
       width: () => side,
       align: "right",
@@ -236,17 +243,12 @@ function link({ go, colours }) {
     .bind("stroke", "", (data) => colours()[data.tone].link)
     .bind("strokeWidth", "tone", (tone) => (["run", "bad"].includes(tone) ? 2 : 1.5))
     .bind("strokeDashArray", "isDashed", (isDashed) => (isDashed ? LINK_DASHES : null))
-  const made = new go.Link({
-    routing: go.Routing.Orthogonal,
-    corner: 7,
-    fromEndSegmentLength: 14,
-    toEndSegmentLength: 10,
-    selectable: false,
-    pickable: false,
-  })
-  // Into an open batch the way leads down along its left edge.
-  const along = new go.Spot(0, 1, 6, 0)
-  made.bind("fromSpot", "isInside", (isInside) => (isInside ? along : go.Spot.Default))
+  const made = new go.Link({ routing: go.Routing.Orthogonal, corner: 7, selectable: false, pickable: false })
+  const along = new go.Spot(0, 1, ALONG_PX, 0)
+  made
+    .bind("fromSpot", "isInside", (isInside) => (isInside ? along : go.Spot.Default))
+    .bind("fromEndSegmentLength", "", ({ half, isInside }) => (isInside ? 4 : half))
+    .bind("toEndSegmentLength", "half")
   return made.bind("zOrder", "order").add(shape)
 }
 
