@@ -196,7 +196,7 @@ def install(files: tuple[str, ...]) -> None:
     if all(installed.get(name) == text for name, text in wanted.items()):
         return
     print(f"Installing what {files[-1]} pins into .venv …", flush=True)
-    pip = _module("pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes")
+    pip = _module("pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--require-hashes")
     pip += ["--retries", "5", "--timeout", "60", "-r", files[-1]]
     for attempt in range(1, TRIES + 1):
         if _run(pip, PIP_USER="0") == 0:
