@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cases import proven
 from tests.services import chromium, described, postgres, redis
 
 
@@ -13,6 +14,7 @@ def pytest_report_header() -> list[str]:
         described("redis", redis.describe),
         described("postgres", postgres.describe),
         described("browser", chromium.describe),
+        proven.describe(),
     ]
 
 

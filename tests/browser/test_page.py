@@ -74,3 +74,20 @@ def test_a_chinese_page_has_no_untranslated_words(server: Shiproom, open_window:
     carol.say("/help")
     expect(carol.private_replies.last).to_contain_text(HAN, timeout=DEADLINE_MS)
     assert [text for text in carol.page.evaluate(LATIN_ONLY) if not DATA.fullmatch(text)] == []
+
+
+@pytest.mark.parametrize(
+    "typed", ["<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "\u202e)txt.exe"], ids=["tag", "link", "bidi"]
+)
+def test_what_people_type_is_text(open_window: OpenWindow, typed: str) -> None:
+    alice = open_window("alice")
+
+    alice.say(typed)
+
+    line = alice.timeline.locator(".event[data-q]").last.locator(".event__text")
+    expect(line).to_contain_text(typed.strip("\u202e"), timeout=DEADLINE_MS)
+    assert alice.timeline.locator("img, a[href^='javascript']").count() == 0
+    author = alice.timeline.locator(".event[data-q]").last.locator(".event__author")
+    assert line.bounding_box() is not None
+    assert line.evaluate("element => getComputedStyle(element).unicodeBidi") in ("isolate", "plaintext")
+    expect(author).to_have_text("alice")

@@ -1,0 +1,1 @@
+"""Cases that others wrote, unchanged, and which test proves which."""

@@ -1,0 +1,200 @@
+"""Which test proves which row of bad_inputs.tsv. test_bad_inputs.py holds this list against the rows and the tests.
+
+A row is named by its area and how its input begins. Rows that are not here wait for the part they are about; the header
+of a test run says how many are proven.
+"""
+
+import csv
+from functools import cache
+from pathlib import Path
+
+CASES = Path(__file__).parent / "bad_inputs.tsv"
+
+FRAMES = "room/test_bad_frames.py::test_a_bad_frame_is_answered_as_the_case_says"
+LINES = "bot/test_bad_inputs.py::test_no_row_is_forgotten"
+ADDRESSES = "rules/test_repository.py::test_other_addresses_are_refused_with_the_reason"
+REFS = "rules/test_repository.py::test_revision_syntax_options_and_noise_are_no_refs"
+ORIGINS = "room/test_handshake.py::test_a_page_that_is_not_ours_is_refused_and_audited"
+EXPORTED = "reach/test_git.py::test_what_leaves_the_tree_is_not_exported"
+BYTES = "reach/test_git.py::test_a_tree_is_exported_with_names_byte_for_byte"
+PIPELINE = "rules/test_pipeline.py::test_what_is_no_pipeline_file_is_refused_with_its_line"
+
+#: Areas of which one test walks every row.
+WHOLE = {"command": LINES}
+
+PROOF: dict[str, dict[str, str]] = {
+    "chat-frame": {
+        "text: hello": FRAMES,
+        "text: (empty)": FRAMES,
+        "text: []": FRAMES,
+        "text: {}": FRAMES,
+        'text: {"t":"nope"}': "room/test_bad_frames.py::test_an_unknown_type_is_named_and_cut",
+        'text: {"t":"deploy.progress"': FRAMES,
+        "text: {[*100000}": FRAMES,
+        'text: {"t":"message","room":1,"cid":"x","text":{9*5000}}': FRAMES,
+        'text: {"t":"message","room":1,"cid":"x","text":"a\\u0000b"}': FRAMES,
+        'text: {"t":"message","room":1,"cid":"x","text":"\\ud800"}': FRAMES,
+        'text: {"t":"message","room":1,"cid":"x","text":"{x*8001}"}': FRAMES,
+        "text: one message of 65537 bytes": "room/test_server.py::test_a_frame_somewhat_too_large_is_told_why",
+        "text: one message of 1048577 bytes": (
+            "room/test_bad_frames.py::test_a_frame_that_is_too_large_closes_its_socket_alone"
+        ),
+        "raw: 0x81": "room/test_server.py::test_what_is_no_websocket_frame_ends_its_socket_alone",
+        "raw: 0x82": "room/test_bad_frames.py::test_a_binary_frame_is_none",
+        "do: 2000 messages": "room/test_socket.py::test_a_flood_over_all_pages_is_refused_with_the_time_to_wait",
+        "do: open 60 sockets": "room/test_socket.py::test_too_many_sockets_of_one_person_are_turned_away",
+        "do: open 2000 sockets": "room/test_server.py::test_sockets_without_a_session_are_refused_at_the_handshake",
+        "do: connect, never read": (
+            "room/test_server.py::test_a_reader_that_does_not_read_is_dropped_and_catches_up_later"
+        ),
+        "do: same cid": "room/test_socket.py::test_the_same_client_id_is_one_message_with_two_equal_answers",
+        'text: {"t":"message","room":1,"cid":"x","text":"hi"': (
+            "room/test_socket.py::test_what_a_client_claims_about_itself_is_not_believed"
+        ),
+        "text: message to a room id": (
+            "room/test_socket.py::test_a_room_one_is_not_in_answers_like_one_that_does_not_exist"
+        ),
+        'text: {"t":"history"': FRAMES,
+        'text: {"t":"resume"': FRAMES,
+        "message: /deploy on the second line": "room/test_messages.py::test_a_slash_on_the_second_line_is_chat",
+        "message: <img": "browser/test_page.py::test_what_people_type_is_text",
+        "message: [x](javascript": "browser/test_page.py::test_what_people_type_is_text",
+        "message: \\u202e": "browser/test_page.py::test_what_people_type_is_text",
+    },
+    "ws-handshake": {
+        "Origin absent": "room/test_handshake.py::test_no_origin_or_two_of_them_are_refused",
+        "Origin: null": ORIGINS,
+        "Origin: https://evil.example": ORIGINS,
+        "Origin: https://chat.example.com.evil.com": ORIGINS,
+        "Origin: http://chat.example.com": ORIGINS,
+        "Origin: https://chat.example.com:8443": ORIGINS,
+        "Origin: ftp://": ORIGINS,
+        "valid Origin, cookie of a logged-out session": (
+            "room/test_handshake.py::test_a_session_that_has_ended_is_refused"
+        ),
+        "valid Origin, token in the query string": (
+            "room/test_handshake.py::test_no_cookie_is_no_way_in_and_a_token_in_the_address_is_none"
+        ),
+        "do: log out in another tab": (
+            "room/test_socket.py::test_signing_out_closes_every_socket_of_the_session_and_no_other"
+        ),
+        "do: admin deactivates the user": ("room/test_socket.py::test_whoever_may_not_be_here_is_out_within_a_recheck"),
+        "do: role deployer removed": (
+            "room/test_socket.py::test_a_role_that_was_taken_away_is_gone_for_the_very_next_command"
+        ),
+    },
+    "git-url": {
+        "ext::sh": "road/test_bad_inputs.py::test_a_forbidden_address_runs_nothing",
+        "file:///": "reach/test_git.py::test_a_file_address_needs_its_setting",
+        "/etc": ADDRESSES,
+        "--upload-pack": ADDRESSES,
+        "ssh://-oProxyCommand": ADDRESSES,
+        "http://host.example": ADDRESSES,
+        "https://user:hunter2@": ADDRESSES,
+        "https://169.254.169.254": ADDRESSES,
+        "https://127.0.0.1:6379/": "road/test_bad_inputs.py::test_it_ends_with_its_reason_in_a_sentence",
+        "https://[::1]": ADDRESSES,
+        "do: server accepts and never answers": (
+            "reach/test_git.py::test_a_silent_server_is_given_up_in_time_and_the_mirror_goes_on"
+        ),
+    },
+    "ref": {
+        "--all": REFS,
+        "@{u}": REFS,
+        "..": REFS,
+        "refs/../../etc/passwd": REFS,
+        "HEAD~1": REFS,
+        "main:config/secrets.yml": REFS,
+        "refs/pull/1/head": REFS,
+        "a branch and a tag both named v1": ("reach/test_git.py::test_a_name_that_is_both_is_ambiguous_and_shows_both"),
+        "full id of a commit": "reach/test_git.py::test_a_commit_that_no_branch_contains_is_not_found",
+    },
+    "repo-content": {
+        "symlink passwd": EXPORTED,
+        "symlink loop": "reach/test_artifacts.py::test_a_loop_of_links_is_a_link",
+        "tree entry .git/hooks": "reach/test_git.py::test_hooks_in_a_folder_called_git_are_not_exported",
+        "tree entry .GIT/config": EXPORTED,
+        ".gitattributes": "reach/test_git.py::test_attributes_in_a_repository_neither_drop_nor_change_files",
+        'file named "new\\nline"': BYTES,
+        "file named bad\\xff": BYTES,
+        "file named -rf": BYTES,
+        "file named $(touch": BYTES,
+        "one file of 5 GiB": "reach/test_git.py::test_a_tree_over_the_limit_is_not_exported",
+        "a deploy.yml of billion-laughs": PIPELINE,
+        "deploy.yml with !!python": PIPELINE,
+    },
+    "hook-and-log": {
+        "hook: printenv": "reach/test_build.py::test_only_the_variables_given_are_seen",
+        "hook: cat /proc": "reach/test_build.py::test_a_build_cannot_read_our_data_nor_our_processes",
+        "hook: cat $APP_HOME": "reach/test_build.py::test_a_build_cannot_read_our_data_nor_our_processes",
+        "hook: yes": "reach/test_build.py::test_endless_output_is_capped_and_killed",
+        "hook: sleep": "reach/test_build.py::test_a_build_that_hangs_is_killed_with_all_it_started",
+        'hook: printf "\\x1b]52': "core/test_log.py::test_nothing_that_steers_a_terminal_is_kept_but_colours",
+        'hook: echo "##DEPLOY_EXIT': "reach/test_ssh_trouble.py::test_a_guess_of_our_own_mark_is_output",
+        "hook: printf secret in two halves": "reach/test_masking.py::test_a_secret_in_two_halves_is_one",
+        "hook: echo $TOKEN | base64": "reach/test_masking.py::test_base64_is_masked_in_all_alignments",
+        "secret ababac": "reach/test_masking.py::test_a_secret_whose_beginning_repeats_is_found",
+        "secret +++a(b[c": "reach/test_masking.py::test_signs_of_an_expression_are_plain_text",
+    },
+    "ssh": {
+        "host key unknown": "reach/test_ssh.py::test_an_unknown_host_key_is_shown_and_nothing_is_said",
+        "host key changed": "reach/test_ssh.py::test_another_host_key_ends_it_before_anything_is_said",
+        "server silent": "reach/test_ssh.py::test_a_silent_server_is_given_up_in_time",
+        "server drips": "reach/test_ssh.py::test_a_dripping_banner_is_given_up_in_time",
+        "command prints hi": (
+            "reach/test_ssh_trouble.py::test_a_command_that_never_tells_its_status_is_given_up_in_time"
+        ),
+        "channel closes": (
+            "reach/test_ssh_trouble.py::test_a_channel_that_closes_without_an_exit_status_is_no_success"
+        ),
+        "host prints endless output": "road/test_bad_inputs.py::test_endless_output_is_cut_before_it_fills_the_disk",
+        "host disk full": "road/test_bad_inputs.py::test_its_server_stays_on_the_old_release_and_the_queue_is_free",
+        "connection reset at byte N": (
+            "reach/test_staging.py::test_a_connection_cut_in_the_upload_leaves_the_old_release"
+        ),
+        "a public key, an empty file": ("reach/test_ssh.py::test_what_is_no_private_key_is_told_apart_and_not_echoed"),
+    },
+    "http": {
+        "POST a form without": "accounts/test_links.py::test_a_link_needs_the_token_of_its_page",
+        "POST /login 300 MB": "room/test_server.py::test_a_body_above_the_limit_is_refused_while_it_arrives",
+        "half a request": "room/test_server.py::test_half_a_head_does_not_hold_a_connection",
+        "X-Forwarded-For": "house/test_headers.py::test_a_proxys_word_about_the_address_is_believed_and_nobody_elses",
+        "/login?next=": "accounts/test_sign_in.py::test_next_is_followed_within_the_site_and_nowhere_else",
+        "6 wrong passwords": "accounts/test_sign_in.py::test_after_five_wrong_ones_the_right_one_has_to_wait",
+        "session cookie set by": "accounts/test_sign_in.py::test_the_session_key_changes_at_sign_in",
+    },
+    "secrets": {
+        "ciphertext of prod copied": "test_sealing.py::test_a_text_copied_to_another_row_does_not_open",
+        "start with a wrong key": "test_sealing.py::test_another_key_of_the_same_name_is_told_by_its_id_only",
+        "start with no key": "test_sealing.py::test_production_makes_no_key_beside_its_data",
+    },
+    "durability": {
+        "do: kill -9 redis": (
+            "room/test_doorbell.py::test_a_layer_that_is_away_is_not_felt_and_is_joined_when_it_is_back"
+        ),
+        "do: delete the last 3 audit rows": "core/test_audit.py::test_a_missing_tail_is_noticed",
+        "do: edit one audit row": "core/test_audit.py::test_an_edited_row_is_named",
+        "do: half-open TCP": (
+            "browser/test_lid.py::test_a_closed_lid_during_a_deployment_leaves_no_hole_and_nothing_twice"
+        ),
+        "do: Postgres: transaction A": (
+            "proof/test_numbers.py::test_a_reader_with_a_cursor_misses_nothing_while_many_write_and_roll_back"
+        ),
+    },
+}
+
+
+@cache
+def rows() -> dict[str, list[str]]:
+    """The inputs of every area."""
+    found: dict[str, list[str]] = {}
+    with CASES.open(newline="", encoding="utf-8") as lines:
+        for area, given, _ in list(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]:
+            found.setdefault(area, []).append(given)
+    return found
+
+
+def describe() -> str:
+    """One line for the header of a test run."""
+    proven = sum(len(rows()[area]) for area in WHOLE) + sum(map(len, PROOF.values()))
+    return f"bad inputs: {proven} of {sum(map(len, rows().values()))} rows are proven"
