@@ -25,6 +25,7 @@ export function blank(id) {
     started_at: null,
     finished_at: null,
     cancel_requested_by: "",
+    batches: [],
     steps: [],
   }
 }
@@ -40,6 +41,8 @@ export function apply(state, { k, d, at }) {
       const { revision, ref, subject, commits, previous_revision } = d
       return { ...state, revision, ref, subject, commits, previous_revision }
     }
+    case "deployment.batched":
+      return { ...state, batches: d.batches }
     case "deployment.moved":
       return moved(state, d, at)
     case "step.moved":
