@@ -24,10 +24,11 @@ const into = slots(root)
 usePhrases(boot.phrases)
 clock.learn(boot.now)
 
-const feed = new Feed({ tab: crypto.randomUUID(), lang: language })
 const { socket, poll, send } = boot.urls
+const polling = overPolling({ poll, send, csrf, cursors: () => feed.cursors() })
+const feed = new Feed({ tab: crypto.randomUUID(), lang: language }, polling.poke)
 const connection = new Connection(
-  { socket: overSocket(socket), poll: overPolling({ poll, send, csrf, cursors: () => feed.cursors() }) },
+  { socket: overSocket(socket), poll: polling },
   {
     hello: () => feed.hello(),
     frame: (frame) => feed.frame(frame),

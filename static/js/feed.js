@@ -7,10 +7,15 @@ export class Feed {
   #followed = new Map()
   #handlers = new Map()
   #client
+  #joined
 
-  /** `client`: `{tab, lang}`. The connection is given later, because the two need each other. */
-  constructor(client) {
+  /**
+   * `client`: `{tab, lang}`; `joined()` hears of one more stream that is followed, for a transport whose questions
+   * carry the cursors. The connection is given later, because the two need each other.
+   */
+  constructor(client, joined = () => {}) {
     this.#client = client
+    this.#joined = joined
   }
 
   use(connection) {
@@ -117,6 +122,7 @@ export class Feed {
     try {
       const answer = await this.#connection.request({ t: "sub", s: id })
       this.#stream(id)?.opened(answer)
+      this.#joined()
     } catch (error) {
       if (error.code === "not_found" || error.code === "forbidden") this.#gone(id)
     }

@@ -43,9 +43,8 @@ class RoomPage {
 
   start() {
     clock.learn(this.#boot.now)
-    this.#feed = new Feed({ tab: crypto.randomUUID(), lang: language })
-    this.#deployments = new Deployments(this.#feed)
     this.#connect()
+    this.#deployments = new Deployments(this.#feed)
     this.#draw()
     this.#follow()
     this.#listen()
@@ -70,6 +69,7 @@ class RoomPage {
   #connect() {
     const { socket, poll, send } = this.#boot.urls
     const polling = overPolling({ poll, send, csrf, cursors: () => this.#feed.cursors() })
+    this.#feed = new Feed({ tab: crypto.randomUUID(), lang: language }, polling.poke)
     this.#connection = new Connection(
       { socket: overSocket(socket), poll: polling },
       {

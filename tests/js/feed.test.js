@@ -1,0 +1,98 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Feed } from "../../static/js/feed.js"
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** A feed over a line that answers by `answers[type]`. */
+function feed(answers = {}) {
+  const asked = []
+  let joins = 0
+  const made = new Feed({ tab: "t1", lang: "en" }, () => (joins += 1))
+  made.use({
+    isOpen: true,
+    send: (frame) => asked.push(frame),
+    request: async (frame) => {
+      asked.push(frame)
+      return answers[frame.t](frame)
+    },
+  })
+  return { made, asked, joins: () => joins }
+}
+
+const silent = { apply() {}, restart() {} }
+
+test("a hello goes on where each stream was, and is present in its room", () => {
+  const made = new Feed({ tab: "t1", lang: "en" })
+  made.use({ isOpen: false })
+  made.follow("room:7", silent, { e: "k1", q: 40 })
+  made.follow("deployment:5", silent)
+
+  const { resume, want } = made.hello()
+
+  assert.deepEqual(resume, [{ s: "room:7", e: "k1", q: 40 }])
+  assert.deepEqual(want, ["room:7", "deployment:5"])
+})
+
+test("a stream that the welcome leaves out is asked for by itself", async () => {
+  const { made, asked, joins } = feed({ sub: ({ s }) => ({ s, e: "k1", head: 40, floor: 1 }) })
+  made.follow("room:7", silent, { e: "k1", q: 40 })
+  asked.length = 0
+
+  made.frame({ t: "welcome", streams: [] })
+  await turn()
+
+  assert.deepEqual(asked, [{ t: "sub", s: "room:7" }])
+  assert.ok(joins() > 0)
+})
+
+test("frames find their stream, and lines of a log count as events", async () => {
+  const heard = []
+  const { made } = feed({ sub: ({ s }) => ({ s, e: "k1", head: 2, floor: 1 }) })
+  made.follow(
+    "log:9",
+    { ...silent, apply: (lines) => heard.push(...lines.map((line) => line.text)) },
+    { e: "k1", q: 2 },
+  )
+  await turn()
+
+  made.frame({
+    t: "log",
+    s: "log:9",
+    e: "k1",
+    first: 3,
+    lines: [
+      [1, "o", "three"],
+      [2, "e", "four"],
+    ],
+    eof: false,
+  })
+  made.frame({ t: "event", s: "log:8", e: "k1", q: 3 })
+
+  assert.deepEqual(heard, ["three", "four"])
+})
+
+test("who may not see a stream any more is told, and it is followed no longer", async () => {
+  let gone = 0
+  const refused = () => Promise.reject(Object.assign(new Error(), { code: "not_found" }))
+  const { made } = feed({ sub: refused })
+
+  made.follow("deployment:5", { ...silent, gone: () => (gone += 1) })
+  await turn()
+  assert.ok(!made.isFollowing("deployment:5"))
+  made.follow("room:7", { ...silent, gone: () => (gone += 1) }, { e: "k1", q: 1 })
+  made.frame({ t: "reset", s: "room:7", reason: "access" })
+
+  assert.equal(gone, 2)
+})
+
+test("other frames go to whoever asked for their type", () => {
+  const { made } = feed()
+  const heard = []
+  made.on("ack", (frame) => heard.push(frame.cid))
+
+  made.frame({ t: "ack", cid: "c1" })
+  made.frame({ t: "something new" })
+
+  assert.deepEqual(heard, ["c1"])
+})
