@@ -25,7 +25,7 @@ export class Cards {
     everySecond(() => {
       for (const card of this.#cards) {
         if (card.isConnected) card.age()
-        else this.#cards.delete(card)
+        else this.#forget(card)
       }
     })
   }
@@ -34,9 +34,15 @@ export class Cards {
   row({ d, at }) {
     const card = new Card(d.deployment, this.#edges)
     this.#deployments.mention(d.deployment, d, at)
-    this.#deployments.watch(d.deployment, (entry) => card.update(entry))
+    card.stop = this.#deployments.watch(d.deployment, (entry) => card.update(entry))
     this.#cards.add(card)
     return card.row
+  }
+
+  // Its row was trimmed, or drawn anew.
+  #forget(card) {
+    card.stop()
+    this.#cards.delete(card)
   }
 
   /** The line to the server is cut (`since` an ISO time) or back (null): say how old what is shown is. */
@@ -46,6 +52,7 @@ export class Cards {
 }
 
 class Card {
+  stop = () => {}
   #edges
   #id
   #slots
