@@ -100,7 +100,7 @@ export class Panel {
     setHidden(into.fault, !text)
     setTone(into.fault, tone)
     setText(into.sentence, text)
-    const done = state.steps.filter((step) => step.status === "succeeded").length
+    const done = state.steps.filter((step) => ["succeeded", "skipped"].includes(step.status)).length
     setText(into.progress, servers(state).length ? `${done}/${state.steps.length}` : "")
     this.#view.update(entry)
   }
