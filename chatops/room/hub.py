@@ -37,6 +37,7 @@ class Hub:
         self.beginning: asyncio.Task[None] | None = None
         self._hubs = hubs
         self._heard = 0
+        self._rings = 0
         self._filling: asyncio.Task[None] | None = None
         self._pending: list[bytes] = []
         self._progress: dict[str, Mapping[str, Any]] = {}
@@ -56,11 +57,13 @@ class Hub:
     def hear(self, number: int) -> None:
         """There are events up to `number`; those not delivered yet are read and delivered."""
         self._heard = max(self._heard, number)
+        self._rings += 1
         if self.number is not None and self._heard > self.number and (self._filling is None or self._filling.done()):
             self._filling = asyncio.create_task(self._fill(self.number))
 
     async def _fill(self, delivered: int) -> None:
-        while self.members and (heard := self._heard) > delivered:
+        while self.members and self._heard > delivered:
+            rings = self._rings
             try:
                 burst = await pool.run(streams.burst, self.stream, delivered, BURST, self._hubs.epoch)
             except Exception:
@@ -71,8 +74,8 @@ class Hub:
             if burst.frames:
                 self.number = delivered = burst.number
                 self._offer([frames.encode(frame) for frame in burst.frames])
-            elif self._heard == heard:
-                self._heard = delivered  # a ring for nothing
+            elif self._rings == rings:
+                self._heard = delivered  # a ring for nothing; one that came meanwhile may be for something
 
     def _offer(self, payloads: list[bytes]) -> None:
         self._pending += payloads
@@ -244,3 +247,13 @@ def ring(stream: Stream | str, number: int) -> None:
         raise ValueError(f"no stream {stream!r}")
     if not _hubs.tell(lambda here: here.ring(named, number)):
         _lone_bell.ring(named, number)
+
+
+def tell_progress(stream: Stream, steps: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say how far the steps of a deployment are, to whoever follows it in this process. From any thread."""
+
+    def tell(here: Hubs) -> None:
+        if found := here.get(stream):
+            found.tell_progress(steps)
+
+    _hubs.tell(tell)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from bot.phrases.tables import runs
 from chatops.room import hub
@@ -18,7 +18,7 @@ from chatops.room.models import Following, Message, Room, Stream
 from chatops.room.timeline import Timeline
 from deploy_core import deployments
 from deploy_core.models import Deployment, JournalEntry
-from deploy_core.rules.status import ENDED, Status
+from deploy_core.rules.status import ACTIVE, ENDED, WAITING, Status
 
 #: Entries that may be worth telling; all others are the card's business.
 TOLD = ("deployment.requested", "deployment.moved", "deployment.taken_over")
@@ -35,12 +35,12 @@ def heard(stream: str, number: int) -> None:
 
 
 def catch_up() -> None:
-    """Tell what no signal told."""
-    untold = JournalEntry.objects.filter(kind__in=TOLD).filter(
-        Q(deployment__following__is_done=False, number__gt=F("deployment__following__number"))
-        | Q(deployment__following__isnull=True, deployment__in=Deployment.objects.exclude(status__in=ENDED))
+    """Tell what no signal told. Only deployments that are not done with are looked at, however long the history is."""
+    begun = Following.objects.filter(is_done=False).values_list("deployment", flat=True)
+    unheard = Deployment.objects.filter(status__in=ACTIVE | WAITING, following__isnull=True).values_list(
+        "pk", flat=True
     )
-    for deployment_id in untold.values_list("deployment", flat=True).distinct():
+    for deployment_id in sorted({*begun, *unheard}):
         try:
             announce(deployment_id)
         except Exception:

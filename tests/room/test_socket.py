@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session as StoredSession
 import bot
 from bot.invocation import Reply
 from chatops.room import guests, messages
-from chatops.room.hub import hubs, ring
+from chatops.room.hub import hubs, ring, tell_progress
 from chatops.room.models import Line, Membership, Message, Room, Stream
 from deploy_core import deployments
 from deploy_core.ledger import journal, log
@@ -320,6 +320,19 @@ async def test_a_ring_from_a_thread_reaches_a_waiting_page(cast: Cast, connect: 
     assert min(took) < 0.1
 
 
+async def test_progress_is_told_and_not_stored(cast: Cast, connect: Connect):
+    number = await off_loop(_request, cast)
+    stream = Stream("deployment", number)
+    async with connect(cast.bob, stream) as bob:
+        await asyncio.to_thread(tell_progress, stream, {"stage:web-1": {"done": 3, "total": 9}})
+
+        told = await bob.next("progress")
+        snapshot = await bob.ask({"t": "snapshot", "rid": 1, "s": str(stream)}, "snapshot")
+
+    assert (told["s"], told["steps"]) == (str(stream), {"stage:web-1": {"done": 3, "total": 9}})
+    assert snapshot["q"] == 1
+
+
 async def test_a_ring_that_was_lost_is_healed_by_the_ticker(cast: Cast, connect: Connect, monkeypatch, settings):
     settings.HUB_TICK_S = 0.02
     monkeypatch.setattr("chatops.room.hub.ring", lambda *_: None)
@@ -329,7 +342,8 @@ async def test_a_ring_that_was_lost_is_healed_by_the_ticker(cast: Cast, connect:
         assert (await bob.event("message"))["d"]["text"] == "nobody rang"
 
 
-async def test_a_ring_for_nothing_is_nothing(cast: Cast, connect: Connect):
+async def test_a_ring_for_nothing_is_nothing(cast: Cast, connect: Connect, settings):
+    settings.HUB_TICK_S = 60  # the ticker does not help
     async with connect(cast.bob, cast.stream) as bob:
         for _ in range(3):
             ring(cast.stream, 10**12)
