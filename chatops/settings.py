@@ -258,8 +258,6 @@ ENGINE_STOP_S = env.float("SHIPROOM_ENGINE_STOP_S", 3.0)
 STOP_POLL_S = env.float("SHIPROOM_STOP_POLL_S", 0.2)
 #: How many servers of one deployment are worked on at once.
 SERVERS_AT_ONCE = env.int("SHIPROOM_SERVERS_AT_ONCE", 32)
-#: How long a step that failed rests before it is tried again, where deploy.yml asks for that.
-RETRY_WAIT_S = env.float("SHIPROOM_RETRY_WAIT_S", 1.0)
 #: How long a running deployment waits for a database that is busy or away before it gives up.
 DATABASE_PATIENCE_S = env.float("SHIPROOM_DATABASE_PATIENCE_S", 60.0)
 CONNECT_TIMEOUT_S = env.float("SHIPROOM_CONNECT_TIMEOUT_S", 10.0)
@@ -269,7 +267,7 @@ LOG_FLUSH_S = env.float("SHIPROOM_LOG_FLUSH_S", 0.1)
 #: A step that prints more ends with reason `output_limit`.
 LOG_LIMIT_BYTES = env.int("SHIPROOM_LOG_LIMIT_BYTES", 10 * 1024 * 1024)
 
-# --- safety: how long what people do holds, in seconds -----------------------------------------------------------------
+# --- safety: how long what people do holds, in seconds ----------------------------------------------------------------
 #: A lock whose owner named no end.
 LOCK_S = env.float("SHIPROOM_LOCK_S", 8 * 3600.0)
 #: The author of a deployment to a protected environment confirms it within so long, or it expires.
@@ -325,4 +323,4 @@ BODY_LIMIT_BYTES = env.int("SHIPROOM_BODY_LIMIT_BYTES", 1024 * 1024)
 HEADER_TIMEOUT_S = env.float("SHIPROOM_HEADER_TIMEOUT_S", 10.0)
 IDLE_TIMEOUT_S = env.float("SHIPROOM_IDLE_TIMEOUT_S", 60.0)
 #: How long Ctrl-C waits for what runs, before the process ends anyway.
-STOP_LIMIT_S = env.float("SHIPROOM_STOP_LIMIT_S", 4.5)
+STOP_LIMIT_S = env.float("SHIPROOM_STOP_LIMIT_S", 4.0)

@@ -4,9 +4,9 @@ Acts check the person's rights, write rows, journal and audit in the caller's tr
 after its commit. A busy environment queues what is asked for; `queue.ahead_of` says behind what.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -14,12 +14,13 @@ from django.utils import timezone
 
 from deploy_core.errors import Refused, UnknownName
 from deploy_core.ledger import audit, journal
-from deploy_core.models import App, Deployment, Environment, Person, Release, ReleaseCopy, Server
+from deploy_core.models import App, Deployment, Environment, Person, Release, ReleaseCopy, Schedule, Server
 from deploy_core.rules import plan
 from deploy_core.rules.events import CancelRequested, DeploymentRequested
 from deploy_core.rules.status import ACTIVE, ENDED, WAITING, Status
 from deploy_core.run import engine, facts
-from deploy_core.safety import access, queue
+from deploy_core.safety import access, gates, locks, queue
+from deploy_core.safety.gates import NO_WISH, Wish
 
 
 class Standing(NamedTuple):
@@ -31,35 +32,125 @@ class Standing(NamedTuple):
 
 
 @transaction.atomic
-def request(app: App, ref: str, environment: Environment, *, by: Person, surface: str) -> Deployment:
+def request(
+    app: App,
+    ref: str,
+    environment: Environment,
+    *,
+    by: Person,
+    surface: str,
+    wish: Wish = NO_WISH,
+    only: Sequence[str] = (),
+    revision: str = "",
+) -> Deployment:
     """A new deployment of `ref` ("": the environment's or the app's usual one), planned and started by the engine.
+
+    The ref is resolved once, when it is planned, unless `revision` says what it is; what people then confirm or
+    approve is what ships. `only` names the servers it goes to; without, it goes to all.
 
     Raises:
         Forbidden: `by` may not deploy there.
-        Refused: the environment has no servers.
+        Refused: the environment has no servers; `locked`, `frozen`, `reason_required`.
     """
     access.require(by, "deploy", app.name, environment.name)
-    servers = _server_names(environment)
+    servers = [name for name in _server_names(environment) if not only or name in only]
+    gates.refuse(app, environment, by=by, wish=wish)
     deployment = Deployment.objects.create(
         app=app,
         environment=environment,
         ref=ref or environment.default_ref or app.default_ref,
+        plan={**({"only": servers} if only else {}), **({"revision": revision} if revision else {})},
         requested_by=by,
         surface=surface,
         run=1,
+        **_wished(wish),
     )
+    _keep_schedule(deployment, wish)
     _open(deployment, servers)
-    audit.record(by, "deployment.request", f"{environment} #{deployment.pk}", "accepted", ref=deployment.ref)
+    _audit(deployment, "deployment.request", ref=deployment.ref)
     _wake_engine(deployment.pk)
     return deployment
 
 
 @transaction.atomic
-def roll_back(app: App, environment: Environment, *, by: Person, surface: str, to: str | None = None) -> Deployment:
+def redeploy(app: App, environment: Environment, *, by: Person, surface: str, wish: Wish = NO_WISH) -> Deployment:
+    """A new deployment of what the environment runs: the same artifact once more, without git or build.
+
+    Raises:
+        Forbidden, Refused: as `request`; `nothing_to_redeploy`.
+    """
+    access.require(by, "deploy", app.name, environment.name)
+    source = Release.objects.current_in(environment)
+    if source is None:
+        raise Refused("nothing_to_redeploy", app=app.name, environment=environment.name)
+    return _send(source, environment, Deployment.Kind.REDEPLOY, by=by, surface=surface, wish=wish)
+
+
+@transaction.atomic
+def promote(
+    app: App,
+    source: Environment,
+    environment: Environment,
+    *,
+    by: Person,
+    surface: str,
+    ref: str = "",
+    wish: Wish = NO_WISH,
+) -> Deployment:
+    """A new deployment of what `source` runs, or of its release of `ref`: the same artifact, without git or build.
+
+    Raises:
+        Forbidden, Refused: as `request`; `nothing_to_promote`: no such release was deployed to `source` with success.
+    """
+    access.require(by, "deploy", app.name, environment.name)
+    if source == environment:
+        raise Refused("promote_nowhere", app=app.name, environment=environment.name)
+    release = _proven_release(source, ref) if ref else Release.objects.current_in(source)
+    if release is None:
+        raise Refused("nothing_to_promote", app=app.name, environment=source.name)
+    return _send(release, environment, Deployment.Kind.PROMOTE, by=by, surface=surface, wish=wish)
+
+
+def _send(
+    source: Release, environment: Environment, kind: Deployment.Kind, *, by: Person, surface: str, wish: Wish
+) -> Deployment:
+    app = environment.app
+    servers = _server_names(environment)
+    gates.refuse(app, environment, by=by, wish=wish)
+    deployment = Deployment.objects.create(
+        app=app,
+        environment=environment,
+        kind=kind,
+        ref=source.ref,
+        requested_by=by,
+        surface=surface,
+        **_wished(wish),
+    )
+    _keep_schedule(deployment, wish)
+    _open(deployment, servers)
+    facts.aim_from(deployment, source)
+    gates.pass_on(deployment.pk)
+    _audit(deployment, f"deployment.{kind}", release=source.name)
+    _wake_engine(deployment.pk)
+    deployment.refresh_from_db()
+    return deployment
+
+
+@transaction.atomic
+def roll_back(
+    app: App,
+    environment: Environment,
+    *,
+    by: Person,
+    surface: str,
+    to: str | None = None,
+    wish: Wish = NO_WISH,
+) -> Deployment:
     """A new deployment that makes an older release current again: `to` (a release or revision), or the one before.
 
     It needs no git: the release lies complete on every server. Without `to`, and with other deployments ahead, the
-    release is chosen again when it starts.
+    release is chosen again when it starts. Forced, with a reason, it passes locks and freezes. A reason also locks the
+    environment for `by`, so that nobody ships the same again before it is mended.
 
     Raises:
         Forbidden: `by` may not roll back there.
@@ -68,6 +159,7 @@ def roll_back(app: App, environment: Environment, *, by: Person, surface: str, t
     """
     access.require(by, "rollback", app.name, environment.name)
     servers = _server_names(environment)
+    gates.refuse(app, environment, by=by, wish=wish, forcing="rollback")
     release = _named_release(environment, to) if to else Release.objects.to_go_back_to(environment)
     if release is None:
         raise Refused("nothing_to_roll_back", app=app.name, environment=environment.name)
@@ -79,11 +171,14 @@ def roll_back(app: App, environment: Environment, *, by: Person, surface: str, t
         plan={"to": to or ""},
         requested_by=by,
         surface=surface,
+        **_wished(wish),
     )
     _open(deployment, servers)
     facts.aim_at(deployment, release)
-    journal.move(deployment.pk, Status.QUEUED)
-    audit.record(by, "deployment.rollback", f"{environment} #{deployment.pk}", "accepted", release=release.name)
+    gates.pass_on(deployment.pk)
+    _audit(deployment, "deployment.rollback", release=release.name)
+    if wish.because and not locks.of_another(app, environment.name, by):
+        locks.take(app, environment.name, by=by, reason=wish.because)
     _wake_engine(deployment.pk)
     deployment.refresh_from_db()
     return deployment
@@ -113,6 +208,70 @@ def cancel(deployment: Deployment, *, by: Person) -> Deployment:
             code = "already_ended" if deployment.status in ENDED else "cannot_cancel"
             raise Refused(code, number=deployment.pk, status=deployment.status)
     audit.record(by, "deployment.cancel", target, "accepted")
+    deployment.refresh_from_db()
+    return deployment
+
+
+@transaction.atomic
+def confirm(deployment: Deployment, plan_hash: str, *, by: Person) -> Deployment:
+    """Its author says yes to the plan of this hash.
+
+    Raises:
+        Refused: `not_waiting`, `confirm_not_yours`, `plan_changed`.
+    """
+    gates.confirm(deployment, plan_hash, by=by)
+    return _agreed(deployment, by, "deployment.confirm")
+
+
+@transaction.atomic
+def decline(deployment: Deployment, *, by: Person) -> Deployment:
+    """Its author says no to it after all.
+
+    Raises:
+        Refused: `not_waiting`, `confirm_not_yours`.
+    """
+    if deployment.requested_by_id != by.pk:
+        raise Refused("confirm_not_yours", number=deployment.pk, by=deployment.requested_by.username)
+    if not gates.end(
+        deployment.pk,
+        Status.CANCELLED,
+        "cancelled_by",
+        {"by": by.username},
+        only_from={Status.AWAITING_CONFIRMATION},
+        person=by,
+    ):
+        raise Refused("not_waiting", number=deployment.pk, status=deployment.status)
+    _mark_cancelled(deployment, by)
+    return _agreed(deployment, by, "deployment.decline")
+
+
+@transaction.atomic
+def approve(deployment: Deployment, *, by: Person, comment: str = "") -> int:
+    """One person's yes to the plan; how many are still missing.
+
+    Raises:
+        Forbidden: `by` may not approve there.
+        Refused: `self_approval`, `already_answered`, `plan_changed`, `not_waiting`.
+    """
+    left = gates.approve(deployment, by=by, comment=comment)
+    _agreed(deployment, by, "deployment.approve")
+    return left
+
+
+@transaction.atomic
+def reject(deployment: Deployment, *, by: Person, reason: str) -> Deployment:
+    """One person's no to the plan, which ends it.
+
+    Raises:
+        Forbidden, Refused: as `approve`; `reason_required`.
+    """
+    gates.reject(deployment, by=by, reason=reason)
+    return _agreed(deployment, by, "deployment.reject")
+
+
+def _agreed(deployment: Deployment, by: Person, action: str) -> Deployment:
+    audit.record(by, action, f"{deployment.environment} #{deployment.pk}", "accepted", plan=deployment.plan_hash)
+    _wake_engine(deployment.pk)
     deployment.refresh_from_db()
     return deployment
 
@@ -166,13 +325,12 @@ def _server_names(environment: Environment) -> list[str]:
 
 def _open(deployment: Deployment, servers: list[str]) -> None:
     """Write the steps and the first journal entry."""
-    kind: Literal["deploy", "rollback"] = "rollback" if deployment.kind == Deployment.Kind.ROLLBACK else "deploy"
-    steps = plan.lay_out(kind, servers)
+    steps = plan.lay_out(deployment.kind, servers)
     journal.store_steps(deployment.pk, steps)
     event = DeploymentRequested(
         app=deployment.app.name,
         environment=deployment.environment.name,
-        deployment_kind=kind,
+        deployment_kind=deployment.kind,
         ref=deployment.ref,
         by=deployment.requested_by.username,
         surface=deployment.surface,
@@ -181,9 +339,31 @@ def _open(deployment: Deployment, servers: list[str]) -> None:
     journal.record(deployment.pk, event, person=deployment.requested_by)
 
 
+def _wished(wish: Wish) -> dict[str, Any]:
+    return {"is_forced": wish.force, "because": wish.because, "waits_for_lock": wish.waits_for_lock}
+
+
+def _keep_schedule(deployment: Deployment, wish: Wish) -> None:
+    if wish.at:
+        Schedule.objects.create(deployment=deployment, at=wish.at, time_zone=wish.zone)
+
+
+def _audit(deployment: Deployment, action: str, **params: Any) -> None:
+    if deployment.is_forced:
+        params |= {"forced": deployment.because}
+    audit.record(deployment.requested_by, action, f"{deployment.environment} #{deployment.pk}", "accepted", **params)
+
+
 def _mark_cancelled(deployment: Deployment, by: Person) -> None:
     Deployment.objects.filter(pk=deployment.pk).update(cancel_requested=timezone.now(), cancelled_by=by)
     journal.record(deployment.pk, CancelRequested(by.username), person=by)
+
+
+def _proven_release(environment: Environment, ref: str) -> Release | None:
+    """The newest release of `ref`, or of the revision that it begins, that was deployed there with success."""
+    found = Release.objects.filter(environment=environment, deployments__status=Status.SUCCEEDED)
+    of_revision = Q(revision__startswith=ref.lower()) if len(ref) >= 7 else Q(ref=ref)
+    return found.filter(Q(ref=ref) | of_revision).order_by("-pk").first()
 
 
 def _named_release(environment: Environment, name: str) -> Release:

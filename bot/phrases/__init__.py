@@ -20,6 +20,7 @@ from .answers import ANNOUNCEMENTS, ANSWERS, RUNS, SUMMARIES, USAGES
 from .faults import FAULTS
 from .lexicon import COLUMNS, STATUSES, STEPS, WORDS
 from .refusals import HINTS, REFUSALS
+from .safety import SAFETY
 
 _PARTS: tuple[Mapping[str, Promise], ...] = (
     REFUSALS,
@@ -34,6 +35,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
     STEPS,
     COLUMNS,
     WORDS,
+    SAFETY,
 )
 PHRASES: dict[str, Promise] = {code: phrase for part in _PARTS for code, phrase in part.items()}
 

@@ -5,7 +5,7 @@ from .deployments import Deployment, Errand, Executor, JournalEntry, LogChunk, S
 from .fleet import Alias, App, Credential, Environment, Group, KnownCommit, KnownRef, Placement, Server
 from .people import Grant, Person
 from .releases import Artifact, Manifest, Release, ReleaseCopy
-from .safety import Approval, Freeze, Lock, Schedule
+from .safety import Approval, Freeze, Lock, Notice, Schedule, Window
 from .sequence import Installation, StreamHead
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Lock",
     "LogChunk",
     "Manifest",
+    "Notice",
     "Person",
     "Placement",
     "Release",
@@ -37,4 +38,5 @@ __all__ = [
     "Server",
     "Step",
     "StreamHead",
+    "Window",
 ]

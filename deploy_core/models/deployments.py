@@ -15,11 +15,17 @@ class Deployment(models.Model):
 
     `epoch` rises at each takeover; every write of a step carries it. `run` counts the engine's workflows
     (`deployment-<id>-<run>`). `plan` is the resolved list of steps with what each needs (ids, never secrets).
+    `deadline` is when it stops to wait for people. `confirmed` is the hash of the plan that its author confirmed.
+    `is_forced`: it passes locks and freezes, `because` of what its author said. `waits_for_lock`: it was asked for
+    behind somebody's lock.
     """
 
     class Kind(models.TextChoices):
         DEPLOY = "deploy"
         ROLLBACK = "rollback"
+        REDEPLOY = "redeploy"
+        PROMOTE = "promote"
+        TASK = "task"
 
     app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="deployments")
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="deployments")
@@ -35,6 +41,11 @@ class Deployment(models.Model):
     surface = models.CharField(max_length=12, default="web")
     plan = models.JSONField(default=dict, blank=True)
     plan_hash = models.CharField(max_length=64, blank=True)
+    is_forced = models.BooleanField(default=False)
+    because = models.CharField(max_length=500, blank=True)
+    waits_for_lock = models.BooleanField(default=False)
+    confirmed = models.CharField(max_length=64, blank=True)
+    deadline = models.DateTimeField(null=True, blank=True)
     epoch = models.PositiveIntegerField(default=0)
     run = models.PositiveIntegerField(default=0)
     executor = models.CharField(max_length=120, blank=True)

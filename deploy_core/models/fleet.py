@@ -68,7 +68,10 @@ class App(models.Model):
 
 
 class Environment(models.Model):
-    """A named target of an app. `path` is where its releases live on each server (relative: below the login's home)."""
+    """A named target of an app. `path` is where its releases live on each server (relative: below the login's home).
+
+    Who asks for a deployment to a protected one confirms it; `approvals_needed` others say yes to its plan.
+    """
 
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="environments")
     name = models.CharField(max_length=63, validators=[NAME])
@@ -76,6 +79,7 @@ class Environment(models.Model):
     servers = models.ManyToManyField(Server, through="Placement", related_name="environments")
     default_ref = models.CharField(max_length=200, blank=True)
     is_protected = models.BooleanField(default=False)
+    approvals_needed = models.PositiveSmallIntegerField(default=0)
     variables = models.JSONField(default=dict, blank=True)
     position = models.PositiveIntegerField(default=0)
 

@@ -53,6 +53,30 @@ class Freeze(models.Model):
         return f"{self.app or '*'}/{self.environment} until {self.ends}"
 
 
+class Window(models.Model):
+    """A span of the week in which nothing (`deny`), or only in which something (`allow`), is deployed.
+
+    `days` holds numbers of days, 0 is Monday; `opens` to `closes` by the clocks of `time_zone`, over midnight when
+    `closes` is not later.
+    """
+
+    class Kind(models.TextChoices):
+        DENY = "deny"
+        ALLOW = "allow"
+
+    app = models.ForeignKey(App, on_delete=models.CASCADE, null=True, blank=True, related_name="windows")
+    environment = models.CharField(max_length=63, default="*")
+    kind = models.CharField(max_length=5, choices=Kind.choices, default=Kind.DENY)
+    days = models.JSONField(default=list)
+    opens = models.TimeField()
+    closes = models.TimeField()
+    time_zone = models.CharField(max_length=64, default="UTC")
+    reason = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.app or '*'}/{self.environment} {self.opens}-{self.closes}"
+
+
 class Approval(models.Model):
     """One person's answer to one plan of one deployment."""
 
@@ -81,3 +105,17 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deployment} at {self.at}"
+
+
+class Notice(models.Model):
+    """Something a room (of those who follow `app`; null: every room) or one person is told, outside any deployment."""
+
+    code = models.CharField(max_length=64)
+    params = models.JSONField(default=dict, blank=True)
+    app = models.ForeignKey(App, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    told = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.pk}"

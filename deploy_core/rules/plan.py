@@ -41,14 +41,17 @@ def _chain(kinds: Iterable[StepKind], parent: str, server: str = "") -> list[Pla
     return steps
 
 
-def lay_out(kind: Literal["deploy", "rollback"], servers: Sequence[str]) -> tuple[PlannedStep, ...]:
+#: A deployment that is one of these needs no git and no build: what it ships is there.
+BUILT: frozenset[str] = frozenset({"rollback", "redeploy", "promote"})
+
+
+def lay_out(kind: str, servers: Sequence[str]) -> tuple[PlannedStep, ...]:
     """All steps of a deployment of `kind` to `servers`, in the order they are listed.
 
-    A rollback needs no git and no upload: its releases lie on the servers.
+    A rollback needs no upload either: its releases lie on the servers.
     """
-    is_rollback = kind == "rollback"
-    head = _chain(HEAD[:1] if is_rollback else HEAD, "")
-    kinds = ON_SERVER[1:] if is_rollback else ON_SERVER
+    head = _chain(HEAD[:1] if kind in BUILT else HEAD, "")
+    kinds = ON_SERVER[1:] if kind == "rollback" else ON_SERVER
     return tuple(head + [step for server in servers for step in _chain(kinds, head[-1].key, server)])
 
 
@@ -64,9 +67,3 @@ def plan_hash(*, revision: str, pipeline: str, servers: Sequence[str], values: M
     """
     content = [revision, pipeline, list(servers), values]
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
-
-
-def in_batches(servers: Sequence[str], size: int) -> tuple[tuple[str, ...], ...]:
-    """`servers` cut into groups of `size`, in order; 0 is one group of all."""
-    step = size or len(servers) or 1
-    return tuple(tuple(servers[at : at + step]) for at in range(0, len(servers), step))

@@ -66,11 +66,11 @@ class Course:
 
     def artifact(self) -> tuple[Artifact, Built] | None:
         """What this revision and recipe were built into before, if it is still there."""
-        row = (
-            Artifact.objects.filter(app=self.deployment.app, revision=self.deployment.revision, recipe=self.recipe)
-            .select_related("manifest")
-            .first()
-        )
+        mine = Artifact.objects.filter(app=self.deployment.app).select_related("manifest")
+        if manifest_id := self.deployment.plan.get("manifest"):  # promoted or sent again: whatever recipe made it
+            row = mine.filter(manifest=manifest_id).first()
+        else:
+            row = mine.filter(revision=self.deployment.revision, recipe=self.recipe).first()
         if row is None:
             return None
         found = artifacts.find(manifest.unpack(bytes(row.manifest.packed)), settings.SHIPROOM_ARTIFACTS)

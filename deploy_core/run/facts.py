@@ -22,6 +22,7 @@ from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.git import Commit, Ref, Revision
 from deploy_core.rules.events import DeploymentPlanned
 from deploy_core.rules.plan import plan_hash
+from deploy_core.safety import fingerprint
 
 
 def keep_refs(app: App, refs: Sequence[Ref], commits: Mapping[str, Sequence[Commit]]) -> None:
@@ -61,12 +62,7 @@ def keep_plan(
     """The revision and the plan on the deployment's row and in its journal."""
     environment = deployment.environment
     before = Release.objects.current_in(environment)
-    hashed = plan_hash(
-        revision=revision.id,
-        pipeline=pipeline,
-        servers=servers,
-        values={"path": environment.path, "variables": environment.variables},
-    )
+    hashed = fingerprint.of(environment, revision.id, pipeline, servers)
     Deployment.objects.filter(pk=deployment.pk).update(
         revision=revision.id, plan={"pipeline": pipeline, "servers": list(servers)}, plan_hash=hashed
     )
@@ -135,6 +131,10 @@ def aim_at(deployment: Deployment, release: Release) -> None:
     Deployment.objects.filter(pk=deployment.pk).update(
         release=release, previous=before, revision=release.revision, ref=release.ref, plan_hash=hashed
     )
+    _record_plan(deployment, release, before, hashed)
+
+
+def _record_plan(deployment: Deployment, release: Release, before: Release | None, hashed: str) -> None:
     subjects = KnownCommit.objects.filter(app=deployment.app, revision=release.revision)
     event = DeploymentPlanned(
         revision=release.revision,
@@ -145,6 +145,26 @@ def aim_at(deployment: Deployment, release: Release) -> None:
         plan_hash=hashed,
     )
     journal.record(deployment.pk, event)
+
+
+def aim_from(deployment: Deployment, source: Release) -> None:
+    """A deployment ships what `source` was made of, without git or build: on its row, and in its journal."""
+    environment = deployment.environment
+    before = Release.objects.current_in(environment)
+    servers = list(environment.placements.values_list("server__name", flat=True))
+    hashed = fingerprint.of(environment, source.revision, source.pipeline, servers)
+    Deployment.objects.filter(pk=deployment.pk).update(
+        revision=source.revision,
+        ref=source.ref,
+        plan={
+            "pipeline": source.pipeline,
+            "servers": servers,
+            "manifest": source.manifest_id,
+            "from": source.environment.name,
+        },
+        plan_hash=hashed,
+    )
+    _record_plan(deployment, source, before, hashed)
 
 
 def aim_again(deployment: Deployment) -> None:

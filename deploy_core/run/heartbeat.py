@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import close_old_connections
-from django.db.models import Min
 from django.utils import timezone
 
 from deploy_core.models import Deployment, Executor
 from deploy_core.rules.status import ACTIVE, Status
+from deploy_core.safety import due, gates
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ def tick(executor: str, ensure: Ensure, resume_runs_of: Resume) -> None:
     """One beat of `executor`."""
     say_alive(executor)
     take_over_silent(executor, resume_runs_of)
+    due.act()
     ensure(wanting_work())
 
 
@@ -80,13 +81,22 @@ def take_over_silent(executor: str, resume_runs_of: Resume) -> None:
 
 
 def wanting_work() -> list[Deployment]:
-    """The deployments a worker should have: planning, active, and the oldest queued of each free environment."""
+    """The deployments a worker should have: planning, active, and the next one of each free environment."""
+    working = Deployment.objects.filter(status__in={Status.PLANNING, *ACTIVE} - {Status.PAUSED})
+    return [*working, *_next_ones()]
+
+
+def _next_ones() -> list[Deployment]:
+    """Of each free environment the oldest that is queued and may start: nobody waits behind another one's lock."""
     taken = Deployment.objects.filter(status__in=ACTIVE)
     waiting = Deployment.objects.filter(status=Status.QUEUED).exclude(environment__in=taken.values("environment"))
-    # Without the ordering of its own the group would be each row.
-    next_ones = waiting.order_by().values("environment").annotate(oldest=Min("pk")).values("oldest")
-    working = Deployment.objects.filter(status__in={Status.PLANNING, *ACTIVE} - {Status.PAUSED})
-    return [*working, *Deployment.objects.filter(pk__in=next_ones)]
+    rows = list(waiting.select_related("app", "environment", "requested_by").order_by("pk"))
+    held = gates.held(rows)
+    first: dict[int, Deployment] = {}
+    for row in rows:
+        if row.pk not in held:
+            first.setdefault(row.environment_id, row)
+    return list(first.values())
 
 
 def is_alive(within_s: float) -> bool:

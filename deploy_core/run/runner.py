@@ -23,7 +23,7 @@ from deploy_core.rules import pipeline
 from deploy_core.rules.plan import in_batches
 from deploy_core.rules.remote import Fence
 from deploy_core.rules.status import ACTIVE, Status
-from deploy_core.safety import access
+from deploy_core.safety import access, gates
 
 from . import facts, job, preparing, steps, wayback
 from .course import Course
@@ -131,7 +131,7 @@ def _plan(work: Job) -> Code:
     if code == "ok":
         code = work.perform({"fetch": preparing.fetch(work.deployment)})
     if code == "ok":
-        work.persist(lambda: journal.move(work.id, Status.QUEUED, epoch=work.epoch))
+        work.persist(lambda: gates.pass_on(work.id, epoch=work.epoch))
     else:
         wayback.end(work, None, code)
     return code
@@ -151,11 +151,11 @@ def _begin(deployment: Deployment) -> str | None:
     action = "rollback" if is_rollback else "deploy"
     if not access.can(deployment.requested_by, action, app, environment.name):
         params = {"who": deployment.requested_by.username, "action": action}
-        params |= {"app": app, "environment": environment.name}
-        with transaction.atomic():
-            if journal.move(deployment.pk, Status.FAILED, "no_permission", only_from={Status.QUEUED}, params=params):
-                journal.close_steps(deployment.pk, epoch=journal.fence_off(deployment.pk))
-        return "failed"
+        return _refuse(deployment, "no_permission", params | {"app": app, "environment": environment.name})
+    if gates.held([deployment]):
+        return "held"
+    if spoilt := gates.spoilt(deployment):
+        return _refuse(deployment, *spoilt)
     before = {name: release.name for name, release in facts.current_releases(environment).items()}
     try:
         with transaction.atomic():
@@ -167,6 +167,13 @@ def _begin(deployment: Deployment) -> str | None:
     except IntegrityError:
         return "busy"
     return None
+
+
+def _refuse(deployment: Deployment, reason: str, params: Mapping[str, Any]) -> str:
+    with transaction.atomic():
+        if journal.move(deployment.pk, Status.FAILED, reason, only_from={Status.QUEUED}, params=params):
+            journal.close_steps(deployment.pk, epoch=journal.fence_off(deployment.pk))
+    return "failed"
 
 
 def _walk(work: Job, do_step: DoStep) -> str:
@@ -201,11 +208,8 @@ def _walk(work: Job, do_step: DoStep) -> str:
 def _course(work: Job) -> Course:
     deployment = work.deployment
     release = deployment.release
-    text = (
-        deployment.plan["pipeline"]
-        if release is None or deployment.kind == Deployment.Kind.DEPLOY
-        else release.pipeline
-    )
+    is_rollback = release is not None and deployment.kind == Deployment.Kind.ROLLBACK
+    text = release.pipeline if release and is_rollback else deployment.plan["pipeline"]
     shape = pipeline.for_environment(pipeline.parse(text), deployment.environment.name)
     found, mask = targets(deployment.environment)
     planned = Step.objects.filter(deployment=deployment, kind="switch").values_list("server_name", flat=True)
@@ -235,6 +239,8 @@ def _phases(work: Job, course: Course) -> list[tuple[str, Phase]]:
         ]
     else:
         phases.append(("start", partial(work.perform, {"start": preparing.start(work.deployment)})))
+        if work.deployment.kind != Deployment.Kind.ROLLBACK:
+            phases.append(("stage", partial(_stage, work, course)))
     found = {target.name: target for target in course.site.targets}
     batches = in_batches(list(found), course.pipeline.batches.size(len(found)))
     for number, names in enumerate(batches):

@@ -1,0 +1,14 @@
+"""What rooms or one person are told outside any deployment. The rows are the truth; whoever shows them is rung."""
+
+from typing import Any
+
+from deploy_core.models import App, Notice, Person
+
+from .journal import ring
+
+
+def tell(code: str, *, app: App | None = None, person: Person | None = None, **params: Any) -> Notice:
+    """Write a notice for the rooms that follow `app` (None: every room), or for one person alone."""
+    notice = Notice.objects.create(code=code, params=params, app=app, person=person)
+    ring("notice", notice.pk)
+    return notice

@@ -1,0 +1,58 @@
+"""Who said yes or no to a plan. A yes counts for the hash it was given for, and while its person may approve."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from deploy_core.errors import Refused
+from deploy_core.models import Approval, Deployment, Person
+
+from . import access, fingerprint
+
+
+def missing(deployment: Deployment) -> int:
+    """How many more people must say yes."""
+    needed = deployment.environment.approvals_needed
+    return max(0, needed - len(given(deployment))) if needed else 0
+
+
+def given(deployment: Deployment) -> list[str]:
+    """The names of those whose yes counts now."""
+    app, environment = deployment.app.name, deployment.environment.name
+    rows = Approval.objects.filter(deployment=deployment, plan_hash=deployment.plan_hash, is_yes=True)
+    people = [row.person for row in rows.exclude(person=deployment.requested_by_id).select_related("person")]
+    return [person.username for person in people if access.can(person, "approve", app, environment)]
+
+
+def wanted(deployment: Deployment) -> dict[str, Any]:
+    """Who is asked, as the parameters of a sentence."""
+    people = access.who_can("approve", deployment.app.name, deployment.environment.name)
+    asked = [name for name in people if name not in (deployment.requested_by.username, *given(deployment))]
+    return {"needed": missing(deployment), "people": asked}
+
+
+def answer(deployment: Deployment, *, by: Person, is_yes: bool, comment: str = "") -> None:
+    """Store one person's answer to the plan as it stands.
+
+    Raises:
+        Forbidden: `by` may not approve there.
+        Refused: `self_approval`, `already_answered`, or `plan_changed`: what was planned would come out otherwise now.
+    """
+    access.require(by, "approve", deployment.app.name, deployment.environment.name)
+    if by.pk == deployment.requested_by_id:
+        raise Refused("self_approval", number=deployment.pk)
+    if is_yes and not fingerprint.is_still_true(deployment):
+        raise Refused("plan_changed", number=deployment.pk)
+    try:
+        with transaction.atomic():
+            Approval.objects.create(
+                deployment=deployment,
+                plan_hash=deployment.plan_hash,
+                person=by,
+                is_yes=is_yes,
+                comment=comment,
+                at=timezone.now(),
+            )
+    except IntegrityError:
+        raise Refused("already_answered", number=deployment.pk) from None

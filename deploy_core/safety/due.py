@@ -1,0 +1,59 @@
+"""What time itself does: waiting ends, schedules come due, locks run out. Asked each second by every engine process."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from deploy_core.models import Deployment
+from deploy_core.rules.status import Status
+
+from . import access, freezes, gates, locks
+from .locks import moment
+
+_OVER = {
+    Status.AWAITING_CONFIRMATION: "confirmation_expired",
+    Status.AWAITING_APPROVAL: "approval_expired",
+}
+
+
+def act() -> None:
+    """Do all that is due. Each act is a conditional move, so any number of processes may do it at once."""
+    locks.lapse()
+    expire()
+    begin_scheduled()
+
+
+def expire() -> None:
+    """End the deployments that waited for people for too long."""
+    overdue = Deployment.objects.filter(status__in=list(_OVER), deadline__lte=timezone.now())
+    for pk, status in overdue.values_list("pk", "status"):
+        source = Status(status)
+        gates.end(pk, Status.EXPIRED, _OVER[source], only_from={source})
+
+
+def begin_scheduled() -> None:
+    """Let the schedules that are due go on, or end them: asked again are their author's rights and the windows."""
+    now = timezone.now()
+    due = Deployment.objects.filter(status=Status.SCHEDULED, schedule__at__lte=now)
+    for deployment in due.select_related("app", "environment", "requested_by", "schedule").order_by("schedule__at"):
+        app, environment, author = deployment.app.name, deployment.environment.name, deployment.requested_by
+        shut = freezes.closed(app, environment, now)
+        with transaction.atomic():
+            if not author.is_active:
+                _miss(deployment, "author_left", {"by": author.username})
+            elif not access.can(author, "deploy", app, environment):
+                params = {"who": author.username, "action": "deploy", "app": app, "environment": environment}
+                _miss(deployment, "no_permission", params)
+            elif deployment.schedule.at < now - timedelta(seconds=settings.SCHEDULE_LATE_S):
+                _miss(deployment, "schedule_missed", {"when": moment(deployment.schedule.at)})
+            elif shut and not deployment.is_forced:
+                _miss(deployment, "frozen", freezes.told(shut, app, environment))
+            else:
+                gates.pass_on(deployment.pk)
+
+
+def _miss(deployment: Deployment, reason: str, params: Mapping[str, object]) -> None:
+    gates.end(deployment.pk, Status.EXPIRED, reason, params, only_from={Status.SCHEDULED})

@@ -1,0 +1,24 @@
+"""The hash that names what a deployment would do: people confirm and approve it, and nothing else runs."""
+
+from collections.abc import Sequence
+
+from deploy_core.models import Deployment, Environment
+from deploy_core.rules.plan import plan_hash
+
+
+def of(environment: Environment, revision: str, pipeline: str, servers: Sequence[str]) -> str:
+    """The hash of a plan as the environment stands now."""
+    values = {"path": environment.path, "variables": environment.variables}
+    return plan_hash(revision=revision, pipeline=pipeline, servers=servers, values=values)
+
+
+def is_still_true(deployment: Deployment) -> bool:
+    """Whether the plan that a deployment was given would come out the same now."""
+    if deployment.kind == Deployment.Kind.ROLLBACK:
+        return True
+    environment = Environment.objects.get(pk=deployment.environment_id)
+    only = deployment.plan.get("only")
+    placed = environment.placements.values_list("server__name", flat=True)
+    servers = [name for name in placed if not only or name in only]
+    now = of(environment, deployment.revision, deployment.plan.get("pipeline", ""), servers)
+    return now == deployment.plan_hash

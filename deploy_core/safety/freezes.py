@@ -1,0 +1,111 @@
+"""When nothing is deployed: freezes that a person set, and windows of the week."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from deploy_core.errors import Refused
+from deploy_core.ledger import audit
+from deploy_core.models import App, Freeze, Person, Window
+from deploy_core.rules import windows
+from deploy_core.rules.times import zone_named
+from deploy_core.rules.windows import Closed, Scope
+
+from . import access
+from .locks import EVERYWHERE, moment, scope_text
+
+
+def standing() -> QuerySet[Freeze]:
+    """The freezes that hold now or are to come, the earliest first."""
+    found = Freeze.objects.filter(Q(ends__isnull=True) | Q(ends__gt=timezone.now()), lifted__isnull=True)
+    return found.select_related("app", "author").order_by("starts", "pk")
+
+
+def closed(app: str, environment: str, at: datetime | None = None) -> Closed | None:
+    """What closes an app's environment now, or at a moment; None when it is open."""
+    spans = [
+        windows.Span(_scope(row), row.starts, row.ends, row.reason, row.author.username)
+        for row in Freeze.objects.filter(lifted__isnull=True).select_related("app", "author")
+    ]
+    weekly = [_weekly(row) for row in Window.objects.select_related("app")]
+    return windows.closed(app, environment, spans, weekly, at or timezone.now())
+
+
+@transaction.atomic
+def freeze(
+    app: App | None,
+    environment: str,
+    *,
+    by: Person,
+    reason: str,
+    starts: datetime | None = None,
+    ends: datetime | None = None,
+    zone: ZoneInfo | None = None,
+) -> Freeze:
+    """Close `environment` (`*`: all) of `app` (None: every app) from `starts` (now) until `ends` (until it is lifted).
+
+    Raises:
+        Forbidden: `by` may not approve there.
+        Refused: `reason_required`; `span_wrong`: it would end before it begins.
+    """
+    access.require(by, "approve", app.name if app else EVERYWHERE, environment)
+    if not reason:
+        raise Refused("reason_required")
+    starts = starts or timezone.now()
+    if ends and ends <= starts:
+        raise Refused("span_wrong", given=ends.isoformat())
+    row = Freeze.objects.create(
+        app=app,
+        environment=environment,
+        author=by,
+        reason=reason,
+        starts=starts,
+        ends=ends,
+        time_zone=zone.key if zone else "UTC",
+    )
+    audit.record(by, "freeze.set", scope_text(row), "done", reason=reason, ends=ends.isoformat() if ends else "")
+    return row
+
+
+@transaction.atomic
+def lift(app: App | None, environment: str, *, by: Person) -> int:
+    """End the freezes of exactly this scope; how many.
+
+    Raises:
+        Forbidden: `by` may not approve there.
+        Refused: `not_frozen`.
+    """
+    access.require(by, "approve", app.name if app else EVERYWHERE, environment)
+    rows = standing().filter(app=app, environment=environment)
+    found = list(rows)
+    if not found:
+        raise Refused("not_frozen")
+    Freeze.objects.filter(pk__in=[row.pk for row in found]).update(lifted=timezone.now())
+    audit.record(by, "freeze.lift", scope_text(found[0]), "done", count=len(found))
+    return len(found)
+
+
+def told(shut: Closed, app: str, environment: str) -> dict[str, Any]:
+    """What closes an environment as the parameters of a sentence."""
+    until = moment(shut.until)
+    return {"app": app, "environment": environment, "until": until, "reason": shut.reason, "by": shut.by}
+
+
+def _weekly(row: Window) -> windows.Weekly:
+    return windows.Weekly(
+        scope=_scope(row),
+        kind="deny" if row.kind == Window.Kind.DENY else "allow",
+        days=frozenset(row.days),
+        opens=row.opens,
+        closes=row.closes,
+        zone=zone_named(row.time_zone),
+        reason=row.reason,
+    )
+
+
+def _scope(row: Freeze | Window) -> Scope:
+    return Scope(row.app.name if row.app else EVERYWHERE, row.environment)

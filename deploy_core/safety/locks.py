@@ -1,0 +1,182 @@
+"""Who holds an environment: one open lock per scope, until it is given back, stolen, runs out, or its owner leaves."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from deploy_core.errors import Refused
+from deploy_core.ledger import audit, notices
+from deploy_core.models import App, Deployment, Lock, Person
+
+from . import access
+
+EVERYWHERE = "*"
+
+
+class Taken(NamedTuple):
+    """A lock, and whose it was before if it was taken away from somebody."""
+
+    lock: Lock
+    stolen_from: Person | None
+
+
+def standing() -> QuerySet[Lock]:
+    """The locks that hold now, the oldest first."""
+    now = timezone.now()
+    found = Lock.objects.filter(Q(expires__isnull=True) | Q(expires__gt=now), released__isnull=True)
+    return found.filter(owner__is_active=True).select_related("app", "owner").order_by("pk")
+
+
+def over(app: App, environment: str) -> QuerySet[Lock]:
+    """Those that hold an app's environment, whether it alone or more."""
+    return standing().filter(Q(app=app) | Q(app__isnull=True), environment__in=(EVERYWHERE, environment))
+
+
+def of_another(app: App, environment: str, person: Person) -> Lock | None:
+    """A lock that keeps `person` out."""
+    return over(app, environment).exclude(owner=person).first()
+
+
+def in_the_way(deployments: Iterable[Deployment]) -> dict[int, Lock]:
+    """For each of `deployments` that somebody else's lock keeps from starting, that lock."""
+    locks = list(standing())
+    return {each.pk: lock for each in deployments if (lock := next((x for x in locks if _holds_back(x, each)), None))}
+
+
+def _holds_back(lock: Lock, deployment: Deployment) -> bool:
+    return (
+        not deployment.is_forced
+        and lock.owner_id != deployment.requested_by_id
+        and lock.app_id in (None, deployment.app_id)
+        and lock.environment in (EVERYWHERE, deployment.environment.name)
+    )
+
+
+@transaction.atomic
+def take(
+    app: App | None,
+    environment: str,
+    *,
+    by: Person,
+    reason: str = "",
+    until: datetime | None = None,
+    steal: bool = False,
+) -> Taken:
+    """Lock `environment` (`*`: all) of `app` (None: every app) for `by`; one's own lock gets the new reason and end.
+
+    Without `until` it ends after `LOCK_S`. With `steal` one on the same scope changes hands, and its owner is told.
+
+    Raises:
+        Forbidden: `by` may not lock there.
+        Refused: `locked`: it is somebody else's.
+    """
+    access.require(by, "lock", app.name if app else EVERYWHERE, environment)
+    lapse()
+    until = until or timezone.now() + timedelta(seconds=settings.LOCK_S)
+    scope = Lock.objects.filter(app=app, environment=environment, released__isnull=True)
+    if scope.filter(owner=by).update(reason=reason, expires=until):
+        return _taken(scope.get(), None)
+    wider = Q(app=app) | Q(app__isnull=True)
+    others = standing().filter(wider, environment__in=(EVERYWHERE, environment)).exclude(owner=by)
+    same = others.filter(app=app, environment=environment).first()
+    wall = others.exclude(pk=same.pk).first() if same and steal else others.first()
+    if wall:
+        raise Refused("locked", **told(wall))
+    if same:
+        _end(same)
+        notices.tell("lock_stolen", person=same.owner, **told(same) | {"by": by.username})
+    try:
+        with transaction.atomic():
+            lock = Lock.objects.create(app=app, environment=environment, owner=by, reason=reason, expires=until)
+    except IntegrityError:
+        raise Refused("locked", **told(scope.select_related("app", "owner").get())) from None
+    return _taken(lock, same.owner if same else None)
+
+
+def _taken(lock: Lock, stolen_from: Person | None) -> Taken:
+    more = {"stolen_from": stolen_from.username} if stolen_from else {}
+    audit.record(lock.owner, "lock.take", scope_text(lock), "done", reason=lock.reason, **more)
+    return Taken(lock, stolen_from)
+
+
+@transaction.atomic
+def release(app: App | None, environment: str, *, by: Person, force: bool = False) -> Lock:
+    """Give the lock of this scope back. With `force` also somebody else's, who is told.
+
+    Raises:
+        Forbidden: `by` may not lock there.
+        Refused: `not_locked`, or `lock_not_yours`.
+    """
+    access.require(by, "lock", app.name if app else EVERYWHERE, environment)
+    lock = standing().filter(app=app, environment=environment).first()
+    if lock is None:
+        raise Refused("not_locked", **_place(app, environment))
+    if lock.owner_id != by.pk:
+        if not force:
+            raise Refused("lock_not_yours", **told(lock))
+        notices.tell("lock_removed", person=lock.owner, **told(lock) | {"by": by.username})
+    _end(lock)
+    audit.record(by, "lock.release", scope_text(lock), "done", owner=lock.owner.username)
+    return lock
+
+
+@transaction.atomic
+def release_mine(by: Person) -> list[Lock]:
+    """Give all of one's locks back."""
+    mine = list(standing().filter(owner=by))
+    for lock in mine:
+        _end(lock)
+        audit.record(by, "lock.release", scope_text(lock), "done", owner=by.username)
+    return mine
+
+
+def lapse() -> int:
+    """End the locks whose time is over or whose owner was deactivated, and say so; how many."""
+    over_now = Q(expires__lte=timezone.now()) | Q(owner__is_active=False)
+    count = 0
+    for lock in Lock.objects.filter(over_now, released__isnull=True).select_related("app", "owner"):
+        with transaction.atomic():
+            if not _end(lock):
+                continue
+            code = "announce.lock_expired" if lock.owner.is_active else "announce.lock_lapsed"
+            notices.tell(code, app=lock.app, **told(lock))
+            audit.record(None, "lock.lapse", scope_text(lock), "done", owner=lock.owner.username)
+            count += 1
+    return count
+
+
+def _end(lock: Lock) -> bool:
+    return bool(Lock.objects.filter(pk=lock.pk, released__isnull=True).update(released=timezone.now()))
+
+
+def told(lock: Lock) -> dict[str, Any]:
+    """A lock as the parameters of a sentence."""
+    return {
+        **_place(lock.app, lock.environment),
+        "by": lock.owner.username,
+        "since": moment(lock.created),
+        "until": moment(lock.expires),
+        "reason": lock.reason,
+    }
+
+
+def _place(app: App | None, environment: str) -> dict[str, Any]:
+    return {
+        "app": app.name if app else {"code": "word.every_app", "params": {}},
+        "environment": environment if environment != EVERYWHERE else {"code": "word.every_environment", "params": {}},
+    }
+
+
+def moment(at: datetime | None) -> Any:
+    """A time as a parameter that each reader sees in their own zone; empty for none."""
+    return {"at": at.isoformat(timespec="seconds")} if at else ""
+
+
+def scope_text(row: Any) -> str:
+    """`shop/production`, with `*` for all, of anything that has an app and an environment's name."""
+    return f"{row.app.name if row.app else EVERYWHERE}/{row.environment}"
