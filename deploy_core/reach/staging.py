@@ -14,7 +14,7 @@ from deploy_core.rules.remote import Fence
 
 from . import artifacts
 from .artifacts import Artifact
-from .connection import COMMAND_S, Connection, OnLine, Result, never, nobody
+from .connection import COMMAND_S, Connection, OnLine, Result, is_disk_full, never, nobody
 
 #: `(bytes sent, bytes in all)`.
 OnProgress = Callable[[int, int], None]
@@ -204,7 +204,7 @@ def _check(result: Result, command: str) -> Result:
     }
     if result.exit_status == remote.TAKEN_OVER:
         raise ReachError("taken_over", server=result.server, detail=said)
-    if result.exit_status in known:
+    if result.exit_status in known and not is_disk_full(said):
         raise CommandFailed(
             known[result.exit_status],
             server=result.server,

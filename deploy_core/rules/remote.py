@@ -7,7 +7,8 @@ Layout below an environment's folder::
     shared/                files and folders that outlive releases
     current                -> releases/<name>, changed by one rename(2)
     .stage.<name>.<fence>  a release on its way
-    .lock/                 holder (the fence of whoever may act), mutex, group (the process group of what runs)
+    .lock/                 mutex, and two links whose targets are words: holder (the fence of whoever may act) and
+                           group (the process group of what runs). A link takes no block, so a full disk can be left.
 
 Needed there: sh, coreutils, findutils, tar, gzip, and util-linux's setsid and flock.
 """
@@ -31,6 +32,7 @@ NO_RELEASE = 66
 WRONG_CONTENT = 68
 NOT_A_LINK = 69
 BUSY = 70
+IN_USE = 71
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,11 @@ flock -w 10 9 || {{ echo "another command holds $PWD/.lock/mutex" >&2; exit {BUS
 
 _RELEASE_MUTEX = "exec 9>&-\n"
 
+#: `note NAME WORDS` keeps words below .lock, at once or not at all.
+_NOTE = """\
+note() { rm -f -- ".lock/$1.new"; ln -s -- "$2" ".lock/$1.new"; mv -T -- ".lock/$1.new" ".lock/$1"; }
+"""
+
 #: Start time and boot of a process: a number that was used again is not mistaken for the process that had it.
 _BIRTH = """\
 birth() {
@@ -164,31 +171,29 @@ birth() {
 """
 
 _END_REMEMBERED_GROUP = """\
-if read -r group was 2>/dev/null < .lock/group && [ "$(birth "$group")" = "$was" ]; then
-  end_group "$group" 20
-fi
+was=$(readlink .lock/group || :)
+if [ -n "$was" ] && [ "$(birth "${was%% *}")" = "${was#* }" ]; then end_group "${was%% *}" 20; fi
 """
 
 #: The group's leader is the parent of the script (`wrapped`).
-_REMEMBER_GROUP = 'echo "$PPID $(birth $PPID)" > .lock/group\n'
+_REMEMBER_GROUP = 'note group "$PPID $(birth $PPID)"\n'
 
 
 def _enter(path: str) -> str:
     quoted = shlex.quote(path)
-    return (
-        f"set -eu; umask 022; export LC_ALL=C\nmkdir -p -- {quoted}/releases {quoted}/.lock; cd -- {quoted}\n{_BIRTH}"
-    )
+    folders = f"mkdir -p -- {quoted}/releases {quoted}/.lock; cd -- {quoted}"
+    return f"set -eu; umask 022; export LC_ALL=C\n{folders}\n{_BIRTH}{_NOTE}"
 
 
 def _claim(fence: Fence) -> str:
     """Become the holder, unless the same deployment already has a newer owner; end what an older one left running."""
     return f"""\
-{_END_GROUP}{_MUTEX}held=$(cat .lock/holder 2>/dev/null || :)
+{_END_GROUP}{_MUTEX}held=$(readlink .lock/holder || :)
 if [ "${{held%.*}}" = {fence.deployment} ] && [ "${{held#*.}}" -gt {fence.epoch} ]; then
   echo "$held has taken over" >&2; exit {TAKEN_OVER}
 fi
 if [ "$held" != {fence} ]; then
-{_END_REMEMBERED_GROUP}  echo {fence} > .lock/holder
+{_END_REMEMBERED_GROUP}  note holder {fence}
 fi
 {_RELEASE_MUTEX}"""
 
@@ -196,7 +201,7 @@ fi
 def _hold(fence: Fence) -> str:
     """Go on under the mutex, as holder."""
     return f"""\
-{_MUTEX}held=$(cat .lock/holder 2>/dev/null || :)
+{_MUTEX}held=$(readlink .lock/holder || :)
 [ "$held" = {fence} ] || {{ echo "held by ${{held:-nobody}}" >&2; exit {TAKEN_OVER}; }}
 """
 
@@ -226,7 +231,8 @@ def stage(
 
     The first line printed says what the sender does next: `have` (nothing: this release is there and complete),
     `zstd` or `gzip` (send the artifact, compressed so). The last line is `staged`. The artifact holds `tree/…` and at
-    its very end `sums`, so one that was cut short has none. Exits TAKEN_OVER, WRONG_CONTENT, or as a program failed.
+    its very end `sums`, so one that was cut short has none. Exits TAKEN_OVER, WRONG_CONTENT, IN_USE (the name is that
+    of the current release, which has other content), or as a program failed.
     """
     release_name(name)
     links = "".join(_shared_file(shared_path(p)) for p in shared_files)
@@ -235,6 +241,7 @@ def stage(
 {_enter(path)}{_claim(fence)}{_REMEMBER_GROUP}\
 R=releases/{name}; S=.stage.{name}.{fence}
 if [ "$(cat "$R.id" 2>/dev/null)" = {manifest_id} ] && [ -d "$R" ]; then echo have; exit 0; fi
+if [ "$(readlink current || :)" = "$R" ]; then echo "$R is current, with other content" >&2; exit {IN_USE}; fi
 trap 'status=$?; rm -rf -- "$S"; exit $status' EXIT
 trap 'exit 143' TERM HUP INT
 rm -rf -- .stage.{name}.*; mkdir -- "$S" "$S/tree"
@@ -249,7 +256,7 @@ if find . -maxdepth 0 -printf '' 2>/dev/null; then
   [ "${{kinds%% *}}" = {kinds_sum} ] || {{ echo 'links, modes or folders differ' >&2; exit {WRONG_CONTENT}; }}
 fi
 {links}rm -rf -- "$R" "$R.id"; mv -T -- "$S/tree" "$R"
-echo {manifest_id} > "$S/id"; mv -T -- "$S/id" "$R.id"
+echo {manifest_id} | cat > "$S/id"; mv -T -- "$S/id" "$R.id"
 echo staged
 """
 
@@ -339,7 +346,7 @@ def in_folder(path: str, folder: str, command: str, fence: Fence) -> str:
     """A command of deploy.yml (restart, hook), in `current` or `releases/<name>` below the environment's folder."""
     return f"""\
 cd -- {shlex.quote(path)} || exit 1
-{_BIRTH}{_hold(fence)}{_REMEMBER_GROUP}{_RELEASE_MUTEX}\
+{_BIRTH}{_NOTE}{_hold(fence)}{_REMEMBER_GROUP}{_RELEASE_MUTEX}\
 cd -P -- {shlex.quote(folder)} || exit {NO_RELEASE}
 exec sh -c {shlex.quote(command)}
 """

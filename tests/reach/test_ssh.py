@@ -2,11 +2,13 @@
 
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,7 @@ from deploy_core.reach import ssh
 from deploy_core.reach.connection import OUTPUT_LIMIT_BYTES, AgentLogin, Connection, KeyLogin, PasswordLogin
 from deploy_core.reach.masking import Masker
 from tests.reach.wires import PASSWORD, odd_server, tcp_server
+from tests.services import openssh
 from tests.services.openssh import Sshd, make_key
 from tests.waiting import asleep, wait_until
 
@@ -96,6 +99,36 @@ def test_an_agent_without_keys_is_refused(sshd: Sshd, monkeypatch):
         ssh.connect(sshd.address, AgentLogin())
 
     assert caught.value.params["kind"] == "agent"
+
+
+def test_an_agent_opens_the_door(sshd: Sshd, tmp_path, monkeypatch):
+    make_key(tmp_path / "other")
+    (tmp_path / "login").touch(0o600)
+    (tmp_path / "login").write_bytes(sshd.key.pem)
+    socket_path = f"{sshd.log.parent}/agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket_path], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: Path(socket_path).exists())
+        monkeypatch.setenv("SSH_AUTH_SOCK", socket_path)
+        for name in ("other", "login"):
+            subprocess.run(["ssh-add", "-q", tmp_path / name], check=True, stdin=subprocess.DEVNULL)
+
+        with no_thread_left(), ssh.connect(sshd.address, AgentLogin()) as connection:
+            assert connection.run(("whoami",)).out_tail == sshd.address.user + "\n"
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+def test_a_server_that_asks_questions_gets_the_password_as_answer():
+    async def hello(process):
+        process.exit(0)
+
+    with odd_server(hello, asks_questions=True) as address:
+        with ssh.connect(address, PASSWORD) as connection:
+            assert connection.run(("true",)).exit_status == 0
+        with pytest.raises(LoginError):
+            ssh.connect(address, PasswordLogin("wrong"))
 
 
 def test_a_passphrase_opens_its_key(sshd: Sshd, tmp_path):
@@ -261,15 +294,19 @@ def test_what_only_stderr_says_is_heard(connection: Connection):
     assert (result.exit_status, result.out_tail) == (1, "")
 
 
-def test_a_login_shell_that_talks_is_not_mistaken_for_the_command(sshd: Sshd, connection: Connection):
-    """`.profile` greets; a script's first answer must still be the script's."""
-    home = connection.run('printf %s "$HOME"').out_tail
-    connection.put(b"echo Welcome to this server\n", f"{home}/greet")
-    line = f". {home}/greet; "
+def test_a_login_shell_that_talks_is_not_mistaken_for_the_command():
+    """A shell's start-up file greets; a script's first answer must still be the script's."""
+    greeting = """ForceCommand echo "Welcome"; printf 'no newline'; eval "$SSH_ORIGINAL_COMMAND\""""
+    with openssh.running(config=greeting) as [server], ssh.connect(server.address, server.key) as connection:
+        assert connection.run("echo answer").out_tail == "answer\n"
 
-    result = connection.run(line + "echo answer")
 
-    assert result.out_tail.splitlines() == ["Welcome to this server", "answer"]
+def test_a_login_without_a_shell_says_what_it_has_to_say():
+    refusal = "ForceCommand echo This account is not available; exit 1"
+    with openssh.running(config=refusal) as [server], ssh.connect(server.address, server.key) as connection:
+        result = connection.run("echo answer")
+
+    assert (result.exit_status, result.out_tail) == (1, "This account is not available\n")
 
 
 def test_a_process_left_behind_does_not_keep_us(connection: Connection):

@@ -19,7 +19,7 @@ from deploy_core.reach.connection import Connection
 from deploy_core.reach.staging import ReleaseSpec
 from deploy_core.rules.remote import Fence
 from tests.reach.wires import wire_to
-from tests.services import openssh
+from tests.services import openssh, small_disk
 from tests.services.openssh import Sshd
 
 FENCE = Fence(42, 1)
@@ -270,6 +270,32 @@ def test_a_link_that_leaves_the_release_is_not_even_packed(tmp_path: Path):
 
     with pytest.raises(Exception, match="link_leaves_tree"):
         artifacts.store(tree, tmp_path / "artifacts")
+
+
+def test_the_release_that_is_current_is_never_replaced(connection: Connection, place: Path, tmp_path: Path):
+    staging.stage(connection, spec(place, artifact_of(tmp_path, a=b"1")))
+    staging.switch(connection, str(place), "r1", FENCE)
+
+    with pytest.raises(CommandFailed) as caught:
+        staging.stage(connection, spec(place, artifact_of(tmp_path, a=b"2")))
+
+    assert caught.value.params["tail"] == "releases/r1 is current, with other content"
+    assert (place / "current/a").read_bytes() == b"1"
+
+
+def test_a_full_disk_can_be_left_for_the_release_before(sshd: Sshd, connection: Connection, tmp_path: Path):
+    with small_disk.running(sshd.folder / "full") as disk:
+        disk.folder.chmod(0o777)
+        place = disk.folder / "app"
+        for name in ("r1", "r2"):
+            staging.stage(connection, spec(place, artifact_of(tmp_path, version=name.encode()), name))
+        staging.switch(connection, str(place), "r2", FENCE)
+        disk.fill()
+
+        staging.claim(connection, str(place), Fence(43, 1))
+        staging.switch(connection, str(place), "r1", Fence(43, 1))
+
+        assert staging.current(connection, str(place)) == "r1"
 
 
 # --- switching and the rest -------------------------------------------------------------------------------------------

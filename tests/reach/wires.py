@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import asyncssh
@@ -111,15 +111,27 @@ Handler = Callable[["asyncssh.SSHServerProcess[bytes]"], Awaitable[None]]
 
 
 @contextmanager
-def odd_server(handle: Handler) -> Iterator[ServerAddress]:
-    """An SSH server (password `PASSWORD`) whose every command is `handle`: for answers OpenSSH never gives."""
+def odd_server(handle: Handler, *, asks_questions: bool = False) -> Iterator[ServerAddress]:
+    """An SSH server (password `PASSWORD`) whose every command is `handle`: for answers OpenSSH never gives.
+
+    `asks_questions`: it takes the password as an answer (keyboard-interactive) and not as a password.
+    """
 
     class Server(asyncssh.SSHServer):
         def begin_auth(self, username: str) -> bool:
             return True
 
         def password_auth_supported(self) -> bool:
-            return True
+            return not asks_questions
+
+        def kbdint_auth_supported(self) -> bool:
+            return asks_questions
+
+        def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> object:
+            return "", "", "", [("Password: ", False)]
+
+        def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+            return list(responses) == [PASSWORD.password]
 
         def validate_password(self, username: str, password: str) -> bool:
             return password == PASSWORD.password

@@ -252,7 +252,7 @@ def test_a_process_that_only_has_the_old_number_is_left_alone(tmp_path):
     claimed(tmp_path, Fence(42, 1))
     other = subprocess.Popen(["sleep", "300"], start_new_session=True)
     try:
-        (tmp_path / "app/.lock/group").write_text(f"{other.pid} 1 another-boot\n")
+        (tmp_path / "app/.lock/group").symlink_to(f"{other.pid} 1 another-boot")
 
         claimed(tmp_path, Fence(42, 2))
 

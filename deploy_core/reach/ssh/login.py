@@ -1,9 +1,11 @@
 """Connecting: the server is recognised first, and only then hears who we are."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import paramiko
+from paramiko.auth_handler import AuthHandler
 
 from deploy_core.errors import HostKeyError, LoginError, Unreachable
 from deploy_core.reach.connection import CONNECT_S, AgentLogin, HostKey, KeyLogin, Login, PasswordLogin, ServerAddress
@@ -66,6 +68,7 @@ def _recognise(server: ServerAddress, transport: Transport) -> None:
 def _log_in(server: ServerAddress, login: Login, key: paramiko.PKey | None, transport: Transport, end: float) -> None:
     """Returns when the server lets us in."""
     accepts: list[str] = []
+    was_refused = False
     for attempt in _attempts(server.user, login, key, transport):
         try:
             transport.auth_timeout = left(end)
@@ -74,11 +77,13 @@ def _log_in(server: ServerAddress, login: Login, key: paramiko.PKey | None, tran
                 return
         except paramiko.BadAuthenticationType as error:
             accepts = error.allowed_types
-        except paramiko.AuthenticationException as error:
-            if not transport.is_active() or time.monotonic() >= end - 0.05:
-                raise _no_answer(server, error) from error
         except LOST as error:
-            raise _no_answer(server, error) from error
+            is_answer = isinstance(error, paramiko.AuthenticationException) and transport.is_active()
+            if time.monotonic() >= end - 0.05 or not (is_answer or was_refused):
+                raise _no_answer(server, error) from error
+            if not transport.is_active():
+                break  # it has had enough of us
+        was_refused = True
     kind = {KeyLogin: "key", PasswordLogin: "password", AgentLogin: "agent"}[type(login)]
     raise LoginError(server=server.name, user=server.user, kind=kind, accepts=", ".join(accepts))
 
@@ -89,17 +94,59 @@ def _attempts(
     """Each tells, when called, what else the server wants (nothing: we are in)."""
     match login:
         case PasswordLogin(password):
-            yield lambda: transport.auth_password(user, password)
+            yield lambda: _give_password(user, password, transport)
         case KeyLogin():
             if key is not None:
-                yield lambda: transport.auth_publickey(user, key)
+                yield lambda: _ask(transport, lambda auth, event: auth.auth_publickey(user, key, event))
         case AgentLogin():
             agent = paramiko.Agent()
             try:
-                for offered in agent.get_keys():
-                    yield lambda it=offered: transport.auth_publickey(user, it)  # type: ignore[misc]
+                for it in agent.get_keys():
+                    yield lambda it=it: _ask(  # type: ignore[misc]
+                        transport, lambda auth, event: auth.auth_publickey(user, it, event)
+                    )
             finally:
                 agent.close()
+
+
+def _give_password(user: str, password: str, transport: Transport) -> list[str]:
+    """As a password or, where the server takes none as such, as the answer to its question."""
+    try:
+        return _ask(transport, lambda auth, event: auth.auth_password(user, password, event))
+    except paramiko.BadAuthenticationType as error:
+        if "keyboard-interactive" not in error.allowed_types:
+            raise
+    return _ask(
+        transport,
+        lambda auth, event: auth.auth_interactive(user, lambda _title, _text, asked: [password] * len(asked), event),
+    )
+
+
+class _Auth(AuthHandler):
+    """paramiko's, but it asks for the service once: a strict server ends a connection that asks again."""
+
+    transport: Transport
+
+    def _request_auth(self) -> None:
+        if not self.transport.is_service_accepted:
+            super()._request_auth()  # type: ignore[misc]
+            return
+        accepted = paramiko.Message()
+        accepted.add_string("ssh-userauth")
+        accepted.rewind()
+        self._parse_service_accept(accepted)
+
+    def _parse_service_accept(self, message: paramiko.Message) -> None:
+        self.transport.is_service_accepted = True
+        super()._parse_service_accept(message)  # type: ignore[misc]
+
+
+def _ask(transport: Transport, start: Callable[[_Auth, threading.Event], None]) -> list[str]:
+    """One attempt to log in."""
+    auth, event = _Auth(transport), threading.Event()
+    transport.auth_handler = auth
+    start(auth, event)
+    return auth.wait_for_response(event)
 
 
 def _no_answer(server: ServerAddress, error: BaseException) -> Unreachable:

@@ -70,6 +70,7 @@ class Transport(paramiko.Transport):
     """Ciphers by measured cost (GCM is half the price of paramiko's default), no SHA-1, slow key exchanges last."""
 
     packetizer: _Packets
+    is_service_accepted = False
 
     _preferred_ciphers = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
     _preferred_macs = (
