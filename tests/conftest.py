@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from django.utils import translation
 
 from tests.cases import proven
 from tests.services import chromium, described, postgres, redis
@@ -22,6 +23,13 @@ def pytest_report_header() -> list[str]:
 def _programs_read_the_real_settings() -> None:
     """This process has read tests.settings; the programs it starts are installations like any other."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "chatops.settings"
+
+
+@pytest.fixture(autouse=True)
+def _the_next_test_speaks_english() -> Iterator[None]:
+    """Django's middleware gives its thread the reader's language and leaves it there; a test's client is this thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
