@@ -63,9 +63,9 @@ class Place:
         return (*_TIED, *command) if shutil.which(_TIED[0]) else command
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """All that `command` sees of an environment. A user of its own cannot use the programs in our home folder."""
+        """All that `command` sees of an environment."""
         home = f"{_TOP}/home" if self.is_mounted else str(self.home)
-        path = PLAIN_PATH if self.way == "uid" else os.environ.get("PATH", PLAIN_PATH)
+        path = _path_for_others() if self.way == "uid" else os.environ.get("PATH", PLAIN_PATH)
         return {"PATH": path, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "CI": "true"} | dict(variables)
 
     def _mounts(self) -> str:
@@ -95,6 +95,20 @@ def _hidden() -> str:
     quoted = shlex.quote(str(settings.SHIPROOM_KEY_FILE))
     lines.append(f"[ ! -f {quoted} ] || mount --bind /dev/null {quoted}")
     return "\n".join(lines) + "\n"
+
+
+def _path_for_others() -> str:
+    """The usual folders, and those of our PATH that a user of its own may enter."""
+    entries = [*PLAIN_PATH.split(os.pathsep), *os.environ.get("PATH", "").split(os.pathsep)]
+    return os.pathsep.join(dict.fromkeys(entry for entry in entries if entry and _is_open(Path(entry))))
+
+
+def _is_open(folder: Path) -> bool:
+    try:
+        resolved = folder.resolve(strict=True)
+        return all(path.stat().st_mode & 0o001 for path in (resolved, *resolved.parents))
+    except OSError:
+        return False
 
 
 def _tools_in(home: Path) -> list[Path]:
