@@ -89,4 +89,4 @@ def log_events(lines: Sequence[LogLine]) -> list[Frame]:
 def error(code: str, **fields: Any) -> Frame:
     """A refusal. `fields` name what it answers (`rid` or `cid`) and what to do about it; None is left out."""
     named = {name: value for name, value in fields.items() if value is not None}
-    return {"t": "err", **named, "code": code, "msg": ERRORS[code]}
+    return {"t": "err", **named, "code": code, "msg": ERRORS.get(code, code)}
