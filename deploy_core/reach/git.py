@@ -9,7 +9,6 @@ import difflib
 import fcntl
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -353,11 +352,6 @@ class Mirror:
 
     def _not_found(self, ref: str, names: list[str]) -> GitError:
         return GitError("ref_not_found", ref=ref, near=difflib.get_close_matches(ref, names, n=3, cutoff=0.5))
-
-
-def forget(path: Path) -> None:
-    """Remove a mirror."""
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def _full(revision: str) -> str:
