@@ -27,7 +27,7 @@ def _programs_read_the_real_settings() -> None:
 
 @pytest.fixture(autouse=True)
 def _the_next_test_speaks_english() -> Iterator[None]:
-    """Django's middleware gives its thread the reader's language and leaves it there; a test's client is this thread."""
+    """Django's middleware gives its thread the reader's language and leaves it there; tests share the thread."""
     yield
     translation.deactivate()
 
