@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     settings = {
-        "SHIPROOM_HEADER_TIMEOUT_S": "1",
+        "SHIPROOM_HEADER_TIMEOUT_S": "0.5",
         "SHIPROOM_SEND_RATE": "100000",
         "SHIPROOM_ASK_RATE": "100000",
         "SHIPROOM_BACKLOG_LIMIT_BYTES": "262144",
