@@ -323,4 +323,4 @@ BODY_LIMIT_BYTES = env.int("SHIPROOM_BODY_LIMIT_BYTES", 1024 * 1024)
 HEADER_TIMEOUT_S = env.float("SHIPROOM_HEADER_TIMEOUT_S", 10.0)
 IDLE_TIMEOUT_S = env.float("SHIPROOM_IDLE_TIMEOUT_S", 60.0)
 #: How long Ctrl-C waits for what runs, before the process ends anyway.
-STOP_LIMIT_S = env.float("SHIPROOM_STOP_LIMIT_S", 4.0)
+STOP_LIMIT_S = env.float("SHIPROOM_STOP_LIMIT_S", 4.5)

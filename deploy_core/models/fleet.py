@@ -71,6 +71,8 @@ class Environment(models.Model):
     """A named target of an app. `path` is where its releases live on each server (relative: below the login's home).
 
     Who asks for a deployment to a protected one confirms it; `approvals_needed` others say yes to its plan.
+    Of deploy.yml the stricter holds: at most `batch_size` servers (0: any number) switch together, health is watched
+    for at least `verify_minutes` after the last one, and with `needs_health` there is no deployment without a check.
     """
 
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="environments")
@@ -80,6 +82,9 @@ class Environment(models.Model):
     default_ref = models.CharField(max_length=200, blank=True)
     is_protected = models.BooleanField(default=False)
     approvals_needed = models.PositiveSmallIntegerField(default=0)
+    batch_size = models.PositiveIntegerField(default=0)
+    verify_minutes = models.PositiveIntegerField(default=0)
+    needs_health = models.BooleanField(default=False)
     variables = models.JSONField(default=dict, blank=True)
     position = models.PositiveIntegerField(default=0)
 

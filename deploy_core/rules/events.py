@@ -73,6 +73,17 @@ class DeploymentPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentBatched:
+    """The servers take turns: which switch together, in order. There is none for a deployment of one batch."""
+
+    kind: ClassVar[str] = "deployment.batched"
+    batches: tuple[tuple[str, ...], ...]
+
+    def payload(self) -> Json:
+        return {"batches": [list(batch) for batch in self.batches]}
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentMoved:
     """The status changed; `reason` is a code, `params` fill its sentence."""
 
@@ -239,6 +250,7 @@ class DeploymentState:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     cancel_requested_by: str = ""
+    batches: list[list[str]] = field(default_factory=list)
     steps: dict[str, StepState] = field(default_factory=dict)
 
     def apply(self, entry: EntryLike) -> None:
@@ -254,6 +266,8 @@ class DeploymentState:
             case "deployment.planned":
                 for name in ("revision", "ref", "subject", "commits", "previous_revision"):
                     setattr(self, name, payload[name])
+            case "deployment.batched":
+                self.batches = payload["batches"]
             case "deployment.moved":
                 self._move(entry.at, payload)
             case "step.moved":
@@ -297,6 +311,7 @@ class DeploymentState:
             "started_at": iso(self.started_at),
             "finished_at": iso(self.finished_at),
             "cancel_requested_by": self.cancel_requested_by,
+            "batches": self.batches,
             "steps": [step.as_json() for step in self.steps.values()],
         }
 

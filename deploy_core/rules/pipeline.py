@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Literal, get_args
 
 from deploy_core.errors import PipelineError
 
@@ -57,10 +58,27 @@ class HttpCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class TcpCheck:
+    """Something listens on `port`, a number or the name of a variable that holds one."""
+
+    port: int | str
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
-    http: HttpCheck
+    """One of the three is asked; `command` is well when it ends with exit status 0."""
+
+    http: HttpCheck | None = None
+    tcp: TcpCheck | None = None
+    command: str = ""
     timeout_s: float = 30
     interval_s: float = 1
+
+    @property
+    def port(self) -> int | str:
+        """The port that is asked; 0 for a command."""
+        asked = self.http or self.tcp
+        return asked.port if asked else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +94,50 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
-    """Servers that switch together: `count` of them or, when that is 0, `percent` of all."""
+class Share:
+    """So many of some servers: `count` of them or, when that is 0, `percent` of all."""
 
     count: int = 0
     percent: int = 100
-    pause_s: float = 0
 
-    def size(self, servers: int) -> int:
-        """How many of `servers` switch together; at least one."""
-        return max(1, self.count or servers * self.percent // 100)
+    def of(self, servers: int) -> int:
+        return self.count or servers * self.percent // 100
+
+
+Order = Literal["listed", "reversed", "shuffled"]
+Wait = Literal["never", "canary", "each"]
+OnFailure = Literal["back", "back-batch", "stop", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """How servers take turns: `canary` of them first, then `size` together, in `order`.
+
+    Between batches `pause_s` go by, and `wait` says after which a person has to resume. When a server fails, all
+    that were switched go `back`, or only those of its batch do (`back-batch`), or all stay as they are (`stop`), or
+    it is left behind (`skip`) as long as no more than `skip_limit` are.
+    """
+
+    size: Share = Share()
+    canary: int = 0
+    order: Order = "listed"
+    pause_s: float = 0
+    wait: Wait = "never"
+    on_failure: OnFailure = "back"
+    skip_limit: Share = Share(0, 0)
+    #: What an environment allows at most, whatever `size` says; 0 allows any number.
+    at_most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a step that failed is tried again before it counts as failed."""
+
+    build: int = 0
+    stage: int = 0
+    switch: int = 0
+    restart: int = 0
+    health: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +153,7 @@ class EnvironmentPipeline:
     tasks: Mapping[str, Task] = field(default_factory=lambda: MappingProxyType({}))
     keep: int = 5
     timeouts: Timeouts = Timeouts()
+    retries: Retries = Retries()
     batches: Batches = Batches()
     verify_s: float = 0
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -138,10 +191,30 @@ def for_environment(pipeline: Pipeline, name: str) -> EnvironmentPipeline:
     return pipeline.environments.get(name, pipeline.common)
 
 
+def stricter(
+    pipeline: EnvironmentPipeline, *, batch_size: int = 0, verify_s: float = 0, needs_health: bool = False
+) -> EnvironmentPipeline:
+    """`pipeline` as an environment of ours allows it: where both say something, the stricter holds.
+
+    At most `batch_size` servers switch together (0: any number), health is watched for at least `verify_s`.
+
+    Raises:
+        PipelineError: `health_required`: the environment wants a health check, and the file has none.
+    """
+    if (needs_health or verify_s) and pipeline.health is None:
+        raise PipelineError("health_required")
+    return replace(
+        pipeline,
+        batches=replace(pipeline.batches, at_most=batch_size),
+        verify_s=max(pipeline.verify_s, verify_s),
+    )
+
+
 def _environment(top: Section) -> EnvironmentPipeline:
     build, package, shared, hooks = (top.take_section(name) for name in ("build", "package", "shared", "hooks"))
     restart, health, tasks = (top.take_section(name) for name in ("restart", "health", "tasks"))
-    timeouts, batches, variables = (top.take_section(name) for name in ("timeouts", "batches", "variables"))
+    timeouts, retries = top.take_section("timeouts"), top.take_section("retries")
+    batches, variables = top.take_section("batches"), top.take_section("variables")
     pipeline = EnvironmentPipeline(
         build=Build(build.take_commands("commands"), build.take_seconds("timeout", 300)),
         package=Package(
@@ -160,28 +233,38 @@ def _environment(top: Section) -> EnvironmentPipeline:
         tasks=MappingProxyType({name: _task(tasks.take_section(name)) for name in tasks.names()}),
         keep=top.take_number("keep", default=5, least=1, most=100),
         timeouts=Timeouts(timeouts.take_seconds("step", 600), timeouts.take_seconds("total", 3600)),
+        retries=Retries(
+            *(retries.take_number(name, default=0, least=0, most=10) for name in Retries.__dataclass_fields__)
+        ),
         batches=_batches(batches),
         verify_s=top.take_seconds("verify", 0, least=0),
         variables=MappingProxyType({name: variables.take_variable(name) for name in variables.names()}),
     )
-    for section in (build, package, shared, hooks, restart, timeouts, batches, top):
+    for section in (build, package, shared, hooks, restart, timeouts, retries, batches, top):
         section.refuse_rest()
     return pipeline
 
 
 def _health(health: Section) -> Health:
-    http = health.take_section("http", required=True)
+    http, tcp = health.take_section("http"), health.take_section("tcp")
+    command = health.take_text("command", default="")
     check = Health(
-        HttpCheck(
+        http=HttpCheck(
             port=http.take_port("port"),
             path=http.take_url_path("path", default="/"),
             status=http.take_number("status", default=200, least=100, most=599),
-        ),
+        )
+        if http
+        else None,
+        tcp=TcpCheck(tcp.take_port("port")) if tcp else None,
+        command=command,
         timeout_s=health.take_seconds("timeout", 30),
         interval_s=health.take_seconds("interval", 1),
     )
-    http.refuse_rest()
-    health.refuse_rest()
+    for section in (http, tcp, health):
+        section.refuse_rest()
+    if (asked := sum((bool(http), bool(tcp), bool(command)))) != 1:
+        health.wrong("", "one of http, tcp and command", f"{asked} of them" if asked else None)
     return check
 
 
@@ -192,6 +275,17 @@ def _task(task: Section) -> Task:
 
 
 def _batches(batches: Section) -> Batches:
-    size, is_percent = batches.take_share("size", default=(100, True))
-    pause_s = batches.take_seconds("pause", 0, least=0)
-    return Batches(count=0 if is_percent else size, percent=size if is_percent else 100, pause_s=pause_s)
+    return Batches(
+        size=_share(batches, "size", (100, True)),
+        canary=batches.take_number("canary", default=0, least=0, most=1000),
+        order=batches.take_choice("order", get_args(Order)),
+        pause_s=batches.take_seconds("pause", 0, least=0),
+        wait=batches.take_choice("wait", get_args(Wait)),
+        on_failure=batches.take_choice("on_failure", get_args(OnFailure)),
+        skip_limit=_share(batches, "skip_limit", (0, True)),
+    )
+
+
+def _share(batches: Section, key: str, default: tuple[int, bool]) -> Share:
+    size, is_percent = batches.take_share(key, default=default)
+    return Share(count=0 if is_percent else size, percent=size if is_percent else 100)

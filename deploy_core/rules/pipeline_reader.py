@@ -160,6 +160,15 @@ class Section:
                 self.wrong(f"{key}.{number}", "a path below the top of the repository", path)
         return found or default
 
+    def take_choice(self, key: str, choices: tuple[Any, ...]) -> Any:
+        """One of these words, the first of them when the key is not there."""
+        raw = self._take(key)
+        if raw is None:
+            return choices[0]
+        if raw not in choices:
+            self.wrong(key, f"one of {', '.join(choices)}", raw)
+        return raw
+
     def take_number(self, key: str, *, default: int, least: int, most: int) -> int:
         raw = self._take(key)
         if raw is None:
@@ -225,7 +234,7 @@ class Section:
                 )
 
     def at(self, key: str) -> str:
-        return f"{self._path}.{key}" if self._path else key
+        return ".".join(part for part in (self._path, key) if part)
 
     def wrong(self, key: str, expected: str, got: object) -> NoReturn:
         raise PipelineError("pipeline_wrong", path=self.at(key), expected=expected, got=_shown(got))

@@ -10,11 +10,12 @@ from pathlib import Path
 from django.conf import settings
 
 from deploy_core.errors import PipelineError
-from deploy_core.models import Artifact, Deployment, Release
+from deploy_core.models import Artifact, Deployment, Environment, Release
 from deploy_core.reach import artifacts
 from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.masking import Masker
-from deploy_core.rules import manifest
+from deploy_core.rules import manifest, pipeline
+from deploy_core.rules.batches import Cut
 from deploy_core.rules.pipeline import EnvironmentPipeline
 
 from .servers import Site, Target
@@ -30,6 +31,8 @@ class Course:
     mask: Masker
     #: What the servers ran when the deployment began, by server name.
     before: Mapping[str, Release]
+    #: The names of the servers that switch together, in order.
+    batches: Cut = ()
 
     @cached_property
     def recipe(self) -> str:
@@ -46,17 +49,17 @@ class Course:
         ours = {"SHIPROOM_APP": deployment.app.name, "SHIPROOM_REVISION": deployment.revision}
         return {**self.pipeline.variables, **own, **ours}
 
-    def variables_on(self, target: Target, release: Release) -> dict[str, str]:
-        """What commands on a server get."""
+    def variables_on(self, target: Target, release: Release | None = None) -> dict[str, str]:
+        """What commands on a server get; those about a release get its name and revision too."""
+        about = {"SHIPROOM_RELEASE": release.name, "SHIPROOM_REVISION": release.revision} if release else {}
         return {
             **self.pipeline.variables,
             **target.variables,
             "SHIPROOM_APP": self.deployment.app.name,
             "SHIPROOM_ENVIRONMENT": self.deployment.environment.name,
             "SHIPROOM_SERVER": target.name,
-            "SHIPROOM_RELEASE": release.name,
-            "SHIPROOM_REVISION": release.revision,
             "SHIPROOM_DEPLOYMENT": str(self.deployment.pk),
+            **about,
         }
 
     @property
@@ -77,20 +80,34 @@ class Course:
         return (row, found) if found else None
 
 
+def shape_of(text: str, environment: Environment) -> EnvironmentPipeline:
+    """How `environment` is deployed by a pipeline file; where both say something, the stricter holds.
+
+    Raises:
+        PipelineError: the file is wrong, or has no health check where the environment wants one.
+    """
+    return pipeline.stricter(
+        pipeline.for_environment(pipeline.parse(text), environment.name),
+        batch_size=environment.batch_size,
+        verify_s=environment.verify_minutes * 60,
+        needs_health=environment.needs_health,
+    )
+
+
 def port_on(target: Target, shape: EnvironmentPipeline) -> int:
     """The port of the health check on a server.
 
     Raises:
         PipelineError: it is named by a variable that is not there, or that is no port.
     """
-    named = shape.health.http.port if shape.health else 0
+    named = shape.health.port if shape.health else 0
     if isinstance(named, int):
         return named
     value = {**shape.variables, **target.variables}.get(named, "")
     if not value.isdecimal() or not 1 <= int(value) <= 65_535:
         raise PipelineError(
             "pipeline_wrong",
-            path="health.http.port",
+            path="health.http.port" if shape.health and shape.health.http else "health.tcp.port",
             expected=f"a variable {named} with a port on {target.name}",
             got=value or "nothing",
         )

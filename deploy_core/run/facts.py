@@ -12,6 +12,7 @@ from deploy_core.models import (
     Artifact,
     Deployment,
     Environment,
+    JournalEntry,
     KnownCommit,
     KnownRef,
     Manifest,
@@ -22,6 +23,7 @@ from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.git import Commit, Ref, Revision
 from deploy_core.rules.events import DeploymentPlanned
 from deploy_core.rules.plan import plan_hash
+from deploy_core.rules.status import Status
 from deploy_core.safety import fingerprint
 
 
@@ -64,7 +66,7 @@ def keep_plan(
     before = Release.objects.current_in(environment)
     hashed = fingerprint.of(environment, revision.id, pipeline, servers)
     Deployment.objects.filter(pk=deployment.pk).update(
-        revision=revision.id, plan={"pipeline": pipeline, "servers": list(servers)}, plan_hash=hashed
+        revision=revision.id, plan={**deployment.plan, "pipeline": pipeline, "servers": list(servers)}, plan_hash=hashed
     )
     event = DeploymentPlanned(
         revision=revision.id,
@@ -213,3 +215,14 @@ def current_releases(environment: Environment) -> dict[str, Release]:
     """What each server runs, by the server's name."""
     copies = ReleaseCopy.objects.filter(environment=environment, is_current=True)
     return {copy.server.name: copy.release for copy in copies.select_related("server", "release__environment")}
+
+
+def paused_s(deployment: Deployment) -> float:
+    """How many seconds a deployment stood still so far because somebody wanted it to."""
+    moves = JournalEntry.objects.filter(deployment=deployment, kind="deployment.moved").order_by("number")
+    total, since = 0.0, None
+    for to, at in moves.values_list("payload__to", "at"):
+        if since is not None:
+            total += (at - since).total_seconds()
+        since = at if to == Status.PAUSED else None
+    return total + ((timezone.now() - since).total_seconds() if since else 0.0)

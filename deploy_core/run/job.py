@@ -8,10 +8,10 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from django.conf import settings
@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: How a phase of a job ended; the only words that reach the engine.
-Code = Literal["ok", "failed", "cancelled", "fenced"]
+#: How a phase of a job ended; the only words that reach the engine. `partly`: it ended without some servers.
+Code = Literal["ok", "failed", "cancelled", "fenced", "paused", "partly"]
 
 #: Raised while the process goes away: every worker leaves its step as it is and ends its remote commands.
 parking = threading.Event()
@@ -66,6 +66,17 @@ class Hands:
 #: Does a step's work, and raises what went wrong.
 Act = Callable[[Hands], None]
 
+#: Faults that another attempt would only meet again, or must not.
+_FINAL = frozenset({"taken_over", "host_key_changed", "host_key_unknown", "login_refused", "no_permission"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """With the steps of one kind: how often one that failed is tried again, and how long one attempt may take."""
+
+    retries: int = 0
+    limit_s: float = float("inf")
+
 
 @dataclass
 class _Work:
@@ -82,6 +93,8 @@ class Job:
     deployment: Deployment
     epoch: int
     deadline_s: float = float("inf")
+    #: By the kind of a step.
+    patience: Mapping[str, Patience] = field(default_factory=dict)
     #: What went wrong outside of any step: code and parameters.
     fault: tuple[str, dict[str, Any]] | None = None
     #: Why the threads were told to stop: "" | cancelled | timed_out | parked.
@@ -199,7 +212,8 @@ class Job:
             for (step, act), out in zip(acts.items(), self.persist(begin), strict=True):
                 writers.callback(out.close)
                 hands = Hands(out, self._stop.is_set)
-                running[self._pool.submit(act, hands)] = _Work(step, hands)
+                patient = _patiently(act, step, self.patience.get(step.kind, Patience()))
+                running[self._pool.submit(patient, hands)] = _Work(step, hands)
             try:
                 while running:
                     self._turn(running)
@@ -300,10 +314,48 @@ class Job:
         self._stopped_at = time.monotonic()
         self._stop.set()
 
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """What is begun in here is brought to its end: a cancel and the end of the time are heard afterwards."""
+        kept = self.hears_cancel, self.deadline_s
+        self.hears_cancel, self.deadline_s = False, float("inf")
+        try:
+            yield
+        finally:
+            self.hears_cancel, self.deadline_s = kept
+
     def turn_back(self) -> None:
         """Forget that we were told to stop: what follows returns servers to their old release."""
         self.why, self.hears_cancel, self.deadline_s = "", False, float("inf")
         self._stop.clear()
+
+
+def _patiently(act: Act, step: Step, patience: Patience) -> Act:
+    """`act` tried as often, and each time for as long, as `patience` allows."""
+
+    def once(hands: Hands) -> None:
+        end = time.monotonic() + patience.limit_s
+        try:
+            act(replace(hands, stop=lambda: hands.stop() or time.monotonic() > end))
+        except errors.Cancelled:
+            if hands.stop():
+                raise
+            server = {"server": step.server_name} if step.server_name else {}
+            raise errors.CommandTimeout("step_timeout", step=step.key, seconds=patience.limit_s, **server) from None
+
+    def act_patiently(hands: Hands) -> None:
+        for left in range(patience.retries, -1, -1):
+            try:
+                return once(hands)
+            except errors.DeployError as error:
+                if not left or hands.stop() or error.code in _FINAL:
+                    raise
+                hands.say(f"failed ({error.code}); trying again, {left} more at most")
+            end = time.monotonic() + settings.RETRY_WAIT_S
+            while time.monotonic() < end and not hands.stop():
+                time.sleep(min(0.05, settings.RETRY_WAIT_S))
+
+    return act_patiently
 
 
 def fit(value: Any) -> Any:

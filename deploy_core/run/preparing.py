@@ -20,7 +20,7 @@ from deploy_core.rules.repository import without_login
 from deploy_core.safety import access
 
 from . import facts
-from .course import Course, port_on
+from .course import Course, port_on, shape_of
 from .job import Act, Hands
 from .servers import targets
 
@@ -49,7 +49,7 @@ def start(deployment: Deployment) -> Act:
         trouble = Forbidden(who=person.username, action=action, app=app, environment=environment)
     else:
         try:
-            targets(deployment.environment)
+            targets(deployment.environment, only=deployment.plan.get("only", ()))
         except DeployError as error:
             trouble = error
 
@@ -65,7 +65,7 @@ def fetch(deployment: Deployment) -> Act:
     app, environment = deployment.app, deployment.environment
     mirror = mirror_of(app)
     known = dict(app.refs.filter(kind=KnownRef.Kind.BRANCH).values_list("name", "revision"))
-    found, _ = targets(environment)
+    found, _ = targets(environment, only=deployment.plan.get("only", ()))
     before = Release.objects.current_in(environment)
 
     def act(hands: Hands) -> None:
@@ -73,10 +73,10 @@ def fetch(deployment: Deployment) -> Act:
         mirror.fetch(settings.GIT_TIMEOUT_S, stop=hands.stop)
         refs = mirror.refs()
         hands.record(partial(facts.keep_refs, app, refs, _newest_commits(mirror, refs, known)))
-        revision = mirror.resolve(deployment.ref)
+        revision = mirror.resolve(deployment.plan.get("revision") or deployment.ref)
         hands.say(f"{revision.kind} {revision.ref} is {revision.id}: {revision.subject}")
         text = app.pipeline or _pipeline_text(mirror, revision.id)
-        shape = pipeline.for_environment(pipeline.parse(text), environment.name)
+        shape = shape_of(text, environment)
         for target in found:
             port_on(target, shape)
         count = len(mirror.between(before.revision, revision.id, limit=COMMITS_COUNTED)) if before else None

@@ -7,7 +7,6 @@ ended are passed over, and the one that was interrupted runs again.
 import logging
 import shutil
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,16 +18,15 @@ from django.db import IntegrityError, transaction
 from deploy_core.errors import BuildError, DeployError, ReachError, Refused
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Release, Step
-from deploy_core.rules import pipeline
-from deploy_core.rules.plan import in_batches
+from deploy_core.rules.pipeline import EnvironmentPipeline
 from deploy_core.rules.remote import Fence
 from deploy_core.rules.status import ACTIVE, Status
 from deploy_core.safety import access, gates
 
-from . import facts, job, preparing, steps, wayback
-from .course import Course
-from .job import Code, Job
-from .servers import Site, Target, targets
+from . import facts, job, preparing, rolling, steps, wayback
+from .course import Course, shape_of
+from .job import Code, Job, Patience
+from .servers import Site, targets
 
 logger = logging.getLogger(__name__)
 
@@ -183,6 +181,8 @@ def _walk(work: Job, do_step: DoStep) -> str:
     try:
         course = _course(work)
         phases = _phases(work, course)
+        if work.deployment.status == Status.ROLLING_BACK:  # its worker went away on the way back, and we go on there
+            code, phases = "failed", []
     except DeployError as error:
         work.fault = (error.code, dict(error.params))
         code, phases = "failed", []
@@ -210,8 +210,8 @@ def _course(work: Job) -> Course:
     release = deployment.release
     is_rollback = release is not None and deployment.kind == Deployment.Kind.ROLLBACK
     text = release.pipeline if release and is_rollback else deployment.plan["pipeline"]
-    shape = pipeline.for_environment(pipeline.parse(text), deployment.environment.name)
-    found, mask = targets(deployment.environment)
+    shape = shape_of(text, deployment.environment)
+    found, mask = targets(deployment.environment, only=deployment.plan.get("only", ()))
     planned = Step.objects.filter(deployment=deployment, kind="switch").values_list("server_name", flat=True)
     if [target.name for target in found] != list(planned):
         raise Refused("servers_changed", planned=list(planned), now=[target.name for target in found])
@@ -219,14 +219,30 @@ def _course(work: Job) -> Course:
     releases = {
         row.name: row for row in Release.objects.filter(environment=deployment.environment, name__in=names.values())
     }
-    work.deadline_s = shape.timeouts.total_s
+    work.deadline_s = shape.timeouts.total_s + facts.paused_s(deployment)
+    work.patience = _patience(shape)
     return Course(
         deployment=deployment,
         pipeline=shape,
         site=Site(deployment.environment.path, Fence(work.id, work.epoch), found, mask),
         mask=mask,
         before={server: releases[name] for server, name in names.items() if name in releases},
+        batches=rolling.cut(work, shape, [target.name for target in found]),
     )
+
+
+def _patience(shape: EnvironmentPipeline) -> dict[str, Patience]:
+    """How often and how long each kind of step is tried. What has a limit of its own may take that long."""
+    step_s, retries = shape.timeouts.step_s, shape.retries
+    restart_s = shape.restart.timeout_s if shape.restart else 0
+    health_s = shape.health.timeout_s if shape.health else 0
+    return {
+        "build": Patience(retries.build, step_s + shape.build.timeout_s),
+        "stage": Patience(retries.stage, step_s),
+        "switch": Patience(retries.switch, step_s),
+        "restart": Patience(retries.restart, max(step_s, restart_s)),
+        "health": Patience(retries.health, max(step_s, health_s)),
+    }
 
 
 def _phases(work: Job, course: Course) -> list[tuple[str, Phase]]:
@@ -241,18 +257,7 @@ def _phases(work: Job, course: Course) -> list[tuple[str, Phase]]:
         phases.append(("start", partial(work.perform, {"start": preparing.start(work.deployment)})))
         if work.deployment.kind != Deployment.Kind.ROLLBACK:
             phases.append(("stage", partial(_stage, work, course)))
-    found = {target.name: target for target in course.site.targets}
-    batches = in_batches(list(found), course.pipeline.batches.size(len(found)))
-    for number, names in enumerate(batches):
-        batch = [found[name] for name in names]
-        phases += [
-            (f"switch-{number}", partial(_switch, work, course, batch, number)),
-            (f"restart-{number}", partial(_restart, work, course, batch)),
-            (f"health-{number}", partial(_check_health, work, course, batch)),
-        ]
-    if course.pipeline.verify_s and course.pipeline.health:
-        phases.append(("verify", partial(_verify, work, course)))
-    return phases
+    return phases + rolling.phases(work, course, partial(_release, course))
 
 
 def _build(work: Job, course: Course) -> Code:
@@ -279,9 +284,8 @@ def _stage(work: Job, course: Course) -> Code:
         raise BuildError("artifact_lost", revision=course.deployment.revision)
     row, built = found
     release = facts.keep_release(course.deployment, row, course.deployment.plan["pipeline"])
-    return work.perform(
-        {f"stage:{target.name}": steps.stage(course, target, release, built) for target in course.site.targets}
-    )
+    acts = {f"stage:{target.name}": steps.stage(course, target, release, built) for target in course.site.targets}
+    return rolling.tolerated(work, course, work.perform(acts))
 
 
 def _release(course: Course) -> Release:
@@ -291,58 +295,42 @@ def _release(course: Course) -> Release:
     return release
 
 
-def _switch(work: Job, course: Course, batch: list[Target], number: int) -> Code:
-    if number and (stopped := work.pause(course.pipeline.batches.pause_s)):
-        return stopped
-    release = _release(course)
-    return work.perform({f"switch:{target.name}": steps.switch(course, target, release) for target in batch})
-
-
-def _restart(work: Job, course: Course, batch: list[Target]) -> Code:
-    if course.pipeline.restart is None:
-        work.skip({f"restart:{target.name}": "nothing_to_do" for target in batch})
-        return "ok"
-    release = _release(course)
-    return work.perform({f"restart:{target.name}": steps.restart(course, target, release) for target in batch})
-
-
-def _check_health(work: Job, course: Course, batch: list[Target]) -> Code:
-    if course.pipeline.health is None:
-        work.skip({f"health:{target.name}": "nothing_to_do" for target in batch})
-        return "ok"
-    return work.perform({f"health:{target.name}": steps.check_health(course, target) for target in batch})
-
-
-def _verify(work: Job, course: Course) -> Code:
-    """Watch the health of all servers for a while; a window that was interrupted begins anew."""
-    journal.move(work.id, Status.VERIFYING, only_from={Status.RUNNING}, epoch=work.epoch)
-    end = time.monotonic() + course.pipeline.verify_s
-    while (left := end - time.monotonic()) > 0:
-        work.ask_all({target.name: partial(steps.ask_health, course, target) for target in course.site.targets})
-        interval_s = course.pipeline.health.interval_s if course.pipeline.health else left
-        if stopped := work.pause(min(left, interval_s)):
-            return stopped
-    return "ok"
-
-
 def _succeed(work: Job, course: Course) -> Code:
-    """Success is only what was read back: every server runs the release. A cancel that came first goes first."""
+    """Success is only what was read back: every server runs the release. A cancel that came first goes first.
+
+    Where servers were left behind, the deployment has failed, and says which.
+    """
+    if (stopped := rolling.held(work)) is not None:
+        return stopped
     name = _release(course).name
-    seen = work.ask_all({target.name: partial(steps.current_on, course, target) for target in course.site.targets})
+    servers = rolling.whole(work, course)
+    seen = work.ask_all({target.name: partial(steps.current_on, course, target) for target in servers})
     wrong = {server: found for server, found in seen.items() if found != name}
     if wrong:
         raise ReachError("current_differs", release=name, servers=wrong)
-    is_done = work.persist(lambda: journal.move(work.id, Status.SUCCEEDED, epoch=work.epoch))
-    return "ok" if is_done else "cancelled"
+    left = sorted(wayback.broken_servers(work.id))
+
+    def write() -> bool:
+        if not left:
+            return journal.move(work.id, Status.SUCCEEDED, epoch=work.epoch)
+        params = {"servers": left, "runs": wayback.standings(work.deployment)}
+        moved = journal.move(work.id, Status.FAILED, "servers_skipped", epoch=work.epoch, params=params)
+        if moved:
+            journal.close_steps(work.id, epoch=work.epoch)
+        return moved
+
+    if not work.persist(write):
+        return rolling.held(work) or "cancelled"
+    return "partly" if left else "ok"
 
 
 def _prune(work: Job, course: Course) -> Code:
     """Old releases go; that this may fail harms nobody, and the next deployment tries again."""
     asked: Mapping[str, Callable[[], Any]] = {
-        target.name: partial(steps.prune, course, target) for target in course.site.targets
+        target.name: partial(steps.prune, course, target) for target in rolling.whole(work, course)
     }
     removed = work.ask_all(asked)
-    for target in course.site.targets:
+    for target in rolling.whole(work, course):
         facts.pruned(course.deployment.environment, target.server_id, removed[target.name])
     preparing.forget_unused(course.deployment.app)
     return "ok"

@@ -1,7 +1,7 @@
 """The servers of one deployment, and one connection to each that all its steps share."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -31,8 +31,8 @@ class Target:
         return self.address.name
 
 
-def targets(environment: Environment) -> tuple[tuple[Target, ...], Masker]:
-    """The servers of `environment` in their order, and what hides their secrets in output.
+def targets(environment: Environment, only: Collection[str] = ()) -> tuple[tuple[Target, ...], Masker]:
+    """The servers of `environment` in their order (of those called `only`, if any), and what hides their secrets.
 
     Raises:
         Refused: `server_behind_jump`: no way through another server is built yet.
@@ -42,6 +42,8 @@ def targets(environment: Environment) -> tuple[tuple[Target, ...], Masker]:
     secrets: list[str] = []
     for placement in environment.placements.select_related("server__credential"):
         server = placement.server
+        if only and server.name not in only:
+            continue
         if server.jump_id:
             raise Refused("server_behind_jump", server=server.name)
         secrets += credentials.secrets_of(server.credential)

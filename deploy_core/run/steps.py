@@ -82,13 +82,36 @@ def ask_health(course: Course, target: Target, hands: Hands | None = None) -> No
     asked = course.pipeline.health
     if not asked:
         return
-    check = health.HttpCheck(port_on(target, course.pipeline), asked.http.path, asked.http.status)
+    check = _check(course, target)
     heard: dict[str, Any] = {"on_line": hands.on_line, "stop": hands.stop} if hands else {}
 
     def ask(connection: Connection) -> None:
         health.wait_until_healthy(connection, check, timeout_s=asked.timeout_s, interval_s=asked.interval_s, **heard)
 
     course.site.use(target, ask)
+
+
+def _check(course: Course, target: Target) -> health.Check:
+    """What deploy.yml asks of the app on a server."""
+    asked = course.pipeline.health
+    if asked and asked.http:
+        return health.HttpCheck(port_on(target, course.pipeline), asked.http.path, asked.http.status)
+    if asked and asked.tcp:
+        return health.TcpCheck(port_on(target, course.pipeline))
+    command = asked.command if asked else ""
+
+    def run(connection: Connection, patience_s: float) -> None:
+        staging.run_in(
+            connection,
+            course.site.path,
+            "current",
+            command,
+            course.site.fence,
+            variables=course.variables_on(target),
+            timeout_s=patience_s,
+        )
+
+    return health.CommandCheck(course.mask.text(command), run)
 
 
 def go_back(course: Course, target: Target, release: Release, shape: EnvironmentPipeline) -> Act:

@@ -1,7 +1,10 @@
 """How a deployment that did not succeed ends: servers that were switched go back, and the rows say who runs what."""
 
+from collections.abc import Collection
+from functools import partial
 from typing import Any
 
+from deploy_core.errors import ReachError
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Step
 from deploy_core.rules import pipeline
@@ -21,28 +24,30 @@ def end(work: Job, course: Course | None, code: str) -> Code:
     reason, params = _why(work, code)
     work.turn_back()
     tried = _tried(work)
-    is_back = not tried
+    is_back, unasked = not tried, frozenset[str]()
     if course and tried:
-        switched = [target for target in course.site.targets if target.name in tried]
-        if any(target.name in course.before for target in switched):
+        wanted = _to_take_back(work, course, tried, code)
+        if wanted & course.before.keys():
             _announce(work, reason, params)
-        is_back = _go_back(work, course, switched)
+        is_back = take_back(work, course, wanted) and wanted == tried
+        unasked = _see(work, course, tried - wanted)
     if not is_back:
-        params = {**params, "runs": _standings(work.deployment)}
+        params = {**params, "runs": standings(work.deployment, unasked)}
     work.persist(lambda: _close(work, reason, params, is_back=is_back))
     return "failed" if code == "failed" else "cancelled"
 
 
-def _announce(work: Job, reason: str, params: dict[str, Any]) -> None:
-    """Say that servers go back, and why; a deployment that somebody cancelled goes on being cancelled."""
-    sources = {Status.RUNNING, Status.VERIFYING}
-    work.persist(
-        lambda: journal.move(work.id, Status.ROLLING_BACK, reason, only_from=sources, epoch=work.epoch, params=params)
-    )
+def broken_servers(deployment_id: int, kind: str = "") -> frozenset[str]:
+    """The servers on which a step (of this kind) failed; ways back do not count."""
+    broken = Step.objects.filter(deployment_id=deployment_id, status__in=_BROKEN).exclude(server_name="")
+    broken = broken.filter(kind=kind) if kind else broken.exclude(kind="back")
+    return frozenset(broken.values_list("server_name", flat=True))
 
 
-def _go_back(work: Job, course: Course, switched: list[Target]) -> bool:
-    """Whether every server that was switched runs its old release again."""
+def take_back(work: Job, course: Course, servers: Collection[str]) -> bool:
+    """Whether every one of `servers` that was switched runs its old release again."""
+    tried = _tried(work)
+    switched = [target for target in course.site.targets if target.name in servers and target.name in tried]
     able = [target for target in switched if target.name in course.before]
     if able:
         steps_back = way_back([target.name for target in able])
@@ -55,6 +60,48 @@ def _go_back(work: Job, course: Course, switched: list[Target]) -> bool:
         if work.perform(acts) != "ok":
             return False
     return len(able) == len(switched)
+
+
+def _to_take_back(work: Job, course: Course, tried: frozenset[str], code: str) -> frozenset[str]:
+    """What deploy.yml wants of a failed batch. A cancel, and a fault that no step had, take back all of them."""
+    broken = broken_servers(work.id)
+    policy = course.pipeline.batches.on_failure
+    if code == "cancelled" or not broken or policy == "back":
+        return tried
+    if policy == "stop":
+        return frozenset()
+    of_batch = frozenset(name for batch in course.batches if broken & set(batch) for name in batch)
+    # Those that were left behind went back when they failed; their batch is not at fault.
+    if policy == "skip":
+        last = [batch for batch in course.batches if tried & set(batch)][-1]
+        of_batch = broken | set(last)
+    return tried & of_batch
+
+
+def _see(work: Job, course: Course, servers: Collection[str]) -> frozenset[str]:
+    """Ask the servers that stay as they are what they really run, and keep it; those that could not be asked."""
+    targets = [target for target in course.site.targets if target.name in servers]
+    seen = work.ask_all({target.name: partial(_current, course, target) for target in targets})
+    made = Deployment.objects.select_related("release__environment").get(pk=work.id).release
+    for target in targets:
+        if made and seen[target.name] == made.name:
+            work.persist(partial(facts.switched, made, target.server_id))
+    return frozenset(name for name, found in seen.items() if found is None)
+
+
+def _current(course: Course, target: Target) -> str | None:
+    try:
+        return steps.current_on(course, target)
+    except ReachError:
+        return None
+
+
+def _announce(work: Job, reason: str, params: dict[str, Any]) -> None:
+    """Say that servers go back, and why; a deployment that somebody cancelled goes on being cancelled."""
+    sources = {Status.RUNNING, Status.PAUSED, Status.VERIFYING}
+    work.persist(
+        lambda: journal.move(work.id, Status.ROLLING_BACK, reason, only_from=sources, epoch=work.epoch, params=params)
+    )
 
 
 def _close(work: Job, reason: str, params: dict[str, Any], *, is_back: bool) -> None:
@@ -76,9 +123,13 @@ def _close(work: Job, reason: str, params: dict[str, Any], *, is_back: bool) -> 
 
 
 def _why(work: Job, code: str) -> tuple[str, dict[str, Any]]:
-    """The reason: a person's cancel, the first step that broke, a fault of ours, or the time that ran out."""
+    """The reason: a person's cancel, what it goes back for already, the first step that broke, a fault of ours, or
+    the time that ran out."""
     if code == "cancelled":
         return _cancelled(work.id)
+    row = Deployment.objects.values("status", "reason", "reason_params").get(pk=work.id)
+    if row["status"] == Status.ROLLING_BACK:
+        return row["reason"], row["reason_params"]
     step = Step.objects.filter(deployment_id=work.id, status__in=_BROKEN).order_by("finished", "position").first()
     if step:
         return step.reason, {
@@ -96,19 +147,19 @@ def _cancelled(deployment_id: int) -> tuple[str, dict[str, Any]]:
     return "cancelled_by", {"by": by or ""}
 
 
-def _tried(work: Job) -> set[str]:
+def _tried(work: Job) -> frozenset[str]:
     """The servers where a switch was tried: whether it went through is not for us to guess."""
     tried = Step.objects.filter(deployment_id=work.id, kind="switch", attempt__gt=0)
-    return set(tried.values_list("server_name", flat=True))
+    return frozenset(tried.values_list("server_name", flat=True))
 
 
-def _standings(deployment: Deployment) -> dict[str, list[str]]:
+def standings(deployment: Deployment, unasked: Collection[str] = ()) -> dict[str, list[str]]:
     """Which servers run what, as far as we know: release name → server names.
 
     The name is "" for servers that could not be asked, and "-" for those that run nothing yet.
     """
     broken = Step.objects.filter(deployment=deployment, kind="back", status__in=_BROKEN)
-    unsure = set(broken.values_list("server_name", flat=True))
+    unsure = {*unasked, *broken.values_list("server_name", flat=True)}
     releases = facts.current_releases(deployment.environment)
     found: dict[str, list[str]] = {}
     planned = Step.objects.filter(deployment=deployment).exclude(server_name="").values_list("server_name", flat=True)

@@ -8,7 +8,13 @@ from deploy_core.rules.plan import plan_hash
 
 def of(environment: Environment, revision: str, pipeline: str, servers: Sequence[str]) -> str:
     """The hash of a plan as the environment stands now."""
-    values = {"path": environment.path, "variables": environment.variables}
+    values = {
+        "path": environment.path,
+        "variables": environment.variables,
+        "batch_size": environment.batch_size,
+        "verify_minutes": environment.verify_minutes,
+        "needs_health": environment.needs_health,
+    }
     return plan_hash(revision=revision, pipeline=pipeline, servers=servers, values=values)
 
 

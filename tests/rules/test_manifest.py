@@ -101,7 +101,17 @@ def test_a_link_may_point_into_its_tree_only(path, target, leaves):
 
 
 def test_servers_read_the_sums_of_the_oddest_names(tmp_path):
-    odd = [b"plain", b"new\nline", b"back\\slash", b"car\rriage", b"end\r", b"\xff\xfe", b"-rf", b"$(touch canary)", b" *star"]
+    odd = [
+        b"plain",
+        b"new\nline",
+        b"back\\slash",
+        b"car\rriage",
+        b"end\r",
+        b"\xff\xfe",
+        b"-rf",
+        b"$(touch canary)",
+        b" *star",
+    ]
     for name in odd:
         Path(bytes(tmp_path).decode(), name.decode("utf-8", "surrogateescape")).write_bytes(b"a")
     manifest = Manifest({name: Entry(b"f", A_SUM) for name in odd})

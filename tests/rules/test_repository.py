@@ -55,7 +55,9 @@ def test_revision_syntax_options_and_noise_are_no_refs(ref):
     assert not is_ref_name(ref)
 
 
-@pytest.mark.parametrize(("text", "is_one"), [("abcdef1", True), ("a" * 40, True), ("abcdef", False), ("ABCDEF1", False)])
+@pytest.mark.parametrize(
+    ("text", "is_one"), [("abcdef1", True), ("a" * 40, True), ("abcdef", False), ("ABCDEF1", False)]
+)
 def test_a_commit_id_has_seven_to_forty_hex_digits(text, is_one):
     assert is_commit_id(text) is is_one
 
