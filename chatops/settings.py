@@ -258,6 +258,8 @@ ENGINE_STOP_S = env.float("SHIPROOM_ENGINE_STOP_S", 3.0)
 STOP_POLL_S = env.float("SHIPROOM_STOP_POLL_S", 0.2)
 #: How many servers of one deployment are worked on at once.
 SERVERS_AT_ONCE = env.int("SHIPROOM_SERVERS_AT_ONCE", 32)
+#: How long a step that failed rests before it is tried again, where deploy.yml asks for that.
+RETRY_WAIT_S = env.float("SHIPROOM_RETRY_WAIT_S", 1.0)
 #: How long a running deployment waits for a database that is busy or away before it gives up.
 DATABASE_PATIENCE_S = env.float("SHIPROOM_DATABASE_PATIENCE_S", 60.0)
 CONNECT_TIMEOUT_S = env.float("SHIPROOM_CONNECT_TIMEOUT_S", 10.0)

@@ -2,6 +2,6 @@
 
 from bot.registry import COMMANDS
 
-from . import help, look, ship, watch
+from . import help, look, ship, steer, watch
 
-__all__ = ["COMMANDS", "help", "look", "ship", "watch"]
+__all__ = ["COMMANDS", "help", "look", "ship", "steer", "watch"]

@@ -21,6 +21,7 @@ from .faults import FAULTS
 from .lexicon import COLUMNS, STATUSES, STEPS, WORDS
 from .refusals import HINTS, REFUSALS
 from .safety import SAFETY
+from .turns import TURNS
 
 _PARTS: tuple[Mapping[str, Promise], ...] = (
     REFUSALS,
@@ -36,6 +37,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
     COLUMNS,
     WORDS,
     SAFETY,
+    TURNS,
 )
 PHRASES: dict[str, Promise] = {code: phrase for part in _PARTS for code, phrase in part.items()}
 

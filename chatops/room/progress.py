@@ -101,8 +101,8 @@ def _waiting(deployment: Deployment, moved: dict[str, Any]) -> Words | None:
 
 
 def _started(deployment: Deployment, moved: dict[str, Any]) -> Words | None:
-    if moved["from"] != Status.QUEUED:
-        return None  # it was paused, and goes on
+    if moved["from"] == Status.PAUSED:
+        return "announce.resumed", {"by": moved["params"].get("by", "")}
     return "announce.started", {"ref": deployment.ref, "by": deployment.requested_by.username}
 
 
@@ -112,6 +112,18 @@ def _finished(deployment: Deployment, moved: dict[str, Any]) -> Words:
 
 def _failed(deployment: Deployment, moved: dict[str, Any]) -> Words:
     return "announce.failed", {**_why(moved), "runs": runs(moved["params"])}
+
+
+def _paused(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    return "announce.paused", _why(moved)
+
+
+def _watching(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    return "announce.watching", {"ref": deployment.ref, "seconds": moved["params"].get("seconds", "")}
+
+
+def _rolling_back(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    return "announce.rolling_back", _why(moved)
 
 
 def _rolled_back(deployment: Deployment, moved: dict[str, Any]) -> Words:
@@ -130,6 +142,9 @@ def _why(moved: dict[str, Any]) -> dict[str, Any]:
 _WORDS: dict[str, Callable[[Deployment, dict[str, Any]], Words | None]] = {
     Status.QUEUED: _waiting,
     Status.RUNNING: _started,
+    Status.PAUSED: _paused,
+    Status.VERIFYING: _watching,
+    Status.ROLLING_BACK: _rolling_back,
     Status.SUCCEEDED: _finished,
     Status.FAILED: _failed,
     Status.ROLLED_BACK: _rolled_back,

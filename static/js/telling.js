@@ -16,6 +16,8 @@ export function sentence(state) {
   if (state.status === "cancelling" || state.cancel_requested_by) {
     return word("doing.cancelling", { name: state.cancel_requested_by })
   }
+  if (state.status === "paused") return state.reason ? phrase(state.reason, state.params) : ""
+  if (state.status === "verifying") return word("doing.verifying", { ref: state.ref })
   if (state.status === "queued") return state.reason ? phrase(state.reason, state.params) : word("doing.queued")
   const running = state.steps.filter((step) => step.status === "running")
   const step = running.at(-1)

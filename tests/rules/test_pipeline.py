@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deploy_core.errors import PipelineError
 from deploy_core.rules import pipeline
-from deploy_core.rules.pipeline import Batches, EnvironmentPipeline, HttpCheck, Restart, Task
+from deploy_core.rules.pipeline import Batches, EnvironmentPipeline, HttpCheck, Restart, Share, Task, TcpCheck
 
 PORT = "a port from 1 to 65535, or the name of a variable"
 EXAMPLE = (Path(pipeline.__file__).parent / "deploy.example.yml").read_text()
@@ -99,7 +99,13 @@ def test_scalars_stay_the_text_that_was_written():
         ("health: {http: {path: /}}", "health.http.port", PORT, "nothing"),
         ("health: {http: {port: 70000}}", "health.http.port", PORT, "70000"),
         ("health: {http: {port: PORT, status: 700}}", "health.http.status", "a whole number from 100 to 599", "700"),
-        ("health: {timeout: 5}", "health.http", "keys with values", "nothing"),
+        ("health: {timeout: 5}", "health", "one of http, tcp and command", "nothing"),
+        ("health: {command: ./ok, tcp: {port: 80}}", "health", "one of http, tcp and command", "2 of them"),
+        ("health: {tcp: {}}", "health.tcp.port", PORT, "nothing"),
+        ("batches: {order: backwards}", "batches.order", "one of listed, reversed, shuffled", "backwards"),
+        ("batches: {wait: yes}", "batches.wait", "one of never, canary, each", "yes"),
+        ("batches: {on_failure: pray}", "batches.on_failure", "one of back, back-batch, stop, skip", "pray"),
+        ("retries: {stage: 11}", "retries.stage", "a whole number from 0 to 10", "11"),
         ("build: make", "build", "keys with values", "make"),
         ("build: {commands: make}", "build.commands", "a list of commands", "make"),
         ("build: {commands: [make, [test]]}", "build.commands.1", "text", "a list"),
@@ -192,18 +198,40 @@ def test_an_alias_is_what_it_names():
     assert read.hooks.after_switch == ("./check",)
 
 
-@pytest.mark.parametrize(
-    ("batches", "servers", "size"),
-    [
-        (Batches(), 7, 7),
-        (Batches(count=2), 7, 2),
-        (Batches(percent=50), 7, 3),
-        (Batches(percent=1), 7, 1),
-        (Batches(percent=100), 0, 1),
-    ],
-)
-def test_a_batch_has_at_least_one_server(batches, servers, size):
-    assert batches.size(servers) == size
+def test_health_may_be_asked_of_a_port_or_a_command():
+    assert common("health: {tcp: {port: PORT}}").health.tcp == TcpCheck("PORT")
+    assert common("health: {tcp: {port: 5432}}").health.port == 5432
+    assert common("health: {command: ./bin/check}").health.command == "./bin/check"
+
+
+def test_batches_say_who_goes_first_and_what_a_failure_means():
+    read = common(
+        """
+        batches: {size: 25%, canary: 1, order: reversed, pause: 5, wait: canary, on_failure: skip, skip_limit: 2}
+        retries: {stage: 2, restart: 1}
+        """
+    )
+
+    assert read.batches == Batches(Share(0, 25), 1, "reversed", 5, "canary", "skip", Share(2))
+    assert (read.retries.stage, read.retries.restart, read.retries.switch) == (2, 1, 0)
+
+
+def test_where_an_environment_says_something_too_the_stricter_holds():
+    branch = common("batches: {size: 100%}\nverify: 30\nhealth: {tcp: {port: 80}}")
+
+    held = pipeline.stricter(branch, batch_size=2, verify_s=300, needs_health=True)
+
+    assert (held.batches.at_most, held.verify_s) == (2, 300)
+    assert pipeline.stricter(branch, verify_s=10).verify_s == 30
+    assert pipeline.stricter(branch) == branch
+
+
+@pytest.mark.parametrize("wish", [{"needs_health": True}, {"verify_s": 60}])
+def test_a_branch_cannot_do_without_the_health_check_that_its_environment_wants(wish):
+    with pytest.raises(PipelineError) as caught:
+        pipeline.stricter(common("restart: {command: ./go}"), **wish)
+
+    assert caught.value.code == "health_required"
 
 
 def is_read_or_refused(text):

@@ -60,9 +60,3 @@ def test_the_same_plan_has_the_same_hash_and_any_change_another():
 
     assert hash_of() == hash_of()
     assert len({hash_of(), *(hash_of(**change) for change in changes)}) == 5
-
-
-def test_batches_keep_the_order_and_zero_is_one_batch_of_all():
-    assert plan.in_batches(["a", "b", "c"], 2) == (("a", "b"), ("c",))
-    assert plan.in_batches(["a", "b", "c"], 0) == (("a", "b", "c"),)
-    assert plan.in_batches([], 0) == ()

@@ -1,0 +1,273 @@
+"""Servers that take turns: who goes first, who waits, and what one that fails means for the others."""
+
+import pytest
+
+from deploy_core import deployments, steering
+from deploy_core.errors import Cancelled, CommandTimeout, Forbidden, ReachError, Refused
+from deploy_core.models import Step
+from deploy_core.rules.events import replay
+from deploy_core.run import job, runner
+from tests import factories
+from tests.core.world import told
+
+FAIL_ON_2 = "restart: {command: '[ ${SHIPROOM_SERVER##*-} != 2 ]'}"
+
+
+def pipeline(world, text):
+    world.app.pipeline = text
+    world.app.save()
+
+
+def deploy_with(world, text, ref="v2"):
+    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}")
+    world.deploy("v1")
+    pipeline(world, f"build: {{commands: ['echo built $(cat version) > built']}}\n{text}")
+    return world.deploy(ref)
+
+
+def names(world, *numbers):
+    return [f"{world.app.name}-{number}" for number in numbers]
+
+
+def test_the_batches_are_told_before_the_first_one_begins(world):
+    pipeline(world, "batches: {size: 1, order: reversed}")
+
+    deployment = world.deploy()
+
+    assert deployment.status == "succeeded", told(deployment)
+    state = replay(deployment.pk, deployment.journal.all())
+    assert state.batches == [names(world, 2), names(world, 1)] == deployment.plan["batches"]
+    moved = [entry.payload["key"] for entry in deployment.journal.filter(kind="step.moved", payload__to="running")]
+    assert moved.index(f"switch:{world.app.name}-2") < moved.index(f"switch:{world.app.name}-1")
+
+
+def test_an_environment_that_allows_fewer_at_once_is_heard(world):
+    world.environment.batch_size = 1
+    world.environment.save()
+    pipeline(world, "batches: {size: 100%}")
+
+    assert len(world.deploy().plan["batches"]) == 2
+
+
+def test_an_environment_that_wants_a_health_check_refuses_a_branch_without_one(world):
+    world.environment.needs_health = True
+    world.environment.save()
+    pipeline(world, "restart: {command: 'true'}")
+
+    deployment = world.deploy()
+
+    assert (deployment.status, deployment.reason) == ("failed", "health_required")
+
+
+@pytest.mark.parametrize(
+    ("policy", "running", "status"),
+    [
+        ("back", ["built 1", "built 1"], "rolled_back"),
+        ("back-batch", ["built 2", "built 1"], "failed"),
+        ("stop", ["built 2", "built 2"], "failed"),
+    ],
+)
+def test_when_a_server_fails_the_file_says_who_goes_back(world, policy, running, status):
+    deployment = deploy_with(world, f"batches: {{size: 1, on_failure: {policy}}}\n{FAIL_ON_2}")
+
+    assert world.running() == running, told(deployment)
+    assert (deployment.status, deployment.reason) == (status, "command_failed")
+    said = {server: release for release, found in deployment.reason_params.get("runs", {}).items() for server in found}
+    if status == "failed":
+        real = [(world.folder(number) / "current").resolve().name for number in (0, 1)]
+        assert [said[name] for name in names(world, 1, 2)] == real
+
+
+def test_a_server_that_fails_may_be_left_behind_and_retried_alone(world):
+    deployment = deploy_with(
+        world, f"batches: {{size: 1, on_failure: skip, skip_limit: 1, order: reversed}}\n{FAIL_ON_2}"
+    )
+
+    assert (deployment.status, deployment.reason) == ("failed", "servers_skipped"), told(deployment)
+    assert deployment.reason_params["servers"] == names(world, 2)
+    assert world.running() == ["built 2", "built 1"]
+    old = [release for release, found in deployment.reason_params["runs"].items() if found == names(world, 2)]
+    assert old == [(world.folder(1) / "current").resolve().name]
+
+    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}")
+    again = world.walk(steering.retry(deployment, by=world.person, surface="web", only_failed=True))
+
+    assert again.status == "succeeded", told(again)
+    assert world.running() == ["built 2", "built 2"]
+    assert set(again.steps.exclude(server_name="").values_list("server_name", flat=True)) == set(names(world, 2))
+    assert again.revision == deployment.revision
+
+
+def test_more_failures_than_the_limit_take_the_batch_back(world):
+    deployment = deploy_with(world, "batches: {on_failure: skip, skip_limit: 1}\nrestart: {command: 'false'}")
+
+    assert deployment.status == "rolled_back", told(deployment)
+    assert world.running() == ["built 1", "built 1"]
+
+
+def test_a_server_that_cannot_be_reached_is_left_behind_before_anything_is_switched(world):
+    server = world.environment.placements.last().server
+    pipeline(world, "batches: {on_failure: skip, skip_limit: 50%}")
+    world.deploy("v1")
+    server.host_key = world.boxes[0].host.public
+    server.save()
+
+    deployment = world.deploy("v2")
+
+    assert (deployment.status, deployment.reason) == ("failed", "servers_skipped"), told(deployment)
+    assert deployment.steps.get(key=f"switch:{server.name}").status == "skipped"
+    assert (world.folder() / "current" / "version").read_text() == "2"
+    assert (world.folder(1) / "current" / "version").read_text() == "1"
+
+
+# --- standing still ---------------------------------------------------------------------------------------------------
+
+
+def walk_once(deployment):
+    word = runner.run(deployment.pk)
+    deployment.refresh_from_db()
+    return word
+
+
+def test_after_the_canary_a_person_looks_and_resumes(world):
+    pipeline(world, "batches: {canary: 1, wait: canary}")
+    deployment = world.request("v1")
+    runner.plan(deployment.pk)
+
+    assert walk_once(deployment) == "paused"
+
+    assert (deployment.status, deployment.reason) == ("paused", "waits_for_resume")
+    assert deployment.reason_params["next"] == names(world, 2)
+    assert [(world.folder(number) / "current").exists() for number in (0, 1)] == [True, False]
+    steering.resume(deployment, by=world.person)
+    assert walk_once(deployment) == "ok"
+    assert deployment.status == "succeeded", told(deployment)
+    assert (world.folder(1) / "current" / "version").read_text() == "1"
+
+
+def test_a_person_pauses_and_the_next_batch_does_not_begin(world):
+    pipeline(world, "batches: {size: 1}")
+    deployment = world.request("v1")
+    runner.plan(deployment.pk)
+
+    def pause_in(name, phase):
+        if name == "restart-0":
+            steering.pause(deployment, by=world.person)
+        return phase()
+
+    assert runner.run(deployment.pk, do_step=pause_in) == "paused"
+
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.reason_params) == ("paused", {"by": world.person.username})
+    assert deployment.steps.get(key=f"health:{world.app.name}-1").status == "skipped"
+    assert deployment.steps.get(key=f"switch:{world.app.name}-2").status == "pending"
+    steering.resume(deployment, by=world.person)
+    assert walk_once(deployment) == "ok", told(deployment)
+
+
+def test_a_pause_in_the_last_batch_holds_the_end(world):
+    deployment = world.request("v1")
+    runner.plan(deployment.pk)
+
+    def pause_in(name, phase):
+        if name == "health-0":
+            steering.pause(deployment, by=world.person)
+        return phase()
+
+    assert runner.run(deployment.pk, do_step=pause_in) == "paused"
+    steering.resume(deployment, by=world.person)
+    assert walk_once(deployment) == "ok", told(deployment)
+
+
+def test_what_stands_still_can_be_cancelled_and_goes_back(world):
+    deployment = deploy_with(world, "batches: {canary: 1, wait: canary}")
+    assert (deployment.status, world.running()) == ("paused", ["built 2", "built 1"])
+
+    deployments.cancel(deployment, by=world.person)
+    walk_once(deployment)
+
+    assert deployment.status == "cancelled", told(deployment)
+    assert world.running() == ["built 1", "built 1"]
+
+
+def test_only_what_runs_is_paused_and_only_what_is_paused_goes_on(world):
+    deployment = world.request("v1")
+
+    with pytest.raises(Refused) as not_running:
+        steering.pause(deployment, by=world.person)
+    with pytest.raises(Refused) as not_paused:
+        steering.resume(deployment, by=world.person)
+    with pytest.raises(Forbidden):
+        steering.pause(deployment, by=factories.person("looker", role="viewer"))
+
+    assert (not_running.value.code, not_paused.value.code) == ("not_running", "not_paused")
+
+
+# --- patience ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_is_tried_again_as_often_as_the_file_says(world, settings):
+    settings.RETRY_WAIT_S = 0.01
+    pipeline(
+        world, "retries: {restart: 2}\nrestart: {command: 'echo x >> ../../tries; [ $(wc -l < ../../tries) -ge 3 ]'}"
+    )
+
+    deployment = world.deploy()
+
+    assert deployment.status == "succeeded", told(deployment)
+    assert (world.folder() / "tries").read_text() == "x\n" * 3
+
+
+def test_an_attempt_that_takes_longer_than_a_step_may_is_ended():
+    def dawdle(hands):
+        while not hands.stop():
+            pass
+        raise Cancelled(server="web-1", command="sleep")
+
+    patient = job._patiently(dawdle, Step(key="switch:web-1", server_name="web-1"), job.Patience(limit_s=0.01))
+
+    with pytest.raises(CommandTimeout) as caught:
+        patient(job.Hands(out=None, stop=lambda: False))
+    assert caught.value.code == "step_timeout"
+    assert caught.value.params["server"] == "web-1"
+
+
+@pytest.mark.parametrize("error", [ReachError("taken_over", server="web-1"), Cancelled(server="web-1")])
+def test_what_another_attempt_cannot_mend_is_not_tried_again(error):
+    tried = []
+
+    def fail(hands):
+        tried.append(hands)
+        raise error
+
+    with pytest.raises(type(error)):
+        job._patiently(fail, Step(key="switch:web-1"), job.Patience(retries=3))(
+            job.Hands(out=None, stop=lambda: isinstance(error, Cancelled))
+        )
+    assert len(tried) == 1
+
+
+# --- after the last batch ---------------------------------------------------------------------------------------------
+
+
+def test_a_release_that_falls_ill_while_it_is_watched_is_taken_back(world):
+    check = "health: {command: 'test -e healthy', timeout: 0.1, interval: 0.05}"
+    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}\n" + check)
+    world.deploy("v1")
+    world.environment.verify_minutes = 1
+    world.environment.save()
+    deployment = world.request("v2")
+    runner.plan(deployment.pk)
+
+    def fall_ill(name, phase):
+        if name == "verify":
+            (world.folder() / "current" / "healthy").unlink()
+        return phase()
+
+    runner.run(deployment.pk, do_step=fall_ill)
+
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.reason) == ("rolled_back", "health_failed"), told(deployment)
+    assert world.running() == ["built 1", "built 1"]
+    moves = [entry.payload["to"] for entry in deployment.journal.filter(kind="deployment.moved")]
+    assert moves[-3:] == ["verifying", "rolling_back", "rolled_back"]
