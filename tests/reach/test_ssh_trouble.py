@@ -116,6 +116,26 @@ def test_a_connection_that_freezes_while_it_uploads_is_given_up_in_time(sshd: Ss
     assert time.monotonic() - began < 20
 
 
+def test_a_peer_that_grants_everything_and_reads_nothing_is_given_up_in_time(monkeypatch):
+    """With a window that is never full it is the socket that blocks."""
+    monkeypatch.setattr("deploy_core.reach.ssh.session.KILL_S", 0.3)
+    monkeypatch.setattr("deploy_core.reach.ssh.session.GROUP_S", 0.1)
+
+    async def stay(process):
+        await asyncio.sleep(300)
+
+    with (
+        odd_server(stay, window_bytes=2**30) as address,
+        wire_to(address.port) as (port, wire),
+        no_thread_left(),
+        ssh.connect(replace(address, port=port), PASSWORD) as connection,
+    ):
+        wire.limit_bytes, wire.at_limit = wire.carried_bytes + MB, wire.freeze
+
+        with pytest.raises(CommandTimeout):
+            connection.run(("true",), stdin=endless(), timeout_s=1)
+
+
 def test_a_connection_that_freezes_while_it_listens_is_given_up_in_time(sshd: Sshd, monkeypatch):
     monkeypatch.setattr("deploy_core.reach.ssh.session.KILL_S", 0.3)
     with through_a_wire(sshd) as (connection, wire):
@@ -145,14 +165,15 @@ def test_what_ran_when_the_connection_was_cut_goes_on(sshd: Sshd, connection: Co
 # --- disks ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_does_not_fit_is_not_put():
-    """A limit on the size of files stands for a full disk: a write comes back with an error."""
+@pytest.mark.parametrize("size", [1_200_000, 4_000_000])
+def test_a_file_that_does_not_fit_is_not_put(size):
+    """A limit on the size of files stands for a full disk: a write comes back with an error, or its answer too late."""
     limited = ("sh", "-c", 'trap "" XFSZ; ulimit -f 2000; exec "$@"', "sh")
     with openssh.running(under=limited) as [server], ssh.connect(server.address, server.key) as connection:
         path = str(server.folder / "file")
 
         with pytest.raises(CommandFailed) as caught:
-            connection.put(os.urandom(4 * MB), path)
+            connection.put(os.urandom(size), path)
 
         assert caught.value.params["command"] == f"put {path}"
         assert os.listdir(server.folder) == []

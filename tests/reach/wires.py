@@ -111,7 +111,7 @@ Handler = Callable[["asyncssh.SSHServerProcess[bytes]"], Awaitable[None]]
 
 
 @contextmanager
-def odd_server(handle: Handler, *, asks_questions: bool = False) -> Iterator[ServerAddress]:
+def odd_server(handle: Handler, *, asks_questions: bool = False, window_bytes: int = 2**21) -> Iterator[ServerAddress]:
     """An SSH server (password `PASSWORD`) whose every command is `handle`: for answers OpenSSH never gives.
 
     `asks_questions`: it takes the password as an answer (keyboard-interactive) and not as a password.
@@ -143,7 +143,13 @@ def odd_server(handle: Handler, *, asks_questions: bool = False) -> Iterator[Ser
 
     async def start() -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
-            "127.0.0.1", 0, server_host_keys=[key], server_factory=Server, process_factory=handle, encoding=None
+            "127.0.0.1",
+            0,
+            server_host_keys=[key],
+            server_factory=Server,
+            process_factory=handle,
+            encoding=None,
+            window=window_bytes,
         )
 
     async def end(server: asyncssh.SSHAcceptor) -> None:
