@@ -61,6 +61,7 @@ class Parsed:
     topic: str = ""
     action: str = ""
     severity: str = ""
+    queue: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The shape of tests/cases/phrases.tsv: only what is there."""

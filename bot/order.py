@@ -1,10 +1,15 @@
 """One understood command of one person, with the rows it names."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
 
 from deploy_core.errors import Refused
 from deploy_core.models import App, Deployment, Environment
+from deploy_core.rules.times import moment, zone_named
 
 from .grammar import Parsed, clickable
 from .invocation import Invocation, Reply
@@ -57,6 +62,24 @@ class Order:
 
     def _may_view(self, environment: Environment) -> bool:
         return self.world.may_view(environment.app.name, environment.name)
+
+    def zone(self) -> ZoneInfo:
+        """The author's own; UTC until they have one."""
+        return zone_named(self.invocation.actor.time_zone)
+
+    def moment(self, text: str) -> datetime:
+        """The moment a typed time means by the author's clocks.
+
+        Raises:
+            Refused: as `times.moment`; a time with two readings comes with a line for each.
+        """
+        try:
+            return moment(text, self.zone(), timezone.now())
+        except Refused as error:
+            readings = error.params.get("readings")
+            if isinstance(readings, list):
+                error.suggest = tuple(self.invocation.text.replace(text, reading, 1) for reading in readings)
+            raise
 
     def environment_or_none(self) -> Environment | None:
         return self.environment() if self.parsed.env else None

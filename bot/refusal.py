@@ -1,6 +1,7 @@
 """A refusal as a private reply that ends in something to press. Pure, but for the names it is given."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deploy_core.errors import DeployError
@@ -15,6 +16,7 @@ from .suggest import near
 from .world import World
 
 _MOST_LINES = 5
+_SHIPPING = ("deploy", "redeploy", "promote", "rollback")
 
 #: What to press after a refusal that carries no line of its own; `{app}` only where an app is known.
 _NEXT = {
@@ -35,6 +37,19 @@ _NEXT = {
     "no_permission": ("where {app}", "whoami"),
     "no_servers": ("envs {app}",),
     "unknown_env": ("envs {app}",),
+    "locked": ("locks",),
+    "frozen": ("freezes",),
+    "not_locked": ("locks",),
+    "not_frozen": ("freezes",),
+    "not_waiting": ("status",),
+    "nothing_to_confirm": ("status",),
+    "self_approval": ("status",),
+    "already_answered": ("status",),
+    "plan_changed": ("history {app}",),
+    "nothing_to_redeploy": ("history {app}",),
+    "nothing_to_promote": ("history {app}",),
+    "nothing_live": ("where {app}",),
+    "ref_not_known": ("branches {app}",),
 }
 
 
@@ -74,6 +89,10 @@ def reply_to(error: DeployError, parsed: Parsed | None, invocation: Invocation, 
         case "no_permission":
             action = f"{code}.{error.params.get('action')}"
             code = action if action in PHRASES else code
+        case "locked" | "frozen" | "reason_required" if understood.get("cmd") in _SHIPPING:
+            lines = lines or _ways_around(error, understood, app, invocation, world)
+        case "locked" | "lock_not_yours":
+            lines = lines or _ways_to_unlock(understood, app, invocation)
         case _:
             pass
     if not lines:
@@ -110,10 +129,42 @@ def _usage_hint(understood: dict[str, Any]) -> dict[str, Any]:
 def _line(understood: dict[str, Any], app: str, environment: str, invocation: Invocation) -> str:
     """The understood command with its environment named."""
     verb = understood.get("cmd", "deploy")
-    preposition = "to" if verb in ("deploy", "plan", "redeploy", "promote") else "in"
+    preposition = "to" if verb.rstrip("!") in ("deploy", "plan", "redeploy", "promote") else "in"
     ref = f"/{understood['ref']}" if understood.get("ref") else ""
     reason = f" because {understood['reason']}" if understood.get("reason") else ""
     return clickable(f"{verb} {app}{ref} {preposition} {environment}{reason}", invocation.surface)
+
+
+def _ways_around(
+    error: DeployError, understood: dict[str, Any], app: str, invocation: Invocation, world: World
+) -> list[str]:
+    """Wait behind a lock, start when a freeze is over, or force it for a reason, for those who may."""
+    environment = str(understood.get("env", ""))
+    asked = {**understood, "reason": ""}
+    lines = []
+    if error.code == "locked":
+        lines.append(f"{_line(asked, app, environment, invocation)} --queue")
+    until = error.params.get("until")
+    if error.code == "frozen" and isinstance(until, dict) and understood["cmd"] == "deploy":
+        lines.append(f"{_line(asked, app, environment, invocation)} at {_utc(until['at'])}")
+    if world.may("rollback" if understood["cmd"] == "rollback" else "manage", app, environment):
+        reason = str(understood.get("reason") or "…")
+        forced = {**understood, "cmd": f"{understood['cmd']}!", "reason": reason}
+        lines.append(_line(forced, app, environment, invocation))
+    return [*lines, *_next_lines(error.code, understood, app, invocation)]
+
+
+def _utc(moment: str) -> str:
+    """The first whole minute from a moment on, as the grammar reads it."""
+    at = datetime.fromisoformat(moment).astimezone(UTC)
+    return f"{at + timedelta(seconds=-at.second % 60):%Y-%m-%dT%H:%MZ}"
+
+
+def _ways_to_unlock(understood: dict[str, Any], app: str, invocation: Invocation) -> list[str]:
+    """Take it over, which its owner is told, or see who holds what."""
+    verb = "unlock!" if understood.get("cmd") == "unlock" else "lock!"
+    where = f" in {understood['env']}" if understood.get("env") else ""
+    return [clickable(f"{verb} {app}{where}", invocation.surface), clickable("locks", invocation.surface)]
 
 
 def _next_lines(code: str, understood: dict[str, Any], app: str, invocation: Invocation) -> list[str]:

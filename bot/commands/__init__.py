@@ -2,6 +2,6 @@
 
 from bot.registry import COMMANDS
 
-from . import help, look, ship, steer, watch
+from . import consent, guard, help, look, ship, steer, waiting, watch
 
-__all__ = ["COMMANDS", "help", "look", "ship", "steer", "watch"]
+__all__ = ["COMMANDS", "consent", "guard", "help", "look", "ship", "steer", "waiting", "watch"]

@@ -1,14 +1,17 @@
-"""Commands that change what runs: deploy, rollback, cancel. They ask the core and never touch a server."""
+"""Commands that change what runs. They ask the core and never touch a server."""
 
 from typing import Any
 
 from bot.invocation import Announce, Reply
 from bot.order import Order
 from bot.registry import Argument, command
-from deploy_core import deployments
+from bot.wishes import wish_of
+from deploy_core import deployments, steering
 from deploy_core.errors import Refused
-from deploy_core.models import Deployment
+from deploy_core.models import Deployment, Environment
 from deploy_core.rules.status import Status
+from deploy_core.safety import locks
+from deploy_core.safety.gates import Wish
 
 
 @command(
@@ -19,11 +22,83 @@ from deploy_core.rules.status import Status
     example="/deploy shop/main to staging",
 )
 def deploy(order: Order) -> Reply:
+    _refuse_unbuilt(order, but=("task", "hosts"))
+    parsed, wish = order.parsed, wish_of(order)
+    app, environment = order.app(), order.environment()
+    asked: dict[str, Any] = {
+        "by": order.invocation.actor,
+        "surface": order.invocation.surface,
+        "wish": wish,
+        "only": steering.choose(environment, parsed.hosts),
+    }
+    if not parsed.task:
+        deployment = deployments.request(app, parsed.ref, environment, **asked)
+        return _accepted("requested", order, deployment, wish, servers=asked["only"])
+    if parsed.ref:
+        raise Refused("task_with_ref", task=parsed.task)
+    deployment = deployments.run_task(app, parsed.task, environment, **asked)
+    return _accepted("task_requested", order, deployment, wish, task=parsed.task, servers=asked["only"])
+
+
+command(
+    "schedule",
+    Argument("app", "app_ref", is_required=True),
+    Argument("environment", "to_environment", is_required=True, after="to"),
+    permission="deploy",
+    example="/schedule deploy shop to staging at 22:00",
+)(deploy)
+
+
+@command(
+    "redeploy",
+    Argument("app", "app", is_required=True),
+    Argument("environment", "to_environment", is_required=True, after="to"),
+    permission="deploy",
+    example="/redeploy shop to staging",
+)
+def redeploy(order: Order) -> Reply:
     _refuse_unbuilt(order)
-    deployment = deployments.request(
-        order.app(), order.parsed.ref, order.environment(), by=order.invocation.actor, surface=order.invocation.surface
+    wish = wish_of(order)
+    deployment = deployments.redeploy(
+        order.app(), order.environment(), by=order.invocation.actor, surface=order.invocation.surface, wish=wish
     )
-    return _accepted("requested", order, deployment)
+    return _accepted("redeploy_requested", order, deployment, wish)
+
+
+@command(
+    "promote",
+    Argument("app", "app", is_required=True),
+    Argument("environment", "to_environment", is_required=True, after="to"),
+    permission="deploy",
+    example="/promote shop from staging to production",
+)
+def promote(order: Order) -> Reply:
+    _refuse_unbuilt(order)
+    wish = wish_of(order)
+    source = _source(order)
+    deployment = deployments.promote(
+        order.app(),
+        source,
+        order.environment(),
+        by=order.invocation.actor,
+        surface=order.invocation.surface,
+        ref=order.parsed.ref,
+        wish=wish,
+    )
+    return _accepted("promote_requested", order, deployment, wish, source=source.name)
+
+
+def _source(order: Order) -> Environment:
+    """The environment that is named, or the one before the target in the app's own order."""
+    app, target = order.app(), order.environment()
+    known = order.world.environments[app.name]
+    if order.parsed.from_:
+        return known[order.parsed.from_]
+    names = list(known)
+    at = names.index(target.name)
+    if not at:
+        raise Refused("promote_nowhere", app=app.name, environment=target.name)
+    return known[names[at - 1]]
 
 
 @command(
@@ -41,19 +116,23 @@ def rollback(order: Order) -> Reply:
         app, environment = named.app, named.environment
     else:
         app, environment = order.app(), order.environment()
+    wish = wish_of(order)
     deployment = deployments.roll_back(
         app,
         environment,
         by=order.invocation.actor,
         surface=order.invocation.surface,
         to=order.parsed.release or None,
+        wish=wish,
     )
-    return _accepted("rollback_requested", order, deployment, release=deployment.release and deployment.release.name)
+    release = deployment.release.name if deployment.release else ""
+    return _accepted("rollback_requested", order, deployment, wish, release=release)
 
 
 def _still_running(deployment: Deployment) -> Deployment:
     """`deployment`, if it is the one that its environment runs: taking back an older one would undo another's work."""
     done = Deployment.objects.filter(environment=deployment.environment, status=Status.SUCCEEDED)
+    done = done.exclude(kind=Deployment.Kind.TASK)
     if done.order_by("-pk").values_list("pk", flat=True).first() != deployment.pk:
         app, environment = deployment.app.name, deployment.environment.name
         raise Refused("not_what_runs", number=deployment.pk, app=app, environment=environment)
@@ -90,9 +169,11 @@ def _only_one_active(order: Order) -> Deployment:
     return running[0]
 
 
-def _accepted(code: str, order: Order, deployment: Deployment, **more: Any) -> Reply:
-    """The reply that names a new deployment, and behind which one it waits; its card shows in the room."""
+def _accepted(code: str, order: Order, deployment: Deployment, wish: Wish, **more: Any) -> Reply:
+    """The reply that names a new deployment, and what it waits for; its card shows in the room."""
     ahead = deployments.ahead_of(deployment)
+    lock = locks.in_the_way([deployment]).get(deployment.pk)
+    otherwise = code if code == "rollback_requested" else "requested"
     app, environment = deployment.app.name, deployment.environment.name
     params: dict[str, Any] = {
         "number": deployment.pk,
@@ -102,7 +183,16 @@ def _accepted(code: str, order: Order, deployment: Deployment, **more: Any) -> R
         "by": deployment.requested_by.username,
         **more,
     }
-    if ahead:
+    if wish.force:
+        code = f"{otherwise}.forced"
+        params["because"] = wish.because
+    elif wish.at:
+        code = f"{otherwise}.scheduled"
+        params |= {"local": f"{wish.at.astimezone(order.zone()):%Y-%m-%d %H:%M}", "zone": wish.zone}
+    elif lock:
+        code = f"{otherwise}.behind_lock"
+        params["lock_by"] = lock.owner.username
+    elif ahead:
         code = f"{code}.queued"
         params |= {"behind": ahead[-1].pk, "behind_by": ahead[-1].requested_by.username}
     return _about(order.answer(code, app, **params), deployment, Announce(deployment.pk))
@@ -119,17 +209,15 @@ def _about(reply: Reply, deployment: Deployment, *effects: Announce) -> Reply:
     )
 
 
-def _refuse_unbuilt(order: Order) -> None:
-    """Refuse what the grammar knows and this version cannot do, so that no word is ever ignored."""
+def _refuse_unbuilt(order: Order, but: tuple[str, ...] = ()) -> None:
+    """Refuse what the grammar knows and the command cannot do, so that no word is ever ignored; `but` it can do."""
     parsed = order.parsed
-    parts = (
-        (parsed.task, f":{parsed.task}"),
-        (parsed.hosts, f"/{','.join(parsed.hosts)}"),
-        (parsed.when, parsed.when),
-        (parsed.params, f"| {parsed.params}"),
-        (parsed.force, "!"),
-        (parsed.otp, {"code": "part.otp", "params": {}}),
-    )
-    for is_given, part in parts:
-        if is_given:
+    parts = {
+        "task": f":{parsed.task}",
+        "hosts": f"/{','.join(parsed.hosts)}",
+        "params": f"| {parsed.params}",
+        "otp": {"code": "part.otp", "params": {}},
+    }
+    for name, part in parts.items():
+        if getattr(parsed, name) and name not in but:
             raise Refused("not_yet_part", part=part)

@@ -15,9 +15,10 @@ _RELEASE_LIKE = re.compile(r"\d+|[0-9a-f]{7,40}", re.IGNORECASE)
 
 def deploy(s: Sentence) -> None:
     s.take_reason(with_params=True)
-    s.split("--force", "--dry-run")
+    s.split("--force", "--dry-run", "--queue")
     if s.option("--dry-run"):
         s.fields["cmd"] = "plan"
+    _take_queue(s)
     s.take_when()
     s.take_otp()
     s.take_force()
@@ -39,7 +40,8 @@ def schedule(s: Sentence) -> None:
 
 def redeploy(s: Sentence) -> None:
     s.take_reason()
-    s.split("--force")
+    s.split("--force", "--queue")
+    _take_queue(s)
     s.take_when()
     s.take_otp()
     s.take_force()
@@ -54,7 +56,8 @@ def rollback(s: Sentence) -> None:
         s.take_force()
         s.done()
         return
-    s.split("--force")
+    s.split("--force", "--queue")
+    _take_queue(s)
     s.take_otp()
     s.take_force()
     _take_release(s)
@@ -77,7 +80,8 @@ def _take_release(s: Sentence) -> None:
 
 def promote(s: Sentence) -> None:
     s.take_reason()
-    s.split("--force")
+    s.split("--force", "--queue")
+    _take_queue(s)
     s.take_otp()
     s.take_force()
     at = next((i for i, word in enumerate(s.words) if word.is_any("from")), 0)
@@ -137,6 +141,12 @@ def reject(s: Sentence) -> None:
         s.done()
     else:
         s.take_text("reason")
+
+
+def _take_queue(s: Sentence) -> None:
+    """`--queue`: wait behind somebody's lock."""
+    if s.option("--queue"):
+        s.fields["queue"] = True
 
 
 def _need_id(s: Sentence) -> None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from bot.phrases.tables import runs
-from chatops.room import hub
+from chatops.room import asides, hub
 from chatops.room.models import Following, Message, Room, Stream
 from chatops.room.timeline import Timeline
 from deploy_core import deployments
@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 def heard(stream: str, number: int) -> None:
     """A journal or a log grew: called after commit, in the thread that wrote."""
+    if stream == "notice":
+        asides.tell_notices()
+        return
     hub.ring(stream, number)
     named = Stream.parse(stream)
     if named is not None and named.kind == "deployment":
@@ -36,6 +39,7 @@ def heard(stream: str, number: int) -> None:
 
 def catch_up() -> None:
     """Tell what no signal told. Only deployments that are not done with are looked at, however long the history is."""
+    asides.tell_notices()
     begun = Following.objects.filter(is_done=False).values_list("deployment", flat=True)
     unheard = Deployment.objects.filter(status__in=ACTIVE | WAITING, following__isnull=True).values_list(
         "pk", flat=True
@@ -67,6 +71,9 @@ def _announce(deployment_id: int) -> None:
         following.number = entry.number
         for room in rooms:
             _tell(timeline, room, deployment, entry)
+        is_asked = entry.kind == "deployment.moved" and entry.payload["to"] == Status.AWAITING_CONFIRMATION
+        if is_asked and deployment.status == Status.AWAITING_CONFIRMATION:
+            asides.ask_author(timeline, deployment)
         following.is_done = entry.kind == "deployment.moved" and entry.payload["to"] in ENDED
     timeline.write()
     following.save(update_fields=["number", "is_done"])
@@ -96,6 +103,8 @@ def announcement(deployment: Deployment, entry: JournalEntry) -> Words | None:
 
 
 def _waiting(deployment: Deployment, moved: dict[str, Any]) -> Words | None:
+    if moved["reason"] == "waits_for_lock":
+        return "announce.waiting_lock", {"lock_by": moved["params"]["by"]}
     ahead = deployments.ahead_of(deployment) if deployment.status == Status.QUEUED else []
     return ("announce.waiting", {"behind": ahead[-1].pk}) if ahead else None
 
@@ -106,7 +115,28 @@ def _started(deployment: Deployment, moved: dict[str, Any]) -> Words | None:
     return "announce.started", {"ref": deployment.ref, "by": deployment.requested_by.username}
 
 
+def _wants_approval(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    asked = {name: moved["params"][name] for name in ("needed", "people")}
+    about = {"ref": deployment.ref, "revision": {"revision": deployment.revision}}
+    return "announce.awaiting_approval", {**about, "by": deployment.requested_by.username, **asked}
+
+
+def _scheduled(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    when = moved["params"]["when"]
+    return "announce.scheduled", {"ref": deployment.ref, "by": deployment.requested_by.username, "when": when}
+
+
+def _rejected(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    return "announce.rejected", _why(moved)
+
+
+def _expired(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    return "announce.expired", _why(moved)
+
+
 def _finished(deployment: Deployment, moved: dict[str, Any]) -> Words:
+    if deployment.kind == Deployment.Kind.TASK:
+        return "announce.task_done", {"task": deployment.plan["task"]}
     return "announce.finished", {"ref": deployment.ref, "revision": deployment.revision}
 
 
@@ -140,6 +170,10 @@ def _why(moved: dict[str, Any]) -> dict[str, Any]:
 
 
 _WORDS: dict[str, Callable[[Deployment, dict[str, Any]], Words | None]] = {
+    Status.AWAITING_APPROVAL: _wants_approval,
+    Status.SCHEDULED: _scheduled,
+    Status.REJECTED: _rejected,
+    Status.EXPIRED: _expired,
     Status.QUEUED: _waiting,
     Status.RUNNING: _started,
     Status.PAUSED: _paused,

@@ -5,7 +5,7 @@ a stream while it does something else, and no two wait for each other. After com
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +67,35 @@ class Timeline:
         told = {"room": room.pk, "for_cid": line.client_id, "text": line.text, **_words(reply)}
         told |= {"is_error": reply.is_error, "deployment": reply.deployment_id}
         self._add(Stream("person", line.author_id), "reply", told)
+
+    def tell(
+        self,
+        person: Person,
+        room: Room | None,
+        code: str,
+        params: Mapping[str, Any],
+        *,
+        suggest: Iterable[str] = (),
+        deployment_id: int | None = None,
+    ) -> None:
+        """Something for one person alone that answers no line of theirs, in `room` or (None) wherever they are."""
+        words = {"code": code, "params": dict(params), "suggest": list(suggest)}
+        told = {"room": room.pk if room else None, "for_cid": "", "text": "", **words}
+        told |= {"is_error": False, "deployment": deployment_id}
+        self._add(Stream("person", person.pk), "reply", told)
+
+    def notice(self, room: Room, client_id: str, code: str, params: Mapping[str, Any], *, at: datetime) -> None:
+        """Something for everybody in the room that is about no deployment, once."""
+        words = {"code": code, "params": dict(params)}
+        message, is_new = Message.objects.get_or_create(
+            room=room,
+            author=None,
+            client_id=client_id,
+            defaults={"kind": Message.Kind.ANNOUNCEMENT, "at": at, **words},
+        )
+        if is_new:
+            told = {"id": message.pk, **words, "deployment": None}
+            self._add(_stream_of(room), "announcement", told, client_id=client_id, at=at)
 
     def dismiss(self, person: Person, number: int) -> None:
         """The private answer with this number is not shown any more."""

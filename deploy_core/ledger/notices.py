@@ -10,5 +10,5 @@ from .journal import ring
 def tell(code: str, *, app: App | None = None, person: Person | None = None, **params: Any) -> Notice:
     """Write a notice for the rooms that follow `app` (None: every room), or for one person alone."""
     notice = Notice.objects.create(code=code, params=params, app=app, person=person)
-    ring("notice", notice.pk)
+    ring("notice", notice.pk)  # no stream of its own: whoever shows notices reads the rows
     return notice

@@ -115,7 +115,7 @@ def release(app: App | None, environment: str, *, by: Person, force: bool = Fals
     access.require(by, "lock", app.name if app else EVERYWHERE, environment)
     lock = standing().filter(app=app, environment=environment).first()
     if lock is None:
-        raise Refused("not_locked", **_place(app, environment))
+        raise Refused("not_locked", **place(app, environment))
     if lock.owner_id != by.pk:
         if not force:
             raise Refused("lock_not_yours", **told(lock))
@@ -157,7 +157,7 @@ def _end(lock: Lock) -> bool:
 def told(lock: Lock) -> dict[str, Any]:
     """A lock as the parameters of a sentence."""
     return {
-        **_place(lock.app, lock.environment),
+        **place(lock.app, lock.environment),
         "by": lock.owner.username,
         "since": moment(lock.created),
         "until": moment(lock.expires),
@@ -165,7 +165,8 @@ def told(lock: Lock) -> dict[str, Any]:
     }
 
 
-def _place(app: App | None, environment: str) -> dict[str, Any]:
+def place(app: App | None, environment: str) -> dict[str, Any]:
+    """A scope as parameters of a sentence."""
     return {
         "app": app.name if app else {"code": "word.every_app", "params": {}},
         "environment": environment if environment != EVERYWHERE else {"code": "word.every_environment", "params": {}},

@@ -164,11 +164,15 @@ class Card {
     const where = `${state.app} in ${state.environment}`
     const can = moves(state)
     setHidden(this.#buttons.stop, !can.stop)
+    const isAsking = state.status === "awaiting_approval"
+    setHidden(this.#slots.approve, !isAsking)
+    setHidden(this.#slots.reject, !isAsking)
+    this.#slots.approve.dataset.try = `/approve #${this.#id}`
+    this.#slots.reject.dataset.try = `/reject #${this.#id} because `
     setHidden(this.#slots.rollback, !can.rollback)
     setHidden(this.#slots.retry, !can.retry)
     this.#slots.rollback.dataset.try = `/rollback ${where}`
-    const target = `${state.app}${state.ref ? `/${state.ref}` : ""} to ${state.environment}`
-    this.#slots.retry.dataset.try = state.kind === "rollback" ? `/rollback ${where}` : `/deploy ${target}`
+    this.#slots.retry.dataset.try = `/retry #${this.#id}`
   }
 
   // The first press asks, the second one stops.

@@ -3,6 +3,8 @@
 import { faultOf, hasEnded } from "./deployment_state.js"
 import { list, phrase, plural, word } from "./words.js"
 
+const WAITS_FOR_PEOPLE = new Set(["awaiting_confirmation", "awaiting_approval", "scheduled"])
+
 /** A revision as people write it. */
 export function short(revision) {
   return (revision ?? "").slice(0, 7)
@@ -10,6 +12,7 @@ export function short(revision) {
 
 /** The sentence under the fleet strip. */
 export function sentence(state) {
+  if (state.status === "succeeded" && state.kind === "task") return word("task_done", { ref: state.ref })
   if (state.status === "succeeded") return state.subject || word("live", { ref: state.ref })
   if (["failed", "rolled_back"].includes(state.status) && faultOf(state)) return standing(state)
   if (hasEnded(state)) return state.reason ? phrase(state.reason, state.params) : ""
@@ -19,6 +22,7 @@ export function sentence(state) {
   if (state.status === "paused") return state.reason ? phrase(state.reason, state.params) : ""
   if (state.status === "verifying") return word("doing.verifying", { ref: state.ref })
   if (state.status === "queued") return state.reason ? phrase(state.reason, state.params) : word("doing.queued")
+  if (WAITS_FOR_PEOPLE.has(state.status)) return state.reason ? phrase(state.reason, state.params) : ""
   const running = state.steps.filter((step) => step.status === "running")
   const step = running.at(-1)
   if (!step) return word("doing.planning", { ref: state.ref })

@@ -25,7 +25,7 @@ LINES = {
     "/deploy shop main to prod to staging": "syntax",
     "/deplyo shop main to prod": "unknown_command",
     "/deploy shop \\x1b]0;owned\\x07main to prod": "bad_ref",
-    "/approve 99999999999999999999999": "not_yet",
+    "/approve 99999999999999999999999": "not_found",
     "/rollback shop prod to ../../../etc": "bad_release",
 }
 #: Rows that need more than their line, or are written as a description; the value is the line to type.
@@ -37,12 +37,8 @@ DESCRIBED = {
     ),
     "/deploy shop main to \\u202edorp": ("/deploy shop main to \u202edorp", "bad_name"),
     "/deploy {a*10240} main to prod": ("/deploy " + "a" * 10_240 + " main to prod", "too_long"),
-    "/approve <own deploy>": ("/approve #1", "not_yet"),
-    "/approve <deploy of an app outside the user's permission>": ("/approve #1", "not_yet"),
-    "/approve after the branch moved since the request": ("/approve #1", "not_yet"),
     "/rollback shop prod with no earlier release": ("/rollback shop prod", "nothing_to_roll_back"),
     "/rollback shop prod to <release whose upload was cut>": ("/rollback shop prod to r7cut", "release_not_found"),
-    "/unlock prod by a member who does not hold it": ("/unlock prod on shop", "not_yet"),
 }
 #: Rows with a test of their own below.
 TOLD_BELOW = {
@@ -53,6 +49,11 @@ TOLD_BELOW = {
     "do: 20 users send the same /deploy at the same instant",
     "do: guest sends /deploy",
     "do: deployer of staging sends /deploy ... to prod",
+    # tests/bot/test_consent.py and tests/bot/test_guard.py
+    "/approve <own deploy>",
+    "/approve <deploy of an app outside the user's permission>",
+    "/approve after the branch moved since the request",
+    "/unlock prod by a member who does not hold it",
 }
 
 

@@ -42,7 +42,8 @@ class Command(BaseCommand):
         place.add_argument("path", help="folder on each server")
         place.add_argument("servers", nargs="+")
         place.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an environment variable")
-        place.add_argument("--protected", action="store_true", help="needs more care: builds kept apart")
+        place.add_argument("--protected", action="store_true", help="its author confirms; builds kept apart")
+        place.add_argument("--approvals", type=int, default=0, help="how many others must approve (default: none)")
         verbs.add_parser("list", help="every app and its environments")
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
@@ -75,6 +76,7 @@ class Command(BaseCommand):
         environment.path = options["path"]
         environment.variables = dict(_variable(text) for text in options["set"])
         environment.is_protected = options["protected"]
+        environment.approvals_needed = options["approvals"]
         environment.full_clean()
         environment.save()
         environment.placements.exclude(server__in=servers.values()).delete()
@@ -93,6 +95,7 @@ class Command(BaseCommand):
                     placement.server.name for placement in environment.placements.select_related("server")
                 )
                 guarded = ", protected" if environment.is_protected else ""
+                guarded += f", {environment.approvals_needed} to approve" if environment.approvals_needed else ""
                 self.stdout.write(f"  {environment.name}: {environment.path} on {names}{guarded}")
 
 

@@ -1,0 +1,146 @@
+"""Commands that keep others out for a while: locks and freezes, and the lists of them."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from bot.invocation import Reply
+from bot.order import Order
+from bot.phrases.tables import Cell, at, phrase, table
+from bot.registry import Argument, command
+from bot.wishes import span_or_none
+from deploy_core.models import App, Window
+from deploy_core.rules.windows import days_text
+from deploy_core.safety import freezes as core_freezes
+from deploy_core.safety import locks as core_locks
+from deploy_core.safety.locks import EVERYWHERE
+
+_APP = Argument("app", "app", is_required=True)
+_IN = Argument("environment", "in_environment", after="in")
+
+
+@command("lock", _APP, _IN, permission="lock", example="/lock shop in staging for 2h because a database migration")
+def lock(order: Order) -> Reply:
+    app, environment = _scope(order)
+    taken = core_locks.take(
+        app,
+        environment,
+        by=order.invocation.actor,
+        reason=order.parsed.reason,
+        until=_until(order, timezone.now()),
+        steal=order.parsed.force,
+    )
+    told = core_locks.told(taken.lock)
+    if taken.stolen_from:
+        return _answer(order, "locked_now.stolen", app, **told, owner=taken.stolen_from.username)
+    return _answer(order, "locked_now", app, **told)
+
+
+@command("unlock", _APP, _IN, permission="lock", example="/unlock shop in staging")
+def unlock(order: Order) -> Reply:
+    actor = order.invocation.actor
+    if order.parsed.scope == "mine":
+        return Reply("unlocked.all", {"count": len(core_locks.release_mine(actor))})
+    app, environment = _scope(order)
+    released = core_locks.release(app, environment, by=actor, force=order.parsed.force)
+    return _answer(order, "unlocked", app, **core_locks.told(released))
+
+
+@command("locks", Argument("app", "app"), Argument("environment", "environment"), example="/locks shop")
+def locks(order: Order) -> Reply:
+    shown = [row for row in core_locks.standing() if _is_meant(order, row)]
+    rows: list[list[Cell]] = [
+        [*_place(row), row.owner.username, at(row.created), at(row.expires), row.reason] for row in shown
+    ]
+    if not rows:
+        return order.answer("locks.none")
+    head = ("app", "environment", "by", "since", "until", "reason")
+    return order.answer("locks", *_apps(shown), table=table(head, rows))
+
+
+@command("freeze", _APP, _IN, permission="approve", example="/freeze shop in staging for 2h because of an audit")
+def freeze(order: Order) -> Reply:
+    app, environment = _scope(order)
+    now = timezone.now()
+    starts = order.moment(order.parsed.from_) if order.parsed.from_ else now
+    row = core_freezes.freeze(
+        app,
+        environment,
+        by=order.invocation.actor,
+        reason=order.parsed.reason,
+        starts=starts,
+        ends=_until(order, starts),
+        zone=order.zone(),
+    )
+    told = {**core_locks.place(app, environment), "starts": at(row.starts), "reason": row.reason}
+    if row.ends is None:
+        return _answer(order, "frozen_now.open", app, **told)
+    return _answer(order, "frozen_now", app, **told, ends=at(row.ends))
+
+
+@command("unfreeze", _APP, _IN, permission="approve", example="/unfreeze shop in staging")
+def unfreeze(order: Order) -> Reply:
+    app, environment = _scope(order)
+    core_freezes.lift(app, environment, by=order.invocation.actor)
+    return _answer(order, "unfrozen", app, **core_locks.place(app, environment))
+
+
+@command("freezes", Argument("app", "app"), Argument("environment", "environment"), example="/freezes shop")
+def freezes(order: Order) -> Reply:
+    once = [row for row in core_freezes.standing() if _is_meant(order, row)]
+    weekly = [row for row in Window.objects.select_related("app").order_by("pk") if _is_meant(order, row)]
+    rows: list[list[Cell]] = [
+        [phrase("word.once"), *_place(row), at(row.starts), at(row.ends), row.time_zone, row.reason] for row in once
+    ]
+    rows += [
+        [
+            phrase("word.weekly_deny" if row.kind == Window.Kind.DENY else "word.weekly_allow"),
+            *_place(row),
+            f"{days_text(row.days)} {row.opens:%H:%M}",
+            f"{row.closes:%H:%M}",
+            row.time_zone,
+            row.reason,
+        ]
+        for row in weekly
+    ]
+    if not rows:
+        return order.answer("freezes.none")
+    head = ("kind", "app", "environment", "since", "until", "zone", "reason")
+    return order.answer("freezes", *_apps([*once, *weekly]), table=table(head, rows))
+
+
+def _scope(order: Order) -> tuple[App | None, str]:
+    """What a lock or freeze covers: None is every app, `*` every environment."""
+    is_wide = order.parsed.scope in ("global", "all") and not order.parsed.app
+    app = None if is_wide else order.app()
+    return app, order.parsed.env or EVERYWHERE
+
+
+def _until(order: Order, start: datetime) -> datetime | None:
+    if order.parsed.until:
+        return order.moment(order.parsed.until)
+    span = span_or_none(order.parsed.for_)
+    return start + span if span else None
+
+
+def _is_meant(order: Order, row: Any) -> bool:
+    """Whether a lock, freeze or window is about something the author may see and asks for."""
+    wanted = order.parsed
+    if row.app and row.app.name not in order.world.apps:
+        return False
+    is_app = not wanted.app or row.app is None or row.app.name == wanted.app
+    return is_app and (not wanted.env or row.environment in (EVERYWHERE, wanted.env))
+
+
+def _place(row: Any) -> list[Cell]:
+    told = core_locks.place(row.app, row.environment)
+    return [told["app"], told["environment"]]
+
+
+def _apps(rows: list[Any]) -> list[str]:
+    return [row.app.name for row in rows if row.app]
+
+
+def _answer(order: Order, code: str, app: App | None, **params: Any) -> Reply:
+    return order.answer(code, *([app.name] if app else []), **params)
