@@ -15,7 +15,7 @@ from django.utils import timezone
 from deploy_core.errors import Refused, UnknownName
 from deploy_core.ledger import audit, journal
 from deploy_core.models import App, Deployment, Environment, Person, Release, ReleaseCopy, Schedule, Server
-from deploy_core.rules import plan
+from deploy_core.rules import pipeline, plan
 from deploy_core.rules.events import CancelRequested, DeploymentRequested
 from deploy_core.rules.status import ACTIVE, ENDED, WAITING, Status
 from deploy_core.run import engine, facts
@@ -131,6 +131,52 @@ def _send(
     facts.aim_from(deployment, source)
     gates.pass_on(deployment.pk)
     _audit(deployment, f"deployment.{kind}", release=source.name)
+    _wake_engine(deployment.pk)
+    deployment.refresh_from_db()
+    return deployment
+
+
+@transaction.atomic
+def run_task(
+    app: App,
+    task: str,
+    environment: Environment,
+    *,
+    by: Person,
+    surface: str,
+    only: Sequence[str] = (),
+    wish: Wish = NO_WISH,
+) -> Deployment:
+    """A new deployment that ships nothing: it runs a task of what is live, on all servers or `only` on some.
+
+    Raises:
+        Forbidden, Refused: as `request`; `nothing_deployed`.
+        UnknownName: `unknown_task`: what is live has none of that name.
+    """
+    access.require(by, "deploy", app.name, environment.name)
+    servers = [name for name in _server_names(environment) if not only or name in only]
+    gates.refuse(app, environment, by=by, wish=wish)
+    release = Release.objects.current_in(environment)
+    if release is None:
+        raise Refused("nothing_deployed", app=app.name, environment=environment.name)
+    tasks = pipeline.for_environment(pipeline.parse(release.pipeline), environment.name).tasks
+    if task not in tasks:
+        raise UnknownName("unknown_task", given=task, near=sorted(tasks), app=app.name, environment=environment.name)
+    deployment = Deployment.objects.create(
+        app=app,
+        environment=environment,
+        kind=Deployment.Kind.TASK,
+        ref=f":{task}",  # as it is typed; no ref begins so
+        plan={"task": task, **({"only": servers} if only else {})},
+        requested_by=by,
+        surface=surface,
+        **_wished(wish),
+    )
+    _keep_schedule(deployment, wish)
+    _open(deployment, servers)
+    facts.aim_task(deployment, release, servers)
+    gates.pass_on(deployment.pk)
+    _audit(deployment, "deployment.task", task=task)
     _wake_engine(deployment.pk)
     deployment.refresh_from_db()
     return deployment

@@ -73,6 +73,8 @@ def retry(
         only = _left_behind(deployment)
         if not only:
             raise _refused("nothing_failed", deployment)
+    if task := deployment.plan.get("task"):
+        return deployments.run_task(app, task, environment, by=by, surface=surface, only=only, wish=wish)
     return deployments.request(
         app,
         deployment.ref,

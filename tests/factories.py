@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from chatops.room.models import Membership, Room
-from deploy_core.models import App, Credential, Environment, Grant, Person, Placement, Server
+from deploy_core.models import App, Credential, Environment, Grant, Group, Person, Placement, Server
 
 _numbers = itertools.count(1)
 
@@ -31,6 +31,12 @@ def app(name: str = "", *, repository: str = "https://git.example/shop.git", **f
 
 def server(name: str = "", *, host: str = "127.0.0.1", port: int = 22, user: str = "deploy", **fields: Any) -> Server:
     return Server.objects.create(name=name or _name("server"), host=host, port=port, user=user, **fields)
+
+
+def group(name: str, *servers: Server) -> Group:
+    made = Group.objects.create(name=name)
+    made.servers.set(servers)
+    return made
 
 
 def credential(name: str = "", *, kind: str = Credential.Kind.KEY, **fields: Any) -> Credential:

@@ -5,6 +5,7 @@ from typing import Any
 from bot.invocation import Announce, Reply
 from bot.order import Order
 from bot.registry import Argument, command
+from bot.wishes import wish_of
 from deploy_core import deployments, steering
 from deploy_core.errors import Refused
 from deploy_core.models import Deployment
@@ -27,14 +28,13 @@ def resume(order: Order) -> Reply:
 
 @command("retry", _DEPLOYMENT, Argument("count", "failed"), permission="deploy", example="/retry #42 --failed")
 def retry(order: Order) -> Reply:
-    if order.parsed.force:
-        raise Refused("not_yet_part", part="!")
     failed = order.deployment()
     deployment = steering.retry(
         failed,
         by=order.invocation.actor,
         surface=order.invocation.surface,
         only_failed=order.parsed.only == "failed",
+        wish=wish_of(order),
     )
     more: dict[str, Any] = {"of": failed.pk, "ref": deployment.ref}
     code = "retry_requested"

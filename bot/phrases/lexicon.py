@@ -38,6 +38,7 @@ STEPS = {
     "step.restart": pgettext_lazy("step", "Restart"),
     "step.health": pgettext_lazy("step", "Health check"),
     "step.back": pgettext_lazy("step", "Switch back"),
+    "step.task": pgettext_lazy("step", "Task"),
 }
 
 COLUMNS = {

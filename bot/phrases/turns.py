@@ -15,7 +15,14 @@ TURNS = {
     "not_paused": _("#%(number)s is not paused (%(status)s), so there is nothing to resume."),
     "not_ended": _("#%(number)s has not ended (%(status)s), so there is nothing to retry."),
     "nothing_failed": _("#%(number)s left nothing undone (%(status)s), so there is nothing to retry."),
+    "nothing_deployed": _("%(app)s runs nothing in %(environment)s yet, so there is no task to run."),
+    "unknown_task": _("What %(app)s %(environment)s runs has no task “%(given)s”.[[ Its tasks: %(near)s.]]"),
+    "task_with_ref": _("A task runs in what is live. Leave the ref out."),
     # it was done
+    "task_requested": _("#%(number)s runs %(task)s of %(app)s %(environment)s[[ on %(servers)s]]."),
+    "task_requested.queued": _(
+        "#%(number)s runs %(task)s of %(app)s %(environment)s once #%(behind)s by %(behind_by)s is done."
+    ),
     "paused": _("#%(number)s %(app)s → %(environment)s: no further batch begins until /resume #%(number)s."),
     "resumed": _("#%(number)s %(app)s → %(environment)s goes on."),
     "retry_requested": _("#%(number)s does again what #%(of)s could not: %(app)s %(ref)s → %(environment)s."),
@@ -26,6 +33,7 @@ TURNS = {
     "announce.paused": _("%(app)s → %(environment)s stands still.[[ %(why)s]]"),
     "announce.resumed": _("%(app)s → %(environment)s goes on[[, resumed by %(by)s]]."),
     "announce.watching": _("%(app)s → %(environment)s: %(ref)s is on every server, and watched for %(seconds)s s."),
+    "announce.task_done": _("%(app)s → %(environment)s: the task %(task)s is done."),
     "announce.rolling_back": _("%(app)s → %(environment)s goes back to the old release.[[ %(why)s]]"),
     # help
     "help.pause": _("let no further batch of a running deployment begin"),

@@ -9,7 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 #: Which node of its server a step belongs to; a step of any other kind is a node of its own.
-_PARTS = {"stage": "server", "switch": "server", "back": "server", "restart": "health", "health": "health"}
+_PARTS = {
+    "stage": "server",
+    "switch": "server",
+    "back": "server",
+    "task": "server",
+    "restart": "health",
+    "health": "health",
+}
 _FIGURES = {"start": "Circle", "server": "RoundedRectangle", "health": "Capsule"}
 
 #: A node shows the first of these that one of its steps has.

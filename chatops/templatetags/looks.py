@@ -62,6 +62,7 @@ STEPS: dict[str, Promise] = {
     "restart": pgettext_lazy("step", "Restart"),
     "health": pgettext_lazy("step", "Health check"),
     "back": pgettext_lazy("step", "Switch back"),
+    "task": pgettext_lazy("step", "Task"),
 }
 UNKNOWN = Look("mute", "info", _("Unknown"))
 HUES = 12

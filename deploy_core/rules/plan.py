@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-StepKind = Literal["start", "fetch", "build", "package", "stage", "switch", "restart", "health", "back"]
+StepKind = Literal["start", "fetch", "build", "package", "stage", "switch", "restart", "health", "back", "task"]
 
 #: Steps that run before any server is touched, in order.
 HEAD: tuple[StepKind, ...] = ("start", "fetch", "build", "package")
@@ -42,16 +42,19 @@ def _chain(kinds: Iterable[StepKind], parent: str, server: str = "") -> list[Pla
 
 
 #: A deployment that is one of these needs no git and no build: what it ships is there.
-BUILT: frozenset[str] = frozenset({"rollback", "redeploy", "promote"})
+BUILT: frozenset[str] = frozenset({"rollback", "redeploy", "promote", "task"})
+
+
+_KINDS: Mapping[str, tuple[StepKind, ...]] = {"rollback": ON_SERVER[1:], "task": ("task",)}
 
 
 def lay_out(kind: str, servers: Sequence[str]) -> tuple[PlannedStep, ...]:
     """All steps of a deployment of `kind` to `servers`, in the order they are listed.
 
-    A rollback needs no upload either: its releases lie on the servers.
+    A rollback needs no upload either: its releases lie on the servers. A task is one step on each of them.
     """
     head = _chain(HEAD[:1] if kind in BUILT else HEAD, "")
-    kinds = ON_SERVER[1:] if kind == "rollback" else ON_SERVER
+    kinds = _KINDS.get(kind, ON_SERVER)
     return tuple(head + [step for server in servers for step in _chain(kinds, head[-1].key, server)])
 
 

@@ -80,17 +80,21 @@ class Course:
         return (row, found) if found else None
 
 
-def shape_of(text: str, environment: Environment) -> EnvironmentPipeline:
+def shape_of(text: str, environment: Environment, *, was_live: bool = False) -> EnvironmentPipeline:
     """How `environment` is deployed by a pipeline file; where both say something, the stricter holds.
+
+    The file of a release that `was_live` is not asked for a health check: one must be able to go back to it.
 
     Raises:
         PipelineError: the file is wrong, or has no health check where the environment wants one.
     """
+    shape = pipeline.for_environment(pipeline.parse(text), environment.name)
+    is_asked = bool(shape.health) or not was_live
     return pipeline.stricter(
-        pipeline.for_environment(pipeline.parse(text), environment.name),
+        shape,
         batch_size=environment.batch_size,
-        verify_s=environment.verify_minutes * 60,
-        needs_health=environment.needs_health,
+        verify_s=environment.verify_minutes * 60 if is_asked else 0,
+        needs_health=environment.needs_health and is_asked,
     )
 
 

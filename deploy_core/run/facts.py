@@ -169,6 +169,17 @@ def aim_from(deployment: Deployment, source: Release) -> None:
     _record_plan(deployment, source, before, hashed)
 
 
+def aim_task(deployment: Deployment, release: Release, servers: Sequence[str]) -> None:
+    """A task runs in what `release` made live on `servers`: on its row, and in its journal."""
+    hashed = fingerprint.of(deployment.environment, release.revision, release.pipeline, servers)
+    Deployment.objects.filter(pk=deployment.pk).update(
+        revision=release.revision,
+        plan={**deployment.plan, "pipeline": release.pipeline, "servers": list(servers)},
+        plan_hash=hashed,
+    )
+    _record_plan(deployment, release, release, hashed)
+
+
 def aim_again(deployment: Deployment) -> None:
     """See what is current now that a rollback starts, and go to the release before that; one that was named stays."""
     if deployment.plan.get("to"):

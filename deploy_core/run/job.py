@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: How a phase of a job ended; the only words that reach the engine. `partly`: it ended without some servers.
+#: How a phase of a job ended; the only words that reach the engine. `partly`: it has ended, and nothing is tidied.
 Code = Literal["ok", "failed", "cancelled", "fenced", "paused", "partly"]
 
 #: Raised while the process goes away: every worker leaves its step as it is and ends its remote commands.

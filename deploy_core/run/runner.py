@@ -209,12 +209,15 @@ def _course(work: Job) -> Course:
     deployment = work.deployment
     release = deployment.release
     is_rollback = release is not None and deployment.kind == Deployment.Kind.ROLLBACK
+    is_task = deployment.kind == Deployment.Kind.TASK
     text = release.pipeline if release and is_rollback else deployment.plan["pipeline"]
-    shape = shape_of(text, deployment.environment)
+    shape = shape_of(text, deployment.environment, was_live=is_rollback or is_task)
     found, mask = targets(deployment.environment, only=deployment.plan.get("only", ()))
-    planned = Step.objects.filter(deployment=deployment, kind="switch").values_list("server_name", flat=True)
-    if [target.name for target in found] != list(planned):
-        raise Refused("servers_changed", planned=list(planned), now=[target.name for target in found])
+    servers = [target.name for target in found]
+    steps_there = Step.objects.filter(deployment=deployment).exclude(server_name="")
+    planned = list(dict.fromkeys(steps_there.values_list("server_name", flat=True)))
+    if servers != planned:
+        raise Refused("servers_changed", planned=planned, now=servers)
     names = deployment.plan["before"]
     releases = {
         row.name: row for row in Release.objects.filter(environment=deployment.environment, name__in=names.values())
@@ -227,7 +230,7 @@ def _course(work: Job) -> Course:
         site=Site(deployment.environment.path, Fence(work.id, work.epoch), found, mask),
         mask=mask,
         before={server: releases[name] for server, name in names.items() if name in releases},
-        batches=rolling.cut(work, shape, [target.name for target in found]),
+        batches=() if is_task else rolling.cut(work, shape, servers),
     )
 
 
@@ -247,6 +250,11 @@ def _patience(shape: EnvironmentPipeline) -> dict[str, Patience]:
 
 def _phases(work: Job, course: Course) -> list[tuple[str, Phase]]:
     phases: list[tuple[str, Phase]] = []
+    if work.deployment.kind == Deployment.Kind.TASK:
+        return [
+            ("start", partial(work.perform, {"start": preparing.start(work.deployment)})),
+            ("task", partial(_run_task, work, course)),
+        ]
     if work.deployment.kind == Deployment.Kind.DEPLOY:
         phases += [
             ("build", partial(_build, work, course)),
@@ -288,6 +296,11 @@ def _stage(work: Job, course: Course) -> Code:
     return rolling.tolerated(work, course, work.perform(acts))
 
 
+def _run_task(work: Job, course: Course) -> Code:
+    task = course.pipeline.tasks[work.deployment.plan["task"]]
+    return work.perform({f"task:{target.name}": steps.run_task(course, target, task) for target in course.site.targets})
+
+
 def _release(course: Course) -> Release:
     """The release this deployment makes current."""
     release = _load(course.deployment.pk).release
@@ -302,6 +315,9 @@ def _succeed(work: Job, course: Course) -> Code:
     """
     if (stopped := rolling.held(work)) is not None:
         return stopped
+    if work.deployment.kind == Deployment.Kind.TASK:
+        is_done = work.persist(lambda: journal.move(work.id, Status.SUCCEEDED, epoch=work.epoch))
+        return "partly" if is_done else rolling.held(work) or "cancelled"
     name = _release(course).name
     servers = rolling.whole(work, course)
     seen = work.ask_all({target.name: partial(steps.current_on, course, target) for target in servers})

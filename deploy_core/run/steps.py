@@ -6,11 +6,12 @@ An act runs in a thread, talks to the world, and leaves rows to the job's own th
 from functools import partial
 from typing import Any
 
+from deploy_core.errors import CommandFailed
 from deploy_core.models import Release
 from deploy_core.reach import health, staging
 from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.connection import Connection
-from deploy_core.rules.pipeline import EnvironmentPipeline
+from deploy_core.rules.pipeline import EnvironmentPipeline, Task
 
 from . import facts
 from .course import Course, port_on
@@ -68,6 +69,19 @@ def restart(course: Course, target: Target, release: Release) -> Act:
         command = course.pipeline.restart
         if command:
             _run_in(course, target, release, command.timeout_s, hands, "current", command.command)
+
+    return act
+
+
+def run_task(course: Course, target: Target, task: Task) -> Act:
+    """Run a named task of the pipeline in `current`."""
+
+    def act(hands: Hands) -> None:
+        release = course.before.get(target.name)
+        if release is None:
+            raise CommandFailed("release_missing", server=target.name)
+        for command in task.commands:
+            _run_in(course, target, release, task.timeout_s, hands, "current", command)
 
     return act
 

@@ -35,7 +35,7 @@ export function byKey(state) {
   return new Map(state.steps.map((step) => [step.key, step]))
 }
 
-const PARTS = { stage: "server", switch: "server", back: "server", restart: "health", health: "health" }
+const PARTS = { stage: "server", switch: "server", back: "server", task: "server", restart: "health", health: "health" }
 
 /** The nodes with steps that were added later put where they belong; the same array when there is nothing to add. */
 export function withSteps(nodes, steps) {

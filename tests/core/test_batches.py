@@ -203,6 +203,54 @@ def test_only_what_runs_is_paused_and_only_what_is_paused_goes_on(world):
     assert (not_running.value.code, not_paused.value.code) == ("not_running", "not_paused")
 
 
+# --- tasks and chosen servers -----------------------------------------------------------------------------------------
+
+TASKS = """
+build: {commands: ["echo built $(cat version) > built"]}
+tasks: {count: {commands: ['echo "$SHIPROOM_SERVER $(cat built)" >> ../../counted']}, fail: {commands: ["exit 4"]}}
+"""
+
+
+def test_a_task_runs_on_chosen_servers_in_what_is_live(world):
+    pipeline(world, TASKS)
+    world.deploy("v1")
+
+    task = deployments.run_task(
+        world.app, "count", world.environment, by=world.person, surface="web", only=names(world, 2)
+    )
+    runner.run(task.pk)
+
+    task.refresh_from_db()
+    assert task.status == "succeeded", told(task)
+    assert (world.folder(1) / "counted").read_text() == f"{world.app.name}-2 built 1\n"
+    assert not (world.folder(0) / "counted").exists()
+    assert deployments.current(world.environment)[1].release.name == (world.folder(1) / "current").resolve().name
+
+
+def test_a_task_that_fails_changes_nothing_else(world):
+    pipeline(world, TASKS)
+    world.deploy("v1")
+
+    task = deployments.run_task(world.app, "fail", world.environment, by=world.person, surface="web")
+    runner.run(task.pk)
+
+    task.refresh_from_db()
+    assert (task.status, task.reason, task.reason_params["exit_status"]) == ("failed", "command_failed", 4), told(task)
+    assert world.running() == ["built 1", "built 1"]
+
+
+def test_a_deployment_to_one_server_leaves_the_others_alone(world):
+    pipeline(world, TASKS)
+    world.deploy("v1")
+
+    deployment = world.walk(
+        deployments.request(world.app, "v2", world.environment, by=world.person, surface="web", only=names(world, 1))
+    )
+
+    assert deployment.status == "succeeded", told(deployment)
+    assert world.running() == ["built 2", "built 1"]
+
+
 # --- patience ---------------------------------------------------------------------------------------------------------
 
 
