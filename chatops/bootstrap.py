@@ -104,8 +104,7 @@ def test(words: list[str]) -> int:
     """The tests; `words` go to pytest."""
     os.environ["PATH"] += os.pathsep + "/usr/sbin:/sbin"  # where sshd and useradd are
     install(EVERYTHING)
-    # Tests of one group share a server or a browser; on one worker each, they are started once.
-    side_by_side = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadgroup")
+    side_by_side = ("--numprocesses=auto", "--maxprocesses=4")  # tests/side_by_side.py says what stays together
     return _run(_manage("assets")) or _become(_module("pytest", *side_by_side, *words))
 
 

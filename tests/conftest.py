@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.utils import translation
 
 from tests.cases import proven
 from tests.services import chromium, described, postgres, redis
+from tests.settings import remove_folder
+from tests.side_by_side import SHARING, ByFile
 
 
 def pytest_report_header() -> list[str]:
@@ -17,6 +20,23 @@ def pytest_report_header() -> list[str]:
         described("browser", chromium.describe),
         proven.describe(),
     ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    items.sort(key=lambda item: item.path.parent.name not in SHARING)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Files, and folders that share a server, stay on one worker; the order is kept."""
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+def pytest_unconfigure() -> None:
+    """A worker of xdist may end without its atexit functions."""
+    remove_folder()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,12 +13,13 @@ _folder = tempfile.mkdtemp(prefix="shiproom-test-")
 _owner = os.getpid()
 
 
-def _remove() -> None:
+def remove_folder() -> None:
+    """The data folder of this process, gone; asked twice is once."""
     if os.getpid() == _owner:  # a forked child that ends takes nothing away
         shutil.rmtree(_folder, ignore_errors=True)
 
 
-atexit.register(_remove)
+atexit.register(remove_folder)
 os.environ["SHIPROOM_DATA"] = os.path.join(_folder, "var")
 
 #: What the person running the tests has set; `tests.services` reads it, this process uses no Redis by itself.

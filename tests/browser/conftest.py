@@ -17,13 +17,6 @@ from tests.services.shiproom import Shiproom
 OpenWindow = Callable[..., Window]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs all browser tests, so that one server and one browser do."""
-    for item in items:
-        if "/browser/" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="package")
 def server() -> Iterator[Shiproom]:
     """A demo with three servers, whose pages notice silence after seconds."""

@@ -9,13 +9,6 @@ from tests.services.shiproom import Shiproom
 from tests.services.small_disk import SmallDisk
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all, beside the one with the browser."""
-    for item in items:
-        if "/road/" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("road"))
-
-
 @pytest.fixture(scope="package")
 def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
     """A disk that can be filled."""
