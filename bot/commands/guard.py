@@ -142,5 +142,5 @@ def _apps(rows: list[Any]) -> list[str]:
     return [row.app.name for row in rows if row.app]
 
 
-def _answer(order: Order, code: str, app: App | None, **params: Any) -> Reply:
-    return order.answer(code, *([app.name] if app else []), **params)
+def _answer(order: Order, code: str, about: App | None, **params: Any) -> Reply:
+    return order.answer(code, *([about.name] if about else []), **params)

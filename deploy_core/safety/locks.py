@@ -89,7 +89,7 @@ def take(
         raise Refused("locked", **told(wall))
     if same:
         _end(same)
-        notices.tell("lock_stolen", person=same.owner, **told(same) | {"by": by.username})
+        notices.tell("lock_stolen", told(same) | {"by": by.username}, app=same.app, person=same.owner)
     try:
         with transaction.atomic():
             lock = Lock.objects.create(app=app, environment=environment, owner=by, reason=reason, expires=until)
@@ -119,7 +119,7 @@ def release(app: App | None, environment: str, *, by: Person, force: bool = Fals
     if lock.owner_id != by.pk:
         if not force:
             raise Refused("lock_not_yours", **told(lock))
-        notices.tell("lock_removed", person=lock.owner, **told(lock) | {"by": by.username})
+        notices.tell("lock_removed", told(lock) | {"by": by.username}, app=lock.app, person=lock.owner)
     _end(lock)
     audit.record(by, "lock.release", scope_text(lock), "done", owner=lock.owner.username)
     return lock
@@ -144,7 +144,7 @@ def lapse() -> int:
             if not _end(lock):
                 continue
             code = "announce.lock_expired" if lock.owner.is_active else "announce.lock_lapsed"
-            notices.tell(code, app=lock.app, **told(lock))
+            notices.tell(code, told(lock), app=lock.app)
             audit.record(None, "lock.lapse", scope_text(lock), "done", owner=lock.owner.username)
             count += 1
     return count
