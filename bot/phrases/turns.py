@@ -6,6 +6,7 @@ TURNS = {
     # why a deployment or a step ended as it did, or stands still
     "health_required": _("deploy.yml has no health check, and this environment wants one."),
     "step_timeout": _("%(step)s took longer than %(seconds)s s[[ on %(server)s]] and was ended."),
+    "worker_silent": _("The worker that did it (%(executor)s) is silent. Another one goes on."),
     "servers_skipped": _("Left behind: %(servers)s. All others run the new release."),
     "waits_for_resume": _("Batch %(batch)s of %(batches)s is done. Next: %(next)s, after /resume #%(number)s."),
     "paused_by": _("Paused by %(by)s."),

@@ -164,9 +164,21 @@ def take_over(deployment_id: int, executor: str) -> int:
     with transaction.atomic(savepoint=False):
         epoch = fence_off(deployment_id)
         Deployment.objects.filter(pk=deployment_id).update(executor=executor)
-        if Step.objects.filter(deployment_id=deployment_id, status=StepStatus.RUNNING).exists():
+        interrupted = (StepStatus.RUNNING, StepStatus.LOST)
+        if Step.objects.filter(deployment_id=deployment_id, status__in=interrupted).exists():
             record(deployment_id, TakenOver(epoch, executor))
     return epoch
+
+
+def lose_steps(deployment_id: int, executor: str) -> None:
+    """The steps that `executor` runs are lost: it is silent, and whatever it still does, it writes no more of it."""
+    with transaction.atomic(savepoint=False):
+        running = Step.objects.filter(deployment_id=deployment_id, status=StepStatus.RUNNING)
+        if not running.exists() or not Deployment.objects.filter(pk=deployment_id, executor=executor).exists():
+            return
+        epoch = fence_off(deployment_id)
+        for step_id in running.values_list("pk", flat=True):
+            move_step(step_id, StepStatus.LOST, "worker_silent", epoch=epoch, params={"executor": executor})
 
 
 def cancel_steps(deployment_id: int, *, epoch: int) -> None:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
+from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Executor
 from deploy_core.rules.status import ACTIVE, Status
 from deploy_core.safety import due, gates
@@ -75,6 +76,8 @@ def take_over_silent(executor: str, resume_runs_of: Resume) -> None:
     """
     limit = timezone.now() - timedelta(seconds=settings.EXECUTOR_SILENT_S)
     for silent in Executor.objects.filter(seen__lt=limit).exclude(pk=executor):
+        for lost in Deployment.objects.filter(executor=silent.name, status__in={Status.PLANNING, *ACTIVE}):
+            journal.lose_steps(lost.pk, silent.name)
         count = resume_runs_of(silent.name)
         if Executor.objects.filter(pk=silent.name, seen=silent.seen).delete()[0]:
             logger.warning("%s is silent since %s: %d runs taken over", silent.name, silent.seen, count)
