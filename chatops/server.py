@@ -228,8 +228,8 @@ def run(listener: socket.socket, *, with_engine: bool, ready: Callable[[], None]
     Raises:
         engine.AlreadyRunning: `with_engine`, and another process has this data folder's engine.
     """
-    if with_engine:
-        engine.launch()
+    if with_engine or not settings.IS_EMBEDDED:
+        engine.launch(listen=with_engine)  # else it only puts what people ask for into the queue of the workers
     from chatops.asgi import application
 
     Server(application, listener, ready=ready).run()

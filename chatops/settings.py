@@ -252,6 +252,10 @@ EXECUTOR_SILENT_S = env.float("SHIPROOM_EXECUTOR_SILENT_S", 10.0)
 ENGINE_POLL_S = env.float("SHIPROOM_ENGINE_POLL_S", 0.2)
 #: How many deployments one process works on at once.
 ENGINE_CONCURRENCY = env.int("SHIPROOM_ENGINE_CONCURRENCY", 8)
+#: How many deployments all processes together work on at once; 0: as many as they can.
+ENGINE_LIMIT = env.int("SHIPROOM_ENGINE_LIMIT", 0)
+#: The same as the next for `manage.py worker`, which nobody waits for at a keyboard.
+WORKER_STOP_S = env.float("SHIPROOM_WORKER_STOP_S", 20.0)
 #: On the way out, how long a step in hand may take to end before it is interrupted (it runs again after the start).
 ENGINE_STOP_S = env.float("SHIPROOM_ENGINE_STOP_S", 3.0)
 #: How often a running step looks whether somebody cancelled it.

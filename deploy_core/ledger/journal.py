@@ -4,12 +4,13 @@ Locks are taken in the order deployment row, step row, stream head; the number i
 works on a deployment holds an epoch, and a write with an older one raises `Fenced`.
 """
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -17,6 +18,9 @@ from deploy_core.models import Deployment, JournalEntry, Person, Server, Step, s
 from deploy_core.rules.events import DeploymentMoved, Event, StepMoved, StepsAdded, TakenOver
 from deploy_core.rules.plan import PlannedStep
 from deploy_core.rules.status import ENDED, STEP_ENDED, Status, StepStatus, can_move, can_step_move
+
+#: Epochs are seconds since 2020-01-01 UTC (`fence_off`), so that they fit into 31 bits until 2088.
+EPOCHS_BEGAN = 1_577_836_800
 
 #: The project's one signal: sent after commit with `stream` ("deployment:5", "log:81") and `number`, its newest.
 recorded = Signal()
@@ -152,11 +156,18 @@ def move_step(
 
 
 def fence_off(deployment_id: int) -> int:
-    """Raise the epoch, so that whoever works on the deployment can write no more; returns the new one."""
+    """Raise the epoch, so that whoever works on the deployment can write no more; returns the new one.
+
+    It is greater than every other of the same environment, so that its servers can tell who came last, also after a
+    restored backup or with another database: it is the time, as long as that goes forward.
+    """
     with transaction.atomic(savepoint=False):
         row = Deployment.objects.filter(pk=deployment_id)
-        row.update(epoch=F("epoch") + 1)
-        return row.values_list("epoch", flat=True).get()
+        row.update(epoch=F("epoch") + 1)  # locks it
+        newest = Deployment.objects.filter(environment__in=row.values("environment")).aggregate(Max("epoch"))
+        epoch: int = max(newest["epoch__max"] + 1, int(time.time()) - EPOCHS_BEGAN)
+        row.update(epoch=epoch)
+        return epoch
 
 
 def take_over(deployment_id: int, executor: str) -> int:

@@ -133,6 +133,10 @@ class Mirror:
             found.append(Ref("branch" if family == "heads" else "tag", short, peeled or revision, _time(at)))
         return found
 
+    def holds(self, revision: str) -> bool:
+        """Whether a commit was fetched: another worker's mirror may know it, and this one not yet."""
+        return (self.path / "HEAD").exists() and self._has(revision)
+
     def branches(self) -> list[Ref]:
         return [ref for ref in self.refs() if ref.kind == "branch"]
 

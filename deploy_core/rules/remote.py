@@ -37,7 +37,10 @@ IN_USE = 71
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Who may act on an environment's folder: one deployment, in the epoch of one owner."""
+    """Who may act on an environment's folder: one deployment, in the epoch of one owner.
+
+    Epochs of one environment rise with each owner, whatever the deployment: the greater one came later.
+    """
 
     deployment: int
     epoch: int
@@ -186,10 +189,10 @@ def _enter(path: str) -> str:
 
 
 def _claim(fence: Fence) -> str:
-    """Become the holder, unless the same deployment already has a newer owner; end what an older one left running."""
+    """Become the holder, unless a newer one has been here; end what an older one left running."""
     return f"""\
 {_END_GROUP}{_MUTEX}held=$(readlink .lock/holder || :)
-if [ "${{held%.*}}" = {fence.deployment} ] && [ "${{held#*.}}" -gt {fence.epoch} ]; then
+if [ -n "$held" ] && [ "${{held#*.}}" -gt {fence.epoch} ]; then
   echo "$held has taken over" >&2; exit {TAKEN_OVER}
 fi
 if [ "$held" != {fence} ]; then
@@ -255,7 +258,8 @@ if find . -maxdepth 0 -printf '' 2>/dev/null; then
   kinds=$(cd "$S/tree" && {KINDS_LISTING} | sort -z | sha256sum)
   [ "${{kinds%% *}}" = {kinds_sum} ] || {{ echo 'links, modes or folders differ' >&2; exit {WRONG_CONTENT}; }}
 fi
-{links}rm -rf -- "$R" "$R.id"; mv -T -- "$S/tree" "$R"
+{links}{_hold(fence)}\
+rm -rf -- "$R" "$R.id"; mv -T -- "$S/tree" "$R"
 echo {manifest_id} | cat > "$S/id"; mv -T -- "$S/id" "$R.id"
 echo staged
 """

@@ -1,7 +1,9 @@
 """DBOS behind one port: it keeps the order, remembers how far each run is, and goes on after a crash.
 
-The only module that knows DBOS. Our rows are the truth: what is lost with its database, the ticker starts again.
-Arguments and results of its workflows and steps are numbers and codes, because it stores them in clear.
+The only module that knows DBOS. Our rows are the truth: what is lost with its database, the ticker starts again, and
+how far a deployment is stands in its steps. So a workflow has no DBOS steps of its own: what one worker noted of them
+would stand in the way of the next, who may go another way. Arguments and results are numbers and codes, because DBOS
+stores them in clear.
 """
 
 import fcntl
@@ -39,6 +41,10 @@ _ALIVE = {"ENQUEUED", "DELAYED", "PENDING"}
 
 class AlreadyRunning(Exception):
     """Another process runs the engine on this data folder."""
+
+
+class _Lost(BaseException):
+    """Another worker has this run. No failure, and no outcome: DBOS has nothing to note of it."""
 
 
 class _Engine:
@@ -82,14 +88,17 @@ def launch(*, listen: bool = True) -> str:
     if not listen:
         DBOS.listen_queues([])
     _engine = engine
+    if listen:
+        heartbeat.say_alive(name)  # before it takes a run: who has one can be missed
     DBOS.launch()
     for queue in (PLANS, DEPLOYMENTS):
         DBOS.register_queue(
             queue,
             worker_concurrency=settings.ENGINE_CONCURRENCY,
+            global_concurrency=settings.ENGINE_LIMIT or None,
             partition_concurrency=1,
             polling_interval_sec=settings.ENGINE_POLL_S,
-            on_conflict="always_update",
+            on_conflict="always_update" if listen else "never_update",
         )
     if listen:
         engine.ticker = heartbeat.Ticker(name, ensure=ensure, resume_runs_of=resume_runs_of)
@@ -142,8 +151,11 @@ def resume_runs_of(executor: str) -> int:
     return len(runs)
 
 
-def stop() -> None:
-    """Park: runs end at their next step boundary, at the latest after `ENGINE_STOP_S`, and go on at the next start."""
+def stop(wait_s: float | None = None) -> None:
+    """Park: runs end at their next step boundary, at the latest after `wait_s` (None: `ENGINE_STOP_S`).
+
+    With other workers on the same database they go on there at once, else at the next start.
+    """
     global _engine
     from dbos import DBOS
 
@@ -153,28 +165,49 @@ def stop() -> None:
     engine.is_stopping.set()
     if engine.ticker:
         engine.ticker.stop()
-    runner.park(wait_s=settings.ENGINE_STOP_S)
+    runner.park(wait_s=settings.ENGINE_STOP_S if wait_s is None else wait_s)
     DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
     _engine = None
+    if engine.ticker:
+        _hand_over(engine.name)
     if engine.lock:
         engine.lock.close()
     logger.info("engine %s has stopped", engine.name)
 
 
-def _workflow(engine: _Engine, queue: str) -> Callable[[int, int], str]:
-    from dbos import DBOS
+def _hand_over(name: str) -> None:
+    """Put what this process had in hand back into its queues; who is left need not find out that it is gone.
 
+    Only now that nothing of ours listens to the queues any more, or we would take it up again.
+    """
+    from dbos import DBOSClient
+
+    if not settings.IS_EMBEDDED:  # there, the next process has the same name, and begins with what has that name
+        client = DBOSClient(system_database_url=_database_url())
+        try:
+            found = client.list_workflows(status="PENDING", executor_id=name, load_input=False, load_output=False)
+            for run in found:
+                client.resume_workflow(run.workflow_id, queue_name=run.queue_name)
+        finally:
+            client.destroy()
+    heartbeat.say_goodbye(name)
+
+
+def _workflow(engine: _Engine, queue: str) -> Callable[[int, int], str]:
     def do_step(name: str, step: Callable[[], str]) -> str:
         if engine.is_stopping.is_set():
             raise Parked  # DBOS records no outcome of what is no Exception, and takes the workflow up at the next start
-        return DBOS.run_step({"name": name}, step)
+        return step()
 
     def workflow(deployment_id: int, run: int) -> str:
         if engine.is_stopping.is_set():
             raise Parked
         close_old_connections()
         try:
-            return engine.acts[queue](deployment_id, run, executor=engine.name, do_step=do_step)
+            code = engine.acts[queue](deployment_id, run, executor=engine.name, do_step=do_step)
+            if code == "fenced":
+                raise _Lost
+            return code
         finally:
             close_old_connections()
             if engine.ticker:

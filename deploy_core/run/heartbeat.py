@@ -5,11 +5,14 @@ Each act is one conditional update or can be done twice, so any number of proces
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from deploy_core.ledger import journal
@@ -23,6 +26,29 @@ Ensure = Callable[[Iterable[Deployment]], None]
 Resume = Callable[[str], int]
 
 
+class Heart(threading.Thread):
+    """Says every `TICK_S` that its executor lives: a thread of its own, so that no long tick makes it seem dead."""
+
+    def __init__(self, executor: str) -> None:
+        super().__init__(name="heart", daemon=True)
+        self._executor = executor
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                say_alive(self._executor)
+            except Exception:
+                logger.exception("%s could not say that it lives", self._executor)
+            finally:
+                close_old_connections()
+            self._stopped.wait(settings.TICK_S)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join(timeout=10)
+
+
 class Ticker(threading.Thread):
     """Ticks every `TICK_S`, and when woken, until it is stopped. A tick that fails is logged; the next one comes."""
 
@@ -31,19 +57,23 @@ class Ticker(threading.Thread):
         self._executor = executor
         self._ensure = ensure
         self._resume_runs_of = resume_runs_of
+        self._heart = Heart(executor)
+        self._watch = Watch()
         self._stopped = threading.Event()
         self._woken = threading.Event()
 
     def run(self) -> None:
+        self._heart.start()
         while not self._stopped.is_set():
             self._woken.clear()
             try:
-                tick(self._executor, self._ensure, self._resume_runs_of)
+                tick(self._executor, self._ensure, self._resume_runs_of, self._watch)
             except Exception:
                 logger.exception("a tick of %s failed", self._executor)
             finally:
                 close_old_connections()
             self._woken.wait(settings.TICK_S)
+        self._heart.stop()
 
     def wake(self) -> None:
         """Tick now: something ended, and another thing may begin."""
@@ -55,31 +85,60 @@ class Ticker(threading.Thread):
         self.join(timeout=10)
 
 
-def tick(executor: str, ensure: Ensure, resume_runs_of: Resume) -> None:
+class Watch:
+    """Who said nothing for how long, by the clock of whoever watches, which nobody can set.
+
+    That of the database, which stands in the rows, is only compared with itself: an hour more or less makes nobody
+    seem dead. Whoever begins to watch waits the whole time first.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: dict[str, tuple[datetime, float]] = {}
+
+    def silent(self, executors: Iterable[Executor]) -> list[Executor]:
+        """Those of `executors` that said nothing for `EXECUTOR_SILENT_S`."""
+        now = self._clock()
+        last = {}
+        for executor in executors:
+            seen, since = self._last.get(executor.name, (None, now))
+            last[executor.name] = (executor.seen, since if seen == executor.seen else now)
+        self._last = last
+        return [it for it in executors if now - last[it.name][1] > settings.EXECUTOR_SILENT_S]
+
+
+def tick(executor: str, ensure: Ensure, resume_runs_of: Resume, watch: Watch) -> None:
     """One beat of `executor`."""
-    say_alive(executor)
-    take_over_silent(executor, resume_runs_of)
+    take_over_silent(executor, resume_runs_of, watch)
     due.act()
     ensure(wanting_work())
 
 
 def say_alive(executor: str) -> None:
-    now = timezone.now()
-    if not Executor.objects.filter(pk=executor).update(seen=now):
-        Executor.objects.create(name=executor, seen=now, started=now)
+    """Write that `executor` lives, by the database's clock."""
+    if not Executor.objects.filter(pk=executor).update(seen=_now()):
+        Executor.objects.create(name=executor, seen=_now(), started=_now())
 
 
-def take_over_silent(executor: str, resume_runs_of: Resume) -> None:
-    """Give the runs of executors that went silent back to the queue.
+def say_goodbye(executor: str) -> None:
+    """Nobody need wait for `executor` any more."""
+    Executor.objects.filter(pk=executor).delete()
 
-    The row goes last: whoever dies in between leaves it, and the next tick does it again.
+
+def take_over_silent(executor: str, resume_runs_of: Resume, watch: Watch) -> None:
+    """Give the runs of executors that went silent back to the queue; of several who see it, one.
+
+    The row goes last: whoever dies in between leaves it, and somebody does it again.
     """
-    limit = timezone.now() - timedelta(seconds=settings.EXECUTOR_SILENT_S)
-    for silent in Executor.objects.filter(seen__lt=limit).exclude(pk=executor):
+    for silent in watch.silent(list(Executor.objects.exclude(pk=executor))):
+        row = Executor.objects.filter(pk=silent.name)
+        if not row.filter(seen=silent.seen).update(seen=_now()):
+            continue
+        seen = row.values_list("seen", flat=True).get()
         for lost in Deployment.objects.filter(executor=silent.name, status__in={Status.PLANNING, *ACTIVE}):
             journal.lose_steps(lost.pk, silent.name)
         count = resume_runs_of(silent.name)
-        if Executor.objects.filter(pk=silent.name, seen=silent.seen).delete()[0]:
+        if row.filter(seen=seen).delete()[0]:
             logger.warning("%s is silent since %s: %d runs taken over", silent.name, silent.seen, count)
 
 
@@ -104,4 +163,9 @@ def _next_ones() -> list[Deployment]:
 
 def is_alive(within_s: float) -> bool:
     """Whether any engine process said something in the last `within_s` seconds."""
-    return Executor.objects.filter(seen__gte=timezone.now() - timedelta(seconds=within_s)).exists()
+    return Executor.objects.filter(seen__gte=_now() - timedelta(seconds=within_s)).exists()
+
+
+def _now() -> Any:
+    """The database's time; SQLite's is ours, and is written as we compare it."""
+    return Now() if connection.vendor == "postgresql" else timezone.now()

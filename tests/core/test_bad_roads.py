@@ -394,7 +394,8 @@ def test_a_step_that_was_interrupted_runs_again_in_a_new_epoch(world):
     build.refresh_from_db()
     deployment.refresh_from_db()
     assert deployment.status == "succeeded", told(deployment)
-    assert (build.attempt, build.epoch, deployment.epoch) == (2, epoch + 1, epoch + 1)
+    assert (build.attempt, build.epoch) == (2, deployment.epoch)
+    assert deployment.epoch > epoch
     assert deployment.journal.filter(kind="deployment.taken_over").count() == 1
 
 

@@ -34,26 +34,76 @@ def test_an_executor_says_that_it_lives(db):
     assert heartbeat.is_alive(15)
 
 
-def test_runs_of_a_silent_executor_are_taken_over_once(db, settings):
-    settings.EXECUTOR_SILENT_S = 10
-    now = timezone.now()
-    for name, age_s in (("me", 60), ("silent", 11), ("quick", 5)):
-        Executor.objects.create(name=name, seen=now - timedelta(seconds=age_s), started=now)
-    taken = []
+def beat(*names, hours=0):
+    """These executors say that they live, when the database's clock is so many hours ahead."""
+    for name in names:
+        heartbeat.say_alive(name)
+        Executor.objects.filter(pk=name).update(seen=timezone.now() + timedelta(hours=hours))
 
-    for _ in range(2):
-        heartbeat.take_over_silent("me", lambda name: taken.append(name) or 0)
+
+@pytest.fixture
+def clock(settings):
+    """A clock to watch by, which stands until it is set."""
+    settings.EXECUTOR_SILENT_S = 10
+
+    class Clock:
+        now = 100.0
+
+        def __call__(self):
+            return self.now
+
+    return Clock()
+
+
+def test_runs_of_a_silent_executor_are_taken_over_once(db, clock):
+    beat("me", "silent", "quick")
+    watch, taken = heartbeat.Watch(clock), []
+
+    for clock.now in (100, 105, 111, 112):
+        beat("me", "quick")
+        heartbeat.take_over_silent("me", lambda name: taken.append(name) or 0, watch)
 
     assert taken == ["silent"]
     assert set(Executor.objects.values_list("name", flat=True)) == {"me", "quick"}
 
 
-def test_an_executor_that_speaks_again_meanwhile_keeps_its_row(db, settings):
-    Executor.objects.create(name="slow", seen=timezone.now() - timedelta(seconds=60), started=timezone.now())
+def test_an_executor_that_speaks_again_meanwhile_keeps_its_row(db, clock):
+    beat("slow")
+    watch = heartbeat.Watch(clock)
 
-    heartbeat.take_over_silent("me", lambda name: heartbeat.say_alive(name) or 0)
+    for clock.now in (100, 111):
+        heartbeat.take_over_silent("me", lambda name: heartbeat.say_alive(name) or 0, watch)
 
     assert Executor.objects.get().name == "slow"
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_jumps_by_an_hour_makes_nobody_seem_dead(db, clock, hours):
+    watch, taken = heartbeat.Watch(clock), []
+
+    for clock.now, ahead in ((100, 0), (109, hours), (118, hours)):
+        beat("me", "other", hours=ahead)
+        heartbeat.take_over_silent("me", lambda name: taken.append(name) or 0, watch)
+
+    assert taken == []
+
+
+def test_of_two_who_see_a_silent_one_only_one_takes_over(db, clock):
+    beat("silent")
+    ours, theirs, taken = heartbeat.Watch(clock), heartbeat.Watch(clock), []
+
+    def take(name):
+        taken.append(name)
+        if len(taken) == 1:  # while we are at it, somebody else looks
+            heartbeat.take_over_silent("other", take, theirs)
+        return 0
+
+    for watch in (ours, theirs):
+        heartbeat.take_over_silent("me", take, watch)
+    clock.now = 111
+    heartbeat.take_over_silent("me", take, ours)
+
+    assert taken == ["silent"]
 
 
 def test_planning_active_and_the_oldest_queued_of_a_free_environment_want_a_worker(staging, at):

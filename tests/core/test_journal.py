@@ -193,7 +193,7 @@ def test_steps_of_a_silent_worker_are_lost_until_another_runs_them_again(deploym
 
     step.refresh_from_db()
     assert (step.status, step.reason, step.reason_params) == ("lost", "worker_silent", {"executor": "silent"})
-    with pytest.raises(journal.Fenced):
+    with pytest.raises(journal.Fenced), transaction.atomic():
         journal.move_step(step.pk, "succeeded", epoch=epoch)
     assert journal.move_step(step.pk, "running", epoch=journal.take_over(deployment.pk, "next"))
     assert "deployment.taken_over" in deployment.journal.values_list("kind", flat=True)

@@ -226,10 +226,12 @@ def test_an_older_owner_cannot_switch_nor_claim_again(tmp_path):
     assert not (tmp_path / "app/releases/r1/canary").exists()
 
 
-def test_the_next_deployment_claims_whatever_its_epoch(tmp_path):
+def test_who_came_later_claims_whatever_the_deployment(tmp_path):
     claimed(tmp_path, Fence(42, 9))
-    claimed(tmp_path, Fence(43, 1))
-    claimed(tmp_path, Fence(41, 1))  # approved later than 43, but that is over
+    claimed(tmp_path, Fence(41, 10))  # approved later than 42, but that is over
+
+    assert sh(remote.claim("app", Fence(43, 9)), tmp_path).returncode == remote.TAKEN_OVER
+    assert sh(remote.stage("app", "r1", "0", "0", Fence(42, 9)), tmp_path).returncode == remote.TAKEN_OVER
 
 
 def test_a_new_owner_ends_what_the_old_one_left_running(tmp_path):

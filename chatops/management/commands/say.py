@@ -6,20 +6,19 @@ import time
 import uuid
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from bot import phrases
 from chatops.room import messages
 from chatops.room.models import Room
 from deploy_core.errors import Refused
-from deploy_core.models import Executor, JournalEntry, Person
+from deploy_core.models import JournalEntry, Person
 from deploy_core.rules.events import DeploymentState
 from deploy_core.rules.status import ENDED, Status, StepStatus
+from deploy_core.run import heartbeat
 
 #: Exit statuses: accepted, or with --wait succeeded; any other end; refused; no engine; somebody has to answer first.
 DONE, ENDED_OTHERWISE, REFUSED, NO_ENGINE, WAITS_FOR_A_PERSON = range(5)
@@ -72,7 +71,7 @@ class Command(BaseCommand):
                 return DONE if state.status == Status.SUCCEEDED else ENDED_OTHERWISE
             if state.status in _WAITING_FOR_A_PERSON:
                 return WAITS_FOR_A_PERSON
-            if _is_engine_alive():
+            if heartbeat.is_alive(settings.EXECUTOR_SILENT_S):
                 silent_since = time.monotonic()
             elif time.monotonic() - silent_since > settings.NO_ENGINE_S:
                 self.stderr.write(f"No engine was alive for {settings.NO_ENGINE_S:g} s: #{deployment} waits for one.")
@@ -99,8 +98,3 @@ def _told(state: DeploymentState, entry: JournalEntry) -> Iterator[str]:
     elif entry.kind == "deployment.moved":
         why = phrases.render(state.reason, state.params) if state.reason else ""
         yield f"#{state.id} {phrases.render(f'status.{state.status}', {})}. {why}".rstrip()
-
-
-def _is_engine_alive() -> bool:
-    since = timezone.now() - timedelta(seconds=settings.EXECUTOR_SILENT_S)
-    return Executor.objects.filter(seen__gte=since).exists()

@@ -1,13 +1,15 @@
 """`manage.py worker`: the engine alone, for installations on Postgres (any number of them) or without pages."""
 
+import logging
+import os
 import signal
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from deploy_core.run import engine
@@ -34,7 +36,15 @@ class Command(BaseCommand):
         self.stdout.write(f"worker {name} is ready")
         self.stdout.flush()
         leaving.wait()
-        engine.stop()
+        engine.stop(settings.WORKER_STOP_S)
+        self._end()
+
+    def _end(self) -> NoReturn:
+        """End now: a step may still wait for a server, on a thread that Python would wait for."""
+        connections.close_all()
+        logging.shutdown()
+        self.stdout.flush()
+        os._exit(0)
 
     def _wait_for_migrations(self, leaving: threading.Event) -> None:
         """Whoever updates the installation migrates; a worker that was started first waits for it."""
