@@ -5,7 +5,7 @@ import pytest
 from chatops.room import progress
 from chatops.room.models import Event, Following, Message
 from deploy_core import deployments
-from deploy_core.ledger import journal
+from deploy_core.ledger import journal, notices
 from deploy_core.models import Deployment
 from deploy_core.rules.status import Status
 from tests import factories
@@ -160,3 +160,47 @@ def test_the_journals_signal_reaches_the_rooms(alice, shop, staging, room, djang
         _request(alice, shop, staging)
 
     assert _told(room) == ["card"]
+
+
+def test_the_author_alone_is_asked_to_confirm(alice, shop, staging, room):
+    deployment = _request(alice, shop, staging)
+    Deployment.objects.update(revision="a" * 40)
+    journal.move(deployment.pk, Status.AWAITING_CONFIRMATION, "confirmation_wanted", params={"by": "alice"})
+    progress.announce(deployment.pk)
+    progress.announce(deployment.pk)
+
+    asked = Event.objects.get(stream_kind="person")
+    assert (asked.stream_id, asked.payload["code"], asked.payload["room"]) == (alice.pk, "announce.confirm", room.pk)
+    assert asked.payload["suggest"] == [f"/confirm #{deployment.pk}", f"/no #{deployment.pk}"]
+    assert _told(room) == ["card"]
+
+
+def test_the_room_hears_what_waits_for_people_or_a_time(alice, shop, staging, room):
+    deployment = _request(alice, shop, staging)
+    asked = {"needed": 1, "people": ["bob"], "until": ""}
+    journal.move(deployment.pk, Status.AWAITING_APPROVAL, "approval_wanted", params=asked)
+    when = {"when": {"at": "2027-01-01T10:00:00+00:00"}}
+    journal.move(deployment.pk, Status.SCHEDULED, "scheduled_for", params=when)
+    journal.move(deployment.pk, Status.EXPIRED, "frozen", params={"app": "shop", "environment": "staging"})
+    progress.announce(deployment.pk)
+
+    assert _told(room) == ["card", "announce.awaiting_approval", "announce.scheduled", "announce.expired"]
+
+
+def test_a_notice_reaches_its_rooms_or_its_person_once(alice, shop, room):
+    factories.room("elsewhere", members=(alice,))
+    notices.tell("announce.lock_expired", {"by": "bob"}, app=shop)
+    notices.tell("lock_stolen", {"by": "bob"}, app=shop, person=alice)
+
+    progress.catch_up()
+    progress.catch_up()
+
+    assert [(message.room, message.code) for message in Message.objects.all()] == [(room, "announce.lock_expired")]
+    assert [event.payload["code"] for event in Event.objects.filter(stream_kind="person")] == ["lock_stolen"]
+
+
+def test_a_notice_rings_after_its_commit(alice, shop, room, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        notices.tell("announce.lock_expired", {"by": "bob"}, app=shop)
+
+    assert _told(room) == ["announce.lock_expired"]

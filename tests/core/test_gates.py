@@ -1,0 +1,178 @@
+"""What a deployment passes before it starts, with the real thing at its end."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deploy_core import deployments
+from deploy_core.errors import Refused
+from deploy_core.models import Deployment, Environment, Placement, Schedule
+from deploy_core.run import heartbeat, runner
+from deploy_core.safety import due, freezes, locks
+from deploy_core.safety.gates import Wish
+from tests import factories
+from tests.core.world import git, told
+
+
+def ask(environment, by, **wish):
+    return deployments.request(environment.app, "main", environment, by=by, surface="web", wish=Wish(**wish))
+
+
+def queue(deployment):
+    Deployment.objects.filter(pk=deployment.pk).update(status="queued")
+    return deployment
+
+
+@pytest.fixture
+def bob(db):
+    return factories.person("bob", role="approver")
+
+
+def test_what_was_approved_is_what_ships_though_the_branch_has_moved(world, bob):
+    Environment.objects.filter(pk=world.environment.pk).update(approvals_needed=1)
+    git(world.repository, "branch", "moving", "main")
+    asked = world.request("moving")
+    runner.plan(asked.pk)
+    asked.refresh_from_db()
+    assert asked.status == "awaiting_approval", told(asked)
+    planned = asked.revision
+    git(world.repository, "branch", "--force", "moving", "ill")
+
+    with pytest.raises(Refused, match="no_permission"):
+        deployments.approve(asked, by=world.person)
+    assert runner.run(asked.pk) == "over"
+    deployments.approve(asked, by=bob)
+    runner.run(asked.pk)
+
+    asked.refresh_from_db()
+    assert (asked.status, asked.revision) == ("succeeded", planned), told(asked)
+
+
+def test_a_plan_that_changed_after_its_approval_is_not_run(world, bob):
+    Environment.objects.filter(pk=world.environment.pk).update(approvals_needed=1)
+    asked = world.request("main")
+    runner.plan(asked.pk)
+    asked.refresh_from_db()
+    deployments.approve(asked, by=bob)
+    Environment.objects.filter(pk=world.environment.pk).update(variables={"COLOUR": "red"})
+
+    runner.run(asked.pk)
+
+    asked.refresh_from_db()
+    assert (asked.status, asked.reason) == ("failed", "plan_changed")
+    assert world.running() == ["", ""]
+
+
+def test_a_promotion_ships_the_same_artifact_without_git_or_build(world):
+    first = world.deploy("v1")
+    production = Environment.objects.create(app=world.app, name="production", path=f"{world.environment.path}-live")
+    for placement in world.environment.placements.all():
+        Placement.objects.create(
+            environment=production,
+            server=placement.server,
+            variables=placement.variables,
+            position=placement.position,
+        )
+
+    promoted = deployments.promote(world.app, world.environment, production, by=world.person, surface="web")
+    runner.run(promoted.pk)
+
+    promoted.refresh_from_db()
+    assert promoted.status == "succeeded", told(promoted)
+    assert (promoted.revision, promoted.kind) == (first.revision, "promote")
+    first.refresh_from_db()
+    assert promoted.release.manifest_id == first.release.manifest_id
+    assert promoted.release.name != first.release.name
+    assert not promoted.steps.filter(kind__in=("fetch", "build", "package")).exists()
+
+
+def test_nobody_waits_behind_a_lock_but_those_it_keeps_out(staging, alice, bob):
+    hers, his = queue(ask(staging, alice)), queue(ask(staging, bob))
+    locks.take(staging.app, "staging", by=bob)
+
+    assert [each.pk for each in heartbeat.wanting_work()] == [his.pk]
+    assert runner.run(hers.pk) == "held"
+    hers.refresh_from_db()
+    assert hers.status == "queued"
+    locks.release(staging.app, "staging", by=bob)
+    assert [each.pk for each in heartbeat.wanting_work()] == [hers.pk]
+
+
+def test_a_freeze_holds_back_what_is_queued_unless_it_was_forced(staging, alice, bob):
+    manager = factories.person("dana", role="manager")
+    queue(ask(staging, alice))
+    freezes.freeze(staging.app, "staging", by=bob, reason="audit")
+    assert heartbeat.wanting_work() == []
+
+    forced = queue(ask(staging, manager, force=True, because="it burns"))
+
+    assert [each.pk for each in heartbeat.wanting_work()] == [forced.pk]
+
+
+@pytest.fixture
+def scheduled(staging, alice):
+    made = ask(staging, alice, at=timezone.now() + timedelta(hours=1))
+    Deployment.objects.filter(pk=made.pk).update(status="scheduled")
+
+    def falls_due(ago_s=1):
+        Schedule.objects.update(at=timezone.now() - timedelta(seconds=ago_s))
+        due.act()
+        made.refresh_from_db()
+        return made
+
+    return falls_due
+
+
+def test_a_schedule_that_is_due_is_queued(scheduled):
+    due.act()
+    assert Deployment.objects.get().status == "scheduled"
+
+    assert scheduled().status == "queued"
+
+
+def test_a_schedule_that_falls_into_a_freeze_is_not_run(scheduled, staging, bob):
+    freezes.freeze(staging.app, "staging", by=bob, reason="audit")
+
+    missed = scheduled()
+
+    assert (missed.status, missed.reason, missed.reason_params["reason"]) == ("expired", "frozen", "audit")
+    assert not missed.steps.exclude(status="cancelled").exists()
+
+
+def test_a_schedule_of_somebody_who_left_lapses(scheduled, alice):
+    alice.is_active = False
+    alice.save()
+
+    assert scheduled().reason == "author_left"
+
+
+def test_a_schedule_runs_with_its_authors_rights_as_they_are_then(scheduled, alice):
+    alice.grants.all().delete()
+
+    assert scheduled().reason == "no_permission"
+
+
+def test_a_schedule_that_nobody_saw_in_time_is_not_run_later(scheduled, settings):
+    assert scheduled(ago_s=settings.SCHEDULE_LATE_S + 60).reason == "schedule_missed"
+
+
+def test_a_scheduled_deployment_waits_for_its_approval_until_it_is_due(staging, alice, bob):
+    from deploy_core.safety import gates
+
+    Environment.objects.update(approvals_needed=1)
+    made = ask(staging, alice, at=timezone.now() + timedelta(hours=1))
+    gates.pass_on(made.pk)
+
+    made.refresh_from_db()
+    assert (made.status, made.deadline) == ("awaiting_approval", made.schedule.at)
+    assert gates.approvals.wanted(made) == {"needed": 1, "people": ["bob"]}
+
+
+def test_two_who_lock_at_once_are_told_who_was_first(staging, alice, bob):
+    locks.take(staging.app, "staging", by=bob, reason="mine")
+
+    with pytest.raises(Refused) as caught:
+        locks.take(staging.app, "staging", by=alice)
+
+    assert (caught.value.code, caught.value.params["by"]) == ("locked", "bob")
