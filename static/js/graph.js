@@ -162,8 +162,8 @@ export class Graph {
     if (!this.#entry?.graph.length) return
     const width = this.#box.parentElement.clientWidth
     if (!width) return
-    const { graph } = this.#entry
-    const shape = JSON.stringify([width, this.#open, graph.map((node) => node.key)])
+    const { graph, state } = this.#entry
+    const shape = JSON.stringify([width, this.#open, graph.map((node) => node.key), state.batches])
     if (shape !== this.#shape) this.#relay(width)
     this.#shape = shape
     const wanted = this.#data()
@@ -173,8 +173,10 @@ export class Graph {
   // The layout changes when nodes come, a batch opens or the panel gets another width; never with a status.
   #relay(width) {
     const isNarrow = this.#template === "page" && width < 616
-    this.#layout = layOut(this.#entry.graph, { width, template: isNarrow ? "panel" : this.#template, open: this.#open })
-    this.#layout.template = isNarrow ? "panel" : this.#template
+    const turns = this.#entry.state.batches ?? []
+    const template = isNarrow ? "panel" : this.#template
+    this.#layout = layOut(this.#entry.graph, { width, template, open: this.#open, turns })
+    this.#layout.template = template
     const { height } = this.#layout
     this.#box.style.blockSize = `${height}px`
     this.#diagram.fixedBounds = new this.#go.Rect(0, 0, Math.max(width, this.#layout.width), height)

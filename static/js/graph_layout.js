@@ -8,6 +8,8 @@ export const MOST_SERVERS = 40
 export const MOST_BATCHES = 12
 /** The evaluation mark of the graph library stands top left; no node may lie under it. */
 const MARK_PX = 92
+/** Between the servers of two batches. */
+const TURN_PX = 12
 /** Into an open batch the links run along its left edge, so far inside it. */
 export const ALONG_PX = 6
 
@@ -15,19 +17,21 @@ export const ALONG_PX = 6
  * `{width, height, boxes, links, captions}` for the nodes of `chatops/room/graph.py`.
  *
  * A box is `{key, category, x, y, w, h, node, members?}`: `head`, `server`, `health` or `batch` (with the keys of the
- * nodes it stands for). A link is `{key, from, to}`. `open` is the key of the batch that is open.
+ * nodes it stands for). A link is `{key, from, to}`. `open` is the key of the batch that is open. `turns` are the names
+ * of the servers that switch together, batch by batch: those stand together, in that order.
  */
-export function layOut(nodes, { width, template = "panel", open = null }) {
+export function layOut(nodes, { width, template = "panel", open = null, turns = [] }) {
   const sizes = template === "page" ? pageSizes(width, headsOf(nodes).length) : panelSizes(width, headsOf(nodes).length)
-  const rows = rowsOf(nodes, open)
+  const rows = rowsOf(inTurn(nodes, turns), open, turns)
   const heads = headsOf(nodes)
   const pitch = sizes.pitch(rows.length)
-  const block = Math.max(0, rows.length * pitch - (pitch - sizes.server.h))
+  const yOf = (row, index) => index * pitch + row.gaps * TURN_PX
+  const block = rows.length ? yOf(rows.at(-1), rows.length - 1) + sizes.server.h : 0
   const centre = Math.max(sizes.top + block / 2, MARK_PX + sizes.head.h / 2)
   const top = centre - block / 2
   const boxes = [
     ...headBoxes(heads, sizes, centre),
-    ...rows.flatMap((row, index) => rowBoxes(row, sizes, top + index * pitch)),
+    ...rows.flatMap((row, index) => rowBoxes(row, sizes, top + yOf(row, index))),
   ]
   const below = centre + sizes.head.h / 2 + sizes.below
   return {
@@ -39,18 +43,30 @@ export function layOut(nodes, { width, template = "panel", open = null }) {
   }
 }
 
-/** The servers of a graph cut into batches of equal size; none when each may stand for itself. */
-export function batchesOf(nodes) {
+/** The servers of a graph in the batches they switch in, else in some of equal size; none when each may stand alone. */
+export function batchesOf(nodes, turns = []) {
   const servers = nodes.filter((node) => node.kind === "server")
   if (servers.length <= MOST_SERVERS) return []
+  const isReal = turns.length > 1 && turns.length <= MOST_BATCHES
+  const cuts = isReal ? turns.map((names) => servers.filter((node) => names.includes(node.text))) : equally(servers)
+  return cuts
+    .filter((members) => members.length)
+    .map((members, at) => {
+      const text = members.length === 1 ? members[0].text : `${members[0].text} – ${members.at(-1).text}`
+      return { key: `batch:${at}`, kind: "batch", text, parent: members[0].parent, members }
+    })
+}
+
+function equally(servers) {
   const size = Math.ceil(servers.length / MOST_BATCHES)
-  const found = []
-  for (let at = 0; at < servers.length; at += size) {
-    const members = servers.slice(at, at + size)
-    const text = members.length === 1 ? members[0].text : `${members[0].text} – ${members.at(-1).text}`
-    found.push({ key: `batch:${found.length}`, kind: "batch", text, parent: members[0].parent, members })
-  }
-  return found
+  return Array.from({ length: Math.ceil(servers.length / size) }, (_, at) => servers.slice(at * size, (at + 1) * size))
+}
+
+/** The nodes with servers in the order in which they switch. */
+function inTurn(nodes, turns) {
+  const place = new Map(turns.flat().map((name, at) => [name, at]))
+  const placeOf = (node) => (node.kind === "server" ? (place.get(node.text) ?? -1) : -1)
+  return nodes.toSorted((one, other) => placeOf(one) - placeOf(other))
 }
 
 /** The status of a batch: the loudest of its servers and their health. */
@@ -64,14 +80,23 @@ function headsOf(nodes) {
   return nodes.filter((node) => node.kind !== "server" && node.kind !== "health")
 }
 
-function rowsOf(nodes, open) {
+/** A row has `gaps`: how many gaps between batches stand above it. */
+function rowsOf(nodes, open, turns) {
   const health = new Map(nodes.filter((node) => node.kind === "health").map((node) => [node.parent, node]))
-  const serverRow = (node, isMember) => ({ type: "server", node, health: health.get(node.key), isMember })
-  const batches = batchesOf(nodes)
+  const isApart = turns.some((names) => names.length > 1) // one after the other, nothing groups them
+  const turnOf = new Map(isApart ? turns.flatMap((names, at) => names.map((name) => [name, at])) : [])
+  const batches = batchesOf(nodes, turns)
+  const serverRow = (node, isMember) => ({
+    type: "server",
+    node,
+    health: health.get(node.key),
+    isMember,
+    gaps: batches.length ? 0 : (turnOf.get(node.text) ?? 0),
+  })
   if (!batches.length) return nodes.filter((node) => node.kind === "server").map((node) => serverRow(node, false))
   return batches.flatMap((batch) => {
     const members = batch.key === open ? batch.members.map((node) => ({ ...serverRow(node, true), batch })) : []
-    return [{ type: "batch", node: batch }, ...members]
+    return [{ type: "batch", node: batch, gaps: 0 }, ...members]
   })
 }
 

@@ -181,6 +181,36 @@ test("many servers stand in at most twelve batches, and an open one shows its ow
   assert.equal(open.links.find((link) => link.to === batches[1].members[0].key).from, batches[1].key)
 })
 
+test("servers that switch together stand together, in the order in which they switch", () => {
+  const graph = graphOf(named(4))
+  const { boxes } = layOut(graph, { width: 435, turns: [["web-3"], ["web-1", "web-4", "web-2"]] })
+  const servers = boxes.filter((box) => box.category === "server")
+
+  assert.deepEqual(
+    servers.map((box) => box.node.text),
+    ["web-3", "web-1", "web-4", "web-2"],
+  )
+  const steps = servers.slice(1).map((box, at) => box.y - servers[at].y)
+  assert.ok(steps[0] > steps[1] && steps[1] === steps[2])
+})
+
+test("many servers stand in the batches they switch in", () => {
+  const names = named(60)
+  const turns = [names.slice(0, 1), names.slice(1, 30), names.slice(30)]
+  const batches = batchesOf(graphOf(names), turns)
+
+  assert.deepEqual(
+    batches.map((batch) => batch.text),
+    ["web-1", "web-2 – web-30", "web-31 – web-60"],
+  )
+})
+
+test("what switches together is told by an event", () => {
+  const told = { k: "deployment.batched", at: "2026-11-27T10:00:10.000Z", d: { batches: [["web-1"], ["web-2"]] } }
+
+  assert.deepEqual(replay(5, [requested(["web-1", "web-2"]), told]).batches, [["web-1"], ["web-2"]])
+})
+
 test("a batch is as loud as its loudest server", () => {
   const graph = graphOf(named(100))
   const [first, second] = batchesOf(graph)

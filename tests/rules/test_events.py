@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from deploy_core.rules.events import (
     CancelRequested,
+    DeploymentBatched,
     DeploymentMoved,
     DeploymentPlanned,
     DeploymentRequested,
@@ -148,3 +149,9 @@ def test_the_state_travels_as_json_with_times_in_utc():
         "lines": 0,
     }
     assert iso(None) is None
+
+
+def test_the_batches_are_part_of_the_state():
+    state = replay(5, journal(REQUESTED, DeploymentBatched((("web-1",), ("web-2",)))))
+
+    assert state.as_json()["batches"] == [["web-1"], ["web-2"]]
