@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("rooms/<str:slug>/", views.room, name="room"),
     path("deployments/", include("chatops.deployments.urls")),
+    path("fleet/", include("chatops.fleet.urls")),
     path("accounts/", include("chatops.accounts.urls")),
     path("healthz", health.healthz, name="healthz"),
 ]

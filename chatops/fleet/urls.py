@@ -1,0 +1,16 @@
+"""Addresses below /fleet/. What is added stands under /fleet/add/, so that any name is free for a page."""
+
+from django.urls import path
+
+from chatops.fleet import views
+
+urlpatterns = [
+    path("", views.home, name="fleet"),
+    path("add/environment/<str:app>/", views.EnvironmentPage.as_view(), name="fleet-add-environment"),
+    path("add/<str:key>/", views.Page.as_view(), name="fleet-add"),
+    path("remove/environment/<str:app>/<str:name>/", views.Remove.as_view(), name="fleet-remove-environment"),
+    path("remove/<str:key>/<str:name>/", views.Remove.as_view(), name="fleet-remove"),
+    path("environments/<str:app>/<str:name>/", views.EnvironmentPage.as_view(), name="fleet-environment"),
+    path("<str:key>/", views.listing, name="fleet-list"),
+    path("<str:key>/<str:name>/", views.Page.as_view(), name="fleet-page"),
+]
