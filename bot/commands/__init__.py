@@ -2,6 +2,6 @@
 
 from bot.registry import COMMANDS
 
-from . import consent, guard, help, look, ship, steer, waiting, watch
+from . import ahead, consent, guard, help, look, ship, steer, waiting, watch
 
-__all__ = ["COMMANDS", "consent", "guard", "help", "look", "ship", "steer", "waiting", "watch"]
+__all__ = ["COMMANDS", "ahead", "consent", "guard", "help", "look", "ship", "steer", "waiting", "watch"]

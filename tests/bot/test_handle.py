@@ -315,7 +315,7 @@ def test_help_lists_what_is_built_and_explains_one(ask, alice):
     one = ask(alice, "/help ship")
 
     usages = [cell["code"] for cell in cells(everything, "command")]
-    assert usages[:2] == ["usage.deploy", "usage.redeploy"]
+    assert usages[:2] == ["usage.deploy", "usage.plan"]
     assert "usage.watch" not in usages
     assert one.params["usage"] == {"code": "usage.deploy", "params": {}}
     assert one.params["aliases"] == ["ship"]
