@@ -262,6 +262,8 @@ ENGINE_STOP_S = env.float("SHIPROOM_ENGINE_STOP_S", 3.0)
 STOP_POLL_S = env.float("SHIPROOM_STOP_POLL_S", 0.2)
 #: How many servers of one deployment are worked on at once.
 SERVERS_AT_ONCE = env.int("SHIPROOM_SERVERS_AT_ONCE", 32)
+#: How often an upload says how far it is.
+PROGRESS_S = env.float("SHIPROOM_PROGRESS_S", 0.25)
 #: How long a step that failed rests before it is tried again, where deploy.yml asks for that.
 RETRY_WAIT_S = env.float("SHIPROOM_RETRY_WAIT_S", 1.0)
 #: How long a running deployment waits for a database that is busy or away before it gives up.

@@ -36,6 +36,7 @@ def stage(course: Course, target: Target, release: Release, built: Built) -> Act
                 connection,
                 spec,
                 on_line=hands.on_line,
+                on_progress=hands.progress,
                 timeout_s=course.pipeline.timeouts.step_s,
                 stop=hands.stop,
             )

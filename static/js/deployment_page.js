@@ -38,6 +38,8 @@ const connection = new Connection(
 )
 feed.use(connection).on("welcome", ({ now }) => clock.learn(now))
 
+feed.on("progress", (frame) => view.progress(frame))
+
 const announcer = new Announcer()
 const view = new DeploymentView(root, "page", {
   feed,

@@ -65,6 +65,11 @@ export class DeploymentView {
     this.#showLog(isFirst)
   }
 
+  /** How far steps of this deployment are: told by no event, and soon out of date. */
+  progress({ s, steps }) {
+    if (this.#entry && s === `deployment:${this.#entry.state.id}`) this.#steps.progress(steps)
+  }
+
   // Which log is shown: the one a person chose; else what failed; else what runs, until it ends.
   #showLog(isFirst) {
     if (this.#wanted) return void this.#openWanted()

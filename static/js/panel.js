@@ -66,6 +66,11 @@ export class Panel {
     if (this.isOpen) this.#root.querySelector("[role=tabpanel]").focus()
   }
 
+  /** A frame that says how far steps are. */
+  progress(frame) {
+    if (this.isOpen) this.#view.progress(frame)
+  }
+
   #show(id) {
     this.close()
     this.#id = id

@@ -87,6 +87,7 @@ class RoomPage {
       .on("err", (frame) => this.#outgoing.refused(frame))
       .on("presence", ({ room, people }) => room === this.#room.id && this.#presence.changed(people))
       .on("typing", ({ room, people }) => room === this.#room.id && this.#presence.showTyping(people))
+      .on("progress", (frame) => this.#panel.progress(frame))
   }
 
   // Who came and went while we were away is told by nobody.

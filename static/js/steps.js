@@ -6,7 +6,7 @@ import { paintFleet } from "./fleet.js"
 import { servers } from "./graph_fold.js"
 import { look } from "./status.js"
 import { showTook } from "./ticker.js"
-import { phrase, plural, word } from "./words.js"
+import { percent, phrase, plural, word } from "./words.js"
 
 /** Up to so many servers show all their steps; above, only those that run, failed or are picked. */
 const MOST_OPEN = 6
@@ -56,6 +56,14 @@ export class Steps {
       }
       before = kept.element
       this.#paint(kept, row, state, isSmall)
+    }
+  }
+
+  /** How far steps are: `{key: {done, total}}`, shown until the next change. */
+  progress(told) {
+    for (const { element, into, step } of this.#rows.values()) {
+      const far = step && told[step.key]
+      if (far?.total && element.dataset.status === "running") setText(into.status, percent(far.done / far.total))
     }
   }
 

@@ -35,6 +35,11 @@ export function list(names, most = 2) {
   return new Intl.ListFormat(language, { type: "conjunction" }).format(shown)
 }
 
+/** A share as a language writes it: `43%`. */
+export function percent(share) {
+  return new Intl.NumberFormat(language, { style: "percent" }).format(share)
+}
+
 export function hasPhrase(code) {
   return code in phrases
 }

@@ -4,6 +4,7 @@ import pytest
 
 from deploy_core import deployments, steering
 from deploy_core.errors import Cancelled, CommandTimeout, Forbidden, ReachError, Refused
+from deploy_core.ledger import progress
 from deploy_core.models import Step
 from deploy_core.rules.events import replay
 from deploy_core.run import job, runner
@@ -251,6 +252,21 @@ def test_a_deployment_to_one_server_leaves_the_others_alone(world):
     assert world.running() == ["built 2", "built 1"]
 
 
+def test_an_upload_says_how_far_it_is(world):
+    pipeline(world, TASKS)
+    heard = []
+
+    def hear(sender, stream, key, done, total, **_):
+        heard.append((stream, key, done, total))
+
+    progress.told.connect(hear)
+    deployment = world.deploy()
+    progress.told.disconnect(hear)
+
+    ends = {(stream, key) for stream, key, done, total in heard if done == total > 0}
+    assert ends == {(f"deployment:{deployment.pk}", f"stage:{name}") for name in names(world, 1, 2)}
+
+
 # --- patience ---------------------------------------------------------------------------------------------------------
 
 
@@ -299,7 +315,7 @@ def test_what_another_attempt_cannot_mend_is_not_tried_again(error):
 
 
 def test_a_release_that_falls_ill_while_it_is_watched_is_taken_back(world):
-    check = "health: {command: 'test -e healthy', timeout: 0.1, interval: 0.05}"
+    check = "health: {http: {port: PORT}, timeout: 1, interval: 0.05}"
     pipeline(world, "build: {commands: ['echo built $(cat version) > built']}\n" + check)
     world.deploy("v1")
     world.environment.verify_minutes = 1

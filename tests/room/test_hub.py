@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from chatops.room import messages, pool, streams
+from chatops.room import hub, messages, pool, streams
 from chatops.room.hub import Hubs
 from chatops.room.models import Message, Stream
 from chatops.room.timeline import Timeline
 from chatops.room.wire import Batch
+from deploy_core.ledger import progress
 from tests.room.conftest import Cast, off_loop
 from tests.waiting import eventually
 
@@ -62,18 +63,31 @@ async def test_only_the_newest_progress_of_a_step_is_sent_and_nothing_is_stored(
     hubs, ear = Hubs(), Ear()
     stream = Stream("room", cast.room.pk)
     await hubs.join(stream, ear)
-    hub = hubs.get(stream)
-    assert hub is not None
-    hub._next_flush = hubs.loop.time() + 10  # a flush was just now: what comes waits
+    ours = hubs.get(stream)
+    assert ours is not None
+    ours._next_flush = hubs.loop.time() + 10  # a flush was just now: what comes waits
 
     for done in (1, 2, 3):
-        hub.tell_progress({"stage:web-1": {"done": done, "total": 9}})
-    hub.tell_progress({"stage:web-2": {"done": 1, "total": 9}})
-    hub.flush()
+        ours.tell_progress({"stage:web-1": {"done": done, "total": 9}})
+    ours.tell_progress({"stage:web-2": {"done": 1, "total": 9}})
+    ours.flush()
 
     (frame,) = ear.frames
     assert frame["steps"] == {"stage:web-1": {"done": 3, "total": 9}, "stage:web-2": {"done": 1, "total": 9}}
     await hubs.close()
+
+
+async def test_what_a_step_says_in_a_thread_reaches_who_follows_its_deployment(cast: Cast):
+    ear = Ear()
+    stream = Stream("room", cast.room.pk)  # any stream will do, and this one has somebody to follow it
+    await hub.hubs().join(stream, ear)
+
+    sent = {"sender": None, "stream": str(stream), "key": "stage:web-1", "done": 3, "total": 9}
+    await asyncio.to_thread(progress.told.send, **sent)
+    await eventually(lambda: _as_async(bool(ear.frames)))
+
+    assert ear.frames == [{"t": "progress", "s": str(stream), "steps": {"stage:web-1": {"done": 3, "total": 9}}}]
+    await hub.hubs().close()
 
 
 async def test_a_wire_that_closed_is_let_go_and_an_empty_hub_with_it(cast: Cast):
