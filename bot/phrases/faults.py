@@ -34,7 +34,7 @@ FAULTS = {
     "artifact_lost": _("What was built of %(revision)s is not here any more. Deploy it again."),
     # a server
     "server_failed": _("%(server)s failed."),
-    "server_behind_jump": _("%(server)s is reached through another server, which this version cannot do yet."),
+    "jump_circle": _("The way to %(server)s leads through too many servers, or in a circle."),
     "servers_changed": _("The servers changed after the plan was made. Deploy again."),
     "unreachable": _("%(server)s did not answer[[ at %(host)s:%(port)s]][[ (%(detail)s)]]."),
     "host_key_unknown": _("%(server)s is not trusted yet. Compare its host key[[ %(got)s]], then confirm it."),

@@ -29,17 +29,6 @@ def nobody(stream: str, text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerAddress:
-    """Where a server is and which host key is pinned (`type base64`, as in known_hosts; empty: not yet confirmed)."""
-
-    name: str
-    host: str
-    port: int
-    user: str
-    host_key: str
-
-
-@dataclass(frozen=True, slots=True)
 class KeyLogin:
     """A private key (OpenSSH or PEM text)."""
 
@@ -60,6 +49,29 @@ class AgentLogin:
 
 
 Login = KeyLogin | PasswordLogin | AgentLogin
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where a server is and which host key is pinned (`type base64`, as in known_hosts; empty: not yet confirmed).
+
+    `jump`: the server through which it is reached, with the login there; it may have one too.
+    """
+
+    name: str
+    host: str
+    port: int
+    user: str
+    host_key: str
+    jump: "Hop | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A server on the way to another one."""
+
+    address: ServerAddress
+    login: Login = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

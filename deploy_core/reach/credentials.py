@@ -3,15 +3,38 @@
 import json
 
 from deploy_core import sealing
+from deploy_core.errors import ReachError
 from deploy_core.models import Credential, Server
 
 from . import ssh
-from .connection import AgentLogin, KeyLogin, Login, PasswordLogin, ServerAddress
+from .connection import AgentLogin, Hop, KeyLogin, Login, PasswordLogin, ServerAddress
+
+#: The most servers that lie on the way to one; more is a circle.
+HOPS_LIMIT = 8
 
 
-def address(server: Server) -> ServerAddress:
-    """Where a server is and which host key it must show."""
-    return ServerAddress(server.name, server.host, server.port, server.user, server.host_key)
+def address(server: Server, *, hops: int = HOPS_LIMIT) -> ServerAddress:
+    """Where a server is, which host key it must show, and the way there.
+
+    Raises:
+        ReachError: `jump_circle`: the way leads through more than `HOPS_LIMIT` servers.
+        SealError: a login on the way does not open.
+    """
+    if not hops:
+        raise ReachError("jump_circle", server=server.name)
+    jump = server.jump
+    way = Hop(address(jump, hops=hops - 1), login(jump.credential)) if jump else None
+    return ServerAddress(server.name, server.host, server.port, server.user, server.host_key, way)
+
+
+def on_the_way(server: Server) -> list[str]:
+    """The secrets of the logins that reaching `server` uses, its own among them: all that must be masked."""
+    secrets = secrets_of(server.credential)
+    jump, hops = server.jump, HOPS_LIMIT
+    while jump and hops:
+        secrets += secrets_of(jump.credential)
+        jump, hops = jump.jump, hops - 1
+    return secrets
 
 
 def login(credential: Credential | None) -> Login:

@@ -1,5 +1,6 @@
 """The servers of one deployment, and one connection to each that all its steps share."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from deploy_core.errors import ConnectionLost, ReachError, Refused
+from deploy_core.errors import ConnectionLost, ReachError
 from deploy_core.models import Environment
 from deploy_core.reach import credentials, ssh, staging
 from deploy_core.reach.connection import Connection, Login, ServerAddress
@@ -35,7 +36,7 @@ def targets(environment: Environment, only: Collection[str] = ()) -> tuple[tuple
     """The servers of `environment` in their order (of those called `only`, if any), and what hides their secrets.
 
     Raises:
-        Refused: `server_behind_jump`: no way through another server is built yet.
+        ReachError: `jump_circle`: the way to a server leads through itself.
         SealError: a credential was sealed with another key.
     """
     found = []
@@ -44,9 +45,7 @@ def targets(environment: Environment, only: Collection[str] = ()) -> tuple[tuple
         server = placement.server
         if only and server.name not in only:
             continue
-        if server.jump_id:
-            raise Refused("server_behind_jump", server=server.name)
-        secrets += credentials.secrets_of(server.credential)
+        secrets += credentials.on_the_way(server)
         variables = {**environment.variables, **server.variables, **placement.variables}
         found.append(
             Target(
@@ -91,6 +90,14 @@ class Site:
             except ConnectionLost:
                 self._drop(target)
                 return self._act(target, act, claims)
+
+    def claim(self, target: Target) -> None:
+        """Take the server's folder, if the server answers and nobody newer has it; end what an older owner left there.
+
+        Else it is for the first step there to say so.
+        """
+        with contextlib.suppress(ReachError):
+            self.use(target, lambda connection: None)
 
     def open_ahead(self, target: Target) -> None:
         """Connect now, so that the first step does not have to. A failure is that step's to tell."""

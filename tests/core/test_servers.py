@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from deploy_core.errors import ConnectionLost, Refused, Unreachable
+from deploy_core.errors import ConnectionLost, Unreachable
 from deploy_core.reach.connection import AgentLogin
 from deploy_core.reach.masking import Masker
 from deploy_core.rules import remote
@@ -135,10 +135,10 @@ def test_variables_of_the_narrower_place_win(db):
     assert found.variables == {"A": "placement", "B": "server", "C": "1"}
 
 
-def test_a_server_behind_another_is_refused_by_name(db):
+def test_a_server_behind_another_is_reached_through_it(db):
     behind = factories.server("inner", jump=factories.server("gate"))
 
-    with pytest.raises(Refused) as caught:
-        servers.targets(factories.environment(factories.app(), servers=(behind,)))
+    [found], _ = servers.targets(factories.environment(factories.app(), servers=(behind,)))
 
-    assert (caught.value.code, caught.value.params) == ("server_behind_jump", {"server": "inner"})
+    assert found.address.jump is not None
+    assert found.address.jump.address.name == "gate"

@@ -8,7 +8,16 @@ import paramiko
 from paramiko.auth_handler import AuthHandler
 
 from deploy_core.errors import HostKeyError, LoginError, Unreachable
-from deploy_core.reach.connection import CONNECT_S, AgentLogin, HostKey, KeyLogin, Login, PasswordLogin, ServerAddress
+from deploy_core.reach.connection import (
+    CONNECT_S,
+    AgentLogin,
+    Hop,
+    HostKey,
+    KeyLogin,
+    Login,
+    PasswordLogin,
+    ServerAddress,
+)
 from deploy_core.reach.masking import Masker
 
 from .keys import host_key, load_key, short
@@ -32,7 +41,8 @@ def connect(
     """
     end = time.monotonic() + deadline_s
     key = load_key(login.pem, login.passphrase, server=server.name) if isinstance(login, KeyLogin) else None
-    transport = handshake(server.name, server.host, server.port, end, pinned=server.host_key)
+    way = _way(server, end)
+    transport = _reach(server, way, end, pinned=server.host_key)
     try:
         _recognise(server, transport)
         _log_in(server, login, key, transport, end)
@@ -40,21 +50,50 @@ def connect(
         transport.set_keepalive(KEEPALIVE_S)
     except BaseException:
         transport.end()
+        if way:
+            way.close()
         raise
-    return Session(server, transport, mask or Masker())
+    return Session(server, transport, mask or Masker(), way)
 
 
-def probe(host: str, port: int, *, deadline_s: float = CONNECT_S) -> HostKey:
+def probe(host: str, port: int, *, jump: Hop | None = None, deadline_s: float = CONNECT_S) -> HostKey:
     """The host key a server shows, without logging in: for a person to compare and confirm.
 
     Raises:
         Unreachable: as `connect`; its `server` is `host:port`.
+        HostKeyError, LoginError: of a server on the way.
     """
-    transport = handshake(f"{host}:{port}", host, port, time.monotonic() + deadline_s, pinned="")
+    end = time.monotonic() + deadline_s
+    server = ServerAddress(f"{host}:{port}", host, port, "", "", jump)
+    way = _way(server, end)
     try:
-        return host_key(transport.get_remote_server_key())
+        transport = _reach(server, way, end, pinned="")
+        try:
+            return host_key(transport.get_remote_server_key())
+        finally:
+            transport.end()
     finally:
-        transport.end()
+        if way:
+            way.close()
+
+
+def _way(server: ServerAddress, end: float) -> Session | None:
+    """A connection to the server in between, if there is one."""
+    if server.jump is None:
+        return None
+    return connect(server.jump.address, server.jump.login, deadline_s=max(0.1, end - time.monotonic()))
+
+
+def _reach(server: ServerAddress, way: Session | None, end: float, *, pinned: str) -> Transport:
+    """Keys exchanged with `server`, over the server in between if there is one; that ends with a failure."""
+    if way is None:
+        return handshake(server.name, server.host, server.port, end, pinned=pinned)
+    try:
+        made = way.lead_to(server.name, server.host, server.port, end)
+        return handshake(server.name, server.host, server.port, end, pinned=pinned, made=made)
+    except BaseException:
+        way.close()
+        raise
 
 
 def _recognise(server: ServerAddress, transport: Transport) -> None:

@@ -1,6 +1,7 @@
 """An open connection: commands, single files, tunnels."""
 
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from deploy_core.reach.connection import (
 from deploy_core.reach.masking import Masker
 from deploy_core.rules import remote
 
-from .transport import LOST, Transport, detail, left
+from .transport import LOST, Transport, detail, left, through
 
 #: To find and kill the process group of a command that has to end.
 KILL_S = 10.0
@@ -39,10 +40,11 @@ PIECE_BYTES = 256 * 1024
 class Session:
     """The `Connection` over SSH. One thread at a time."""
 
-    def __init__(self, server: ServerAddress, transport: Transport, mask: Masker) -> None:
+    def __init__(self, server: ServerAddress, transport: Transport, mask: Masker, way: "Session | None" = None) -> None:
         self.server = server
         self._transport = transport
         self._mask = mask
+        self._way = way
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +58,16 @@ class Session:
         # Closing says goodbye; a peer that reads nothing shall not keep us.
         self._transport.packetizer.write_end = time.monotonic() + 1.0
         self._transport.end()
+        if self._way:
+            self._way.close()
+
+    def lead_to(self, name: str, host: str, port: int, end: float) -> socket.socket:
+        """A connection from here to another server, for the handshake with it.
+
+        Raises:
+            Unreachable: this server does not reach it.
+        """
+        return through(self._transport, name, host, port, end)
 
     def run(
         self,

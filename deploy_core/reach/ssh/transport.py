@@ -4,7 +4,7 @@ import contextlib
 import logging
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
@@ -140,14 +140,52 @@ def detail(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0][:200]
 
 
-def handshake(name: str, host: str, port: int, end: float, *, pinned: str) -> Transport:
-    """A transport that has exchanged keys and sent nothing else, all before `end`.
+class _Way:
+    """A channel through another server, in the place of a socket."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self.recv = channel.recv
+        self.settimeout = channel.settimeout
+        self.gettimeout = channel.gettimeout
+        self.close = channel.close
+        self.getpeername = channel.getpeername
+
+    def send(self, data: "ReadableBuffer") -> int:
+        return self._channel.send(bytes(data))
+
+    def shutdown(self, how: int) -> None:
+        self._channel.shutdown(how)
+
+    @property
+    def _closed(self) -> bool:
+        """paramiko asks a socket for it while it waits for its thread."""
+        return self._channel.closed
+
+
+def through(jump: Transport, name: str, host: str, port: int, end: float) -> socket.socket:
+    """A connection to `host` that a server we are logged in to makes for us.
+
+    Raises:
+        Unreachable: that server cannot reach it, or forbids tunnels.
+    """
+    try:
+        channel = jump.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=left(end))
+    except LOST as error:
+        raise Unreachable(server=name, host=host, port=port, detail=detail(error)) from error
+    return cast(socket.socket, _Way(channel))
+
+
+def handshake(
+    name: str, host: str, port: int, end: float, *, pinned: str, made: socket.socket | None = None
+) -> Transport:
+    """A transport that has exchanged keys and sent nothing else, all before `end`; over `made`, if that is connected.
 
     Raises:
         Unreachable, HostKeyError: the latter when the server has no key of the pinned kind.
     """
     try:
-        sock = _tcp(host, port, end)
+        sock = made or _tcp(host, port, end)
     except OSError as error:
         raise Unreachable(server=name, host=host, port=port, detail=detail(error)) from error
     try:
