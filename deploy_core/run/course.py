@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,8 +65,14 @@ class Course:
 
     @property
     def work(self) -> Path:
-        """Where the revision is built; removed when the deployment ends."""
-        return Path(settings.SHIPROOM_DATA) / "work" / str(self.deployment.pk)
+        """Where the revision is built; removed when the deployment ends. Another owner builds in another folder."""
+        return Path(settings.SHIPROOM_DATA) / "work" / f"{self.deployment.pk}.{self.deployment.epoch}"
+
+    def clear_older_work(self) -> None:
+        """Remove what earlier owners of the deployment left on this machine."""
+        for left in self.work.parent.glob(f"{self.deployment.pk}.*"):
+            if left != self.work:
+                shutil.rmtree(left, ignore_errors=True)
 
     def artifact(self) -> tuple[Artifact, Built] | None:
         """What this revision and recipe were built into before, if it is still there."""

@@ -116,6 +116,7 @@ def _build(course: Course, hands: Hands) -> None:
     ):
         raise BuildError("build_not_apart", environment=course.deployment.environment.name)
     work, tree = course.work, course.work / "tree"
+    course.clear_older_work()
     shutil.rmtree(work, ignore_errors=True)
     tree.mkdir(parents=True)
     shape = course.pipeline
@@ -123,7 +124,11 @@ def _build(course: Course, hands: Hands) -> None:
     _run_here(course, hands, shape.hooks.before_fetch, step_s)
     shutil.rmtree(tree)
     tree.mkdir()
-    mirror_of(course.deployment.app).archive(course.deployment.revision, tree)
+    mirror = mirror_of(course.deployment.app)
+    if not mirror.holds(course.deployment.revision):  # another worker planned this
+        hands.say(f"fetch {without_login(course.deployment.app.repository)}")
+        mirror.fetch(settings.GIT_TIMEOUT_S, stop=hands.stop)
+    mirror.archive(course.deployment.revision, tree)
     _run_here(course, hands, shape.hooks.after_fetch, step_s)
     _run_here(course, hands, shape.build.commands, shape.build.timeout_s)
     (work / "built").touch()

@@ -180,6 +180,7 @@ def _walk(work: Job, do_step: DoStep) -> str:
     code = "ok"
     try:
         course = _course(work)
+        _claim_again(work, course)
         phases = _phases(work, course)
         if work.deployment.status == Status.ROLLING_BACK:  # its worker went away on the way back, and we go on there
             code, phases = "failed", []
@@ -203,6 +204,19 @@ def _walk(work: Job, do_step: DoStep) -> str:
         if course:
             course.site.close()
     return code
+
+
+def _claim_again(work: Job, course: Course) -> None:
+    """Where an earlier owner has been: take its servers from it and end what it left running, before anything else.
+
+    One that was only frozen may wake up at any moment; from here on its commands are refused there. A server that
+    does not answer is claimed by the first step that uses it.
+    """
+    begun = Step.objects.filter(deployment_id=work.id, attempt__gt=0).exclude(server_name="")
+    names = set(begun.values_list("server_name", flat=True))
+    work.ask_all(
+        {target.name: partial(course.site.claim, target) for target in course.site.targets if target.name in names}
+    )
 
 
 def _course(work: Job) -> Course:
@@ -258,7 +272,6 @@ def _phases(work: Job, course: Course) -> list[tuple[str, Phase]]:
     if work.deployment.kind == Deployment.Kind.DEPLOY:
         phases += [
             ("build", partial(_build, work, course)),
-            ("package", partial(_package, work, course)),
             ("stage", partial(_stage, work, course)),
         ]
     else:
@@ -278,11 +291,9 @@ def _build(work: Job, course: Course) -> Code:
     hooks, commands = course.pipeline.hooks, course.pipeline.build.commands
     if not (commands or hooks.before_fetch or hooks.after_fetch):
         work.skip({"build": "nothing_to_do"})
-        return "ok"
-    return work.perform({"build": preparing.build_tree(course)})
-
-
-def _package(work: Job, course: Course) -> Code:
+    elif (code := work.perform({"build": preparing.build_tree(course)})) != "ok":
+        return code
+    # No boundary between the two: the tree lies on this machine only.
     return work.perform({"package": preparing.package(course)})
 
 

@@ -351,7 +351,7 @@ def test_a_run_interrupted_before_and_after_every_phase_is_walked_to_its_end(wor
     assert world.running() == ["built 2", "built 2"]
     assert set(deployment.steps.values_list("attempt", flat=True)) == {1}
     assert {moment.partition(" ")[2] for moment in survived} == {
-        *("build", "package", "stage", "switch-0", "restart-0", "health-0", "succeed"),
+        *("build", "stage", "switch-0", "restart-0", "health-0", "succeed"),
     }
 
 

@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+START_S = 90.0
 _SEED = """
 import json
 from django.core.management import call_command
@@ -70,7 +71,9 @@ class Serving:
                 [sys.executable, "manage.py", "serve", *(words or ("--port", "0"))],
                 cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        found = wait_until(lambda: self._is_ended() or re.search(r"Shiproom is at (http://\S+?)/ ", self.log[start:]))
+        found = wait_until(
+            lambda: self._is_ended() or re.search(r"Shiproom is at (http://\S+?)/ ", self.log[start:]), START_S
+        )
         assert isinstance(found, re.Match), self.log
         self.url = found[1]
 

@@ -14,6 +14,9 @@ from django.db.migrations.executor import MigrationExecutor
 
 from deploy_core.run import engine
 
+#: How often a worker looks whether somebody has migrated: each look reads all migrations.
+LOOK_S = 1.0
+
 
 class Command(BaseCommand):
     help = "Run deployments until SIGTERM or Ctrl-C; what is in hand goes on at the next start, or in another worker."
@@ -56,4 +59,4 @@ class Command(BaseCommand):
             if not told:
                 self.stdout.write("waiting for `manage.py migrate`")
                 told = True
-            leaving.wait(settings.TICK_S)
+            leaving.wait(LOOK_S)
