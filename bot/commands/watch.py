@@ -1,6 +1,6 @@
 """Commands that say what runs, what is live where, and what was deployed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bot.invocation import Reply
@@ -8,7 +8,8 @@ from bot.order import Order
 from bot.phrases.tables import Cell, at, phrase, runs, status_word, table
 from bot.registry import Argument, command
 from deploy_core import deployments
-from deploy_core.models import Deployment, Environment, ReleaseCopy
+from deploy_core.models import Deployment, Environment, Lock, ReleaseCopy
+from deploy_core.safety import freezes, locks
 
 _USUAL, _MOST = 10, 50
 _PLACE = (Argument("app", "app"), Argument("environment", "in_environment", after="in"))
@@ -79,6 +80,7 @@ def _status_of_app(order: Order, environments: list[Environment], active: list[D
 @command("where", Argument("app_or_environment", "app_or_environment"), example="/where shop")
 def where(order: Order) -> Reply:
     environments = order.environments()
+    calendar, held = freezes.calendar(), list(locks.standing())
     live = _live(environments)
     rows: list[list[Cell]] = []
     for environment in environments:
@@ -89,12 +91,13 @@ def where(order: Order) -> Reply:
                 app,
                 environment.name,
                 *_live_cells(live.get(environment.pk, [])),
+                _closed(environment, calendar, held),
                 phrase("word.yes" if may else "word.no"),
             ]
         )
     if not rows:
         return order.answer("where.nothing")
-    head = ("app", "environment", "live", "revision", "when", "may")
+    head = ("app", "environment", "live", "revision", "when", "closed", "may")
     # The last column is about the author, so the answer is theirs alone.
     return Reply("where", {"table": table(head, rows)})
 
@@ -139,6 +142,14 @@ def _live(environments: Iterable[Environment]) -> dict[int, list[ReleaseCopy]]:
     ):
         found.setdefault(copy.environment_id, []).append(copy)
     return found
+
+
+def _closed(environment: Environment, calendar: freezes.Calendar, held: Sequence[Lock]) -> Cell:
+    """The freeze or the lock that keeps deployments out now."""
+    if shut := calendar.closed(environment.app.name, environment.name):
+        return phrase("word.frozen_until", {"until": at(shut.until)})
+    lock = next((each for each in held if locks.covers(each, environment)), None)
+    return phrase("word.locked_by", {"by": lock.owner.username}) if lock else ""
 
 
 def _live_cells(copies: list[ReleaseCopy]) -> list[Cell]:

@@ -1,7 +1,7 @@
 """When nothing is deployed: freezes that a person set, and windows of the week."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -25,14 +25,26 @@ def standing() -> QuerySet[Freeze]:
     return found.select_related("app", "author").order_by("starts", "pk")
 
 
+class Calendar(NamedTuple):
+    """All that closes environments, read once."""
+
+    spans: list[windows.Span]
+    weekly: list[windows.Weekly]
+
+    def closed(self, app: str, environment: str, at: datetime | None = None) -> Closed | None:
+        """What closes an app's environment now, or at a moment; None when it is open."""
+        return windows.closed(app, environment, self.spans, self.weekly, at or timezone.now())
+
+
+def calendar() -> Calendar:
+    """The freezes and windows as they stand."""
+    spans = [windows.Span(_scope(row), row.starts, row.ends, row.reason, row.author.username) for row in standing()]
+    return Calendar(spans, [_weekly(row) for row in Window.objects.select_related("app")])
+
+
 def closed(app: str, environment: str, at: datetime | None = None) -> Closed | None:
-    """What closes an app's environment now, or at a moment; None when it is open."""
-    spans = [
-        windows.Span(_scope(row), row.starts, row.ends, row.reason, row.author.username)
-        for row in Freeze.objects.filter(lifted__isnull=True).select_related("app", "author")
-    ]
-    weekly = [_weekly(row) for row in Window.objects.select_related("app")]
-    return windows.closed(app, environment, spans, weekly, at or timezone.now())
+    """What closes an app's environment now, or at a moment to come; None when it is open."""
+    return calendar().closed(app, environment, at)
 
 
 @transaction.atomic

@@ -182,9 +182,12 @@ def end(
 def held(waiting: Iterable[Deployment]) -> dict[int, Lock | str]:
     """Those of `waiting` that may not start now: the lock that keeps each, or "frozen"."""
     rows = list(waiting)
+    if not rows:
+        return {}
     found: dict[int, Lock | str] = dict(locks.in_the_way(rows))
+    calendar = freezes.calendar()
     for each in rows:
-        if each.pk not in found and not each.is_forced and freezes.closed(each.app.name, each.environment.name):
+        if each.pk not in found and not each.is_forced and calendar.closed(each.app.name, each.environment.name):
             found[each.pk] = "frozen"
     return found
 

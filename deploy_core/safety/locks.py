@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit, notices
-from deploy_core.models import App, Deployment, Lock, Person
+from deploy_core.models import App, Deployment, Environment, Lock, Person
 
 from . import access
 
@@ -37,6 +37,11 @@ def over(app: App, environment: str) -> QuerySet[Lock]:
     return standing().filter(Q(app=app) | Q(app__isnull=True), environment__in=(EVERYWHERE, environment))
 
 
+def covers(lock: Lock, environment: Environment) -> bool:
+    """Whether a lock holds an environment."""
+    return lock.app_id in (None, environment.app_id) and lock.environment in (EVERYWHERE, environment.name)
+
+
 def of_another(app: App, environment: str, person: Person) -> Lock | None:
     """A lock that keeps `person` out."""
     return over(app, environment).exclude(owner=person).first()
@@ -52,8 +57,7 @@ def _holds_back(lock: Lock, deployment: Deployment) -> bool:
     return (
         not deployment.is_forced
         and lock.owner_id != deployment.requested_by_id
-        and lock.app_id in (None, deployment.app_id)
-        and lock.environment in (EVERYWHERE, deployment.environment.name)
+        and covers(lock, deployment.environment)
     )
 
 

@@ -3,6 +3,8 @@
 import { faultOf, hasEnded } from "./deployment_state.js"
 import { list, phrase, plural, word } from "./words.js"
 
+/** What changes the release, so that there is one to go back to. */
+const SHIPS = new Set(["deploy", "promote", "redeploy"])
 const WAITS_FOR_PEOPLE = new Set(["awaiting_confirmation", "awaiting_approval", "scheduled"])
 
 /** A revision as people write it. */
@@ -58,7 +60,7 @@ export function moves(state) {
   return {
     stop: !hasEnded(state) && !isCancelling && state.status !== "rolling_back",
     retry: ["failed", "rolled_back", "cancelled"].includes(state.status),
-    rollback: state.status === "succeeded" && state.kind === "deploy",
+    rollback: state.status === "succeeded" && SHIPS.has(state.kind),
   }
 }
 
@@ -83,7 +85,7 @@ export function outcome(state) {
 export function about(state) {
   const code = [state.ref, short(state.revision)].filter((each, at, all) => each && all.indexOf(each) === at).join(" ")
   const plain = []
-  if (state.kind === "rollback") plain.push(word("rollback"))
+  if (state.kind && state.kind !== "deploy") plain.push(phrase(`word.${state.kind}`))
   if (state.commits) plain.push(plural("commits", state.commits))
   if (state.by) plain.push(word("by", { name: state.by }))
   return { code, plain }

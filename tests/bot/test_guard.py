@@ -276,3 +276,12 @@ def test_what_is_live_is_sent_again(ask, alice, staging):
 
     assert (reply.code, reply.params["ref"]) == ("redeploy_requested", "v1.2")
     assert deployments.latest(staging.app).kind == "redeploy"
+
+
+def test_where_says_what_is_closed_and_by_whom(ask, alice, bob):
+    ask(bob, "/lock shop in staging")
+    ask(bob, "/freeze shop in production because an audit")
+
+    shown = cells(ask(alice, "/where shop"), "closed")
+
+    assert [cell["code"] for cell in shown] == ["word.locked_by", "word.frozen_until"]
