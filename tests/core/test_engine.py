@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
-from deploy_core import deployments
+from deploy_core import deployments, steering
 from deploy_core.models import Deployment
 from deploy_core.run import engine
 from tests.core.world import make_world, told
@@ -93,6 +93,25 @@ def test_a_run_that_ended_without_moving_its_row_is_run_again(live_world, launch
 
     assert (found.status, lost) == ("succeeded", [1]), told(found)
     assert found.run > 2
+
+
+def test_what_stands_still_keeps_its_environment_and_goes_on_when_it_is_resumed(live_world, launched):
+    world = live_world
+    world.app.pipeline = "batches: {canary: 1, wait: canary}"
+    world.app.save()
+    first, second = world.request("v1"), world.request("v2")
+    wait_until(lambda: Deployment.objects.filter(pk=first.pk, status="paused").exists(), what="the canary is done")
+    wait_until(lambda: Deployment.objects.filter(pk=second.pk, status="queued").exists(), what="the other one waits")
+
+    steering.resume(first, by=world.person)
+    [found] = ended(first)
+    assert found.status == "succeeded", told(found)
+
+    wait_until(lambda: Deployment.objects.filter(pk=second.pk, status="paused").exists(), what="its turn comes")
+    deployments.cancel(second, by=world.person)
+    [found] = ended(second)
+    assert found.status == "cancelled", told(found)
+    assert [(world.folder(n) / "current" / "version").read_text() for n in (0, 1)] == ["1", "1"]
 
 
 def test_a_second_engine_on_the_same_data_says_so_and_stops(launched):
@@ -190,6 +209,12 @@ class Installation:
             return rows.execute(query).fetchone()[0]
 
 
+def is_running(pid):
+    """Whether a process runs; one that only waits for init to bury it does not."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
 def test_a_deployment_survives_kill_9_and_ends_by_itself_in_a_true_state(live_world, tmp_path, settings):
     world = live_world
     world.key_file = settings.SHIPROOM_KEY_FILE
@@ -218,4 +243,4 @@ def test_a_deployment_survives_kill_9_and_ends_by_itself_in_a_true_state(live_wo
     assert installation.ask("select max(attempt) from deploy_core_step where kind = 'switch'") == 2
     assert installation.ask("select max(attempt) from deploy_core_step where kind = 'stage'") == 1
     assert installation.ask("select count(*) from deploy_core_journalentry where kind = 'deployment.taken_over'") == 1
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids), "what the dead worker had started still runs"
+    assert not any(is_running(pid) for pid in pids), "what the dead worker had started still runs"
