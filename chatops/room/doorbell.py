@@ -96,8 +96,10 @@ class Doorbell:
         except Exception as error:
             logger.debug("the channel layer is still away: %r", error)
         else:
-            self.is_suspect = False
-            logger.warning("the channel layer is back")
+            # It may have come back between a join that failed and this answer: then the next tick joins.
+            self.is_suspect = any(stream not in self._joined for stream in streams)
+            if not self.is_suspect:
+                logger.warning("the channel layer is back")
 
     async def _own_channel(self) -> str:
         async with self._making:  # listening and the first join ask at the same moment

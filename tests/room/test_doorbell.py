@@ -110,6 +110,25 @@ async def test_a_layer_that_is_away_is_not_felt_and_is_joined_when_it_is_back(ca
     await hubs.close()
 
 
+async def test_a_layer_that_comes_back_while_it_is_mended_is_joined_all_the_same():
+    layer = Away()
+    bell, stream = doorbell.Doorbell(layer, lambda stream, number: None), Stream("room", 1)
+    await bell.join(stream)
+
+    async def back_after_the_join(group: str, channel: str) -> None:
+        layer.is_away = False
+        raise ConnectionError
+
+    refuse, layer.group_add = layer.group_add, back_after_the_join
+    await bell.mend([stream])
+    assert bell.is_suspect
+    layer.group_add = refuse
+    await bell.mend([stream])
+
+    assert not bell.is_suspect
+    assert layer.joined == [doorbell.group(stream)]
+
+
 def test_an_in_memory_layer_ends_at_this_process():
     assert doorbell.shared_layer() is None
     LoneBell().ring(Stream("room", 1), 1)  # and starts no thread for it
