@@ -142,19 +142,25 @@ class Output:
 
     def __init__(self) -> None:
         self.bytes = 0
+        #: How many of the streams wait for the client to read on.
+        self.waiting = 0
 
     async def drain(self, source: asyncio.StreamReader, target: "asyncssh.SSHWriter[bytes]") -> None:
         """All of `source` to `target`; a slow client slows the command down."""
         with suppress(BrokenPipeError, ConnectionResetError, asyncssh.Error):
             while piece := await source.read(PIECE):
                 target.write(piece)
-                await target.drain()
+                self.waiting += 1
+                try:
+                    await target.drain()
+                finally:
+                    self.waiting -= 1
                 self.bytes += len(piece)
 
     async def come_through(self, draining: list["asyncio.Task[None]"]) -> None:
-        """Wait, after the command's end, until its pipes are closed or silent."""
+        """Wait, after the command's end, until its pipes are closed or silent. A client that is slow is no silence."""
         moved = -1
-        while moved != self.bytes:
+        while self.waiting or moved != self.bytes:
             moved = self.bytes
             _, pending = await asyncio.wait(draining, timeout=SILENCE_S)
             if not pending:

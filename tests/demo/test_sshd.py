@@ -1,5 +1,6 @@
 """The demo's SSH servers behave as servers do, and leave when their parent does."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chatops.demo import sshd
 from chatops.demo.orders import Program
 from deploy_core.errors import Cancelled, CommandFailed, HostKeyError, LoginError
 from deploy_core.reach import ssh
@@ -62,6 +64,33 @@ def test_a_slow_reader_slows_the_command_and_loses_nothing(web_1):
     web_1.run("i=0; while [ $i -lt 30000 ]; do echo line $i; i=$((i+1)); done", on_line=read_slowly)
 
     assert seen == [f"line {number}" for number in range(30_000)]
+
+
+async def test_a_client_that_pauses_after_the_commands_end_gets_all_of_its_output(monkeypatch):
+    monkeypatch.setattr(sshd, "SILENCE_S", 0.01)
+    reads_on = asyncio.Event()
+    got: list[bytes] = []
+
+    class Client:
+        def write(self, piece: bytes) -> None:
+            got.append(piece)
+
+        async def drain(self) -> None:
+            await reads_on.wait()
+
+    printed = asyncio.StreamReader(limit=sshd.PIECE)
+    printed.feed_data(b"x" * 3 * sshd.PIECE)
+    printed.feed_eof()
+    output = sshd.Output()
+    draining = [asyncio.create_task(output.drain(printed, Client()))]
+
+    coming = asyncio.create_task(output.come_through(draining))
+    done, _ = await asyncio.wait({coming}, timeout=0.3)
+    assert not done
+    reads_on.set()
+    await asyncio.wait_for(coming, 20)
+
+    assert len(b"".join(got)) == 3 * sshd.PIECE
 
 
 def test_a_daemon_that_keeps_the_pipes_does_not_keep_the_command(web_1):
