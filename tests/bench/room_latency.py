@@ -81,7 +81,7 @@ def _row(name: str, times: Sequence[float]) -> str:
 
 
 def main() -> int:
-    with shiproom.running() as room:
+    with shiproom.running(SHIPROOM_SEND_RATE="1000") as room:
         stored, delivered = asyncio.run(_measure(room))
     print(f"{f'{FOLLOWERS} followers':<22} {'p50 ms':>8} {'p99 ms':>8}")
     print(_row("stored (ack)", stored))

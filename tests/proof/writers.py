@@ -2,7 +2,7 @@
 
 ::
 
-    python -m tests.proof.writers make               prints the deployment's number
+    python -m tests.proof.writers make               migrates, and prints the deployment's number
     python -m tests.proof.writers write  ID COUNT    COUNT entries, and as many again that are rolled back
     python -m tests.proof.writers follow ID COUNT    reads to entry COUNT as a page does; exit 1 at a hole
 """
@@ -19,6 +19,9 @@ class Changed(Exception):
 
 
 def make() -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
     from deploy_core.models import Deployment
     from tests import factories
 

@@ -10,7 +10,7 @@ from tests.services import branches
 from tests.services.shiproom import Shiproom
 from tests.waiting import wait_until
 
-LARGE_BYTES = 24 * 1024 * 1024
+LARGE_BYTES = 10 * 1024 * 1024
 ENDED = "SELECT count(*) FROM deploy_core_deployment WHERE id = ? AND finished IS NOT NULL"
 UPLOADING = """
     SELECT count(*) FROM deploy_core_step WHERE deployment_id = ? AND kind = 'stage' AND status = 'running'
