@@ -268,6 +268,8 @@ PROGRESS_S = env.float("SHIPROOM_PROGRESS_S", 0.25)
 RETRY_WAIT_S = env.float("SHIPROOM_RETRY_WAIT_S", 1.0)
 #: How long a running deployment waits for a database that is busy or away before it gives up.
 DATABASE_PATIENCE_S = env.float("SHIPROOM_DATABASE_PATIENCE_S", 60.0)
+#: What a person asked that needs the world is given up after so long.
+ERRAND_S = env.float("SHIPROOM_ERRAND_S", 120.0)
 CONNECT_TIMEOUT_S = env.float("SHIPROOM_CONNECT_TIMEOUT_S", 10.0)
 GIT_TIMEOUT_S = env.float("SHIPROOM_GIT_TIMEOUT_S", 120.0)
 #: Output is stored at the latest so long after it was printed.

@@ -9,6 +9,7 @@ from bot.phrases.tables import Cell, at, phrase, table
 from bot.registry import Argument, command
 from deploy_core.errors import Refused
 from deploy_core.models import App, KnownCommit, KnownRef, Placement, ReleaseCopy
+from deploy_core.run import errands
 
 _MOST_REFS = 30
 _USUAL_COMMITS, _MOST_COMMITS = 10, 50
@@ -103,6 +104,8 @@ def servers(order: Order) -> Reply:
     environments = order.environments()
     names = dict.fromkeys(environment.app.name for environment in environments)
     seen = [environment.pk for environment in environments]
+    if order.parsed.action == "check":
+        return _check(order, seen, next(iter(names), ""))
     current = {
         (copy.environment_id, copy.server_id): copy.release
         for copy in ReleaseCopy.objects.filter(environment__in=seen, is_current=True).select_related("release")
@@ -124,3 +127,17 @@ def servers(order: Order) -> Reply:
         return order.answer("servers.none", *names)
     head = ("server", "app", "environment", "runs", "revision")
     return order.answer("servers", *names, table=table(head, rows))
+
+
+def _check(order: Order, environments: list[int], app: str) -> Reply:
+    """Ask whoever runs the engine to visit the servers; the answer is the author's, and follows."""
+    found = dict(
+        Placement.objects.filter(environment__in=environments)
+        .order_by("server__name")
+        .values_list("server", "server__name")
+    )
+    if not found:
+        return order.answer("servers.none")
+    invocation = order.invocation
+    errands.ask(errands.CHECK, invocation.actor, invocation.client_id, app=app, servers=list(found))
+    return Reply("servers.checking", {"servers": list(found.values())})

@@ -17,6 +17,7 @@ from typing import Any
 from django.utils.functional import Promise
 
 from .answers import ANNOUNCEMENTS, ANSWERS, RUNS, SUMMARIES, USAGES
+from .errands import ERRANDS
 from .faults import FAULTS
 from .lexicon import COLUMNS, STATUSES, STEPS, WORDS
 from .refusals import HINTS, REFUSALS
@@ -36,6 +37,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
     STEPS,
     COLUMNS,
     WORDS,
+    ERRANDS,
     SAFETY,
     TURNS,
 )

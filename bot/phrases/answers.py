@@ -89,7 +89,7 @@ USAGES = {
     "usage.commits": _("/commits app[/branch] [last N]"),
     "usage.apps": _("/apps"),
     "usage.envs": _("/envs app"),
-    "usage.servers": _("/servers [app] [environment]"),
+    "usage.servers": _("/servers [check] [app] [environment]"),
     "usage.help": _("/help [command]"),
     "usage.whoami": _("/whoami"),
 }

@@ -28,7 +28,7 @@ SYNTAX: dict[str, Callable[[Sentence], None]] = {
     "logs": looking.logs,
     "apps": oneself.plain,
     "envs": looking.target,
-    "servers": looking.target,
+    "servers": looking.servers,
     "branches": looking.refs,
     "tags": looking.refs,
     "commits": looking.commits,

@@ -84,6 +84,15 @@ def logs(s: Sentence) -> None:
     s.done()
 
 
+def servers(s: Sentence) -> None:
+    """`check` before the target: go and look, instead of what is known."""
+    s.split()
+    if s.words and s.words[0].is_any("check") and not s.context.app("check"):
+        s.fields["action"] = "check"
+        s.words = s.words[1:]
+    take_target(s)
+
+
 def target(s: Sentence) -> None:
     """An app, an environment, or both; none is everything."""
     s.split()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatops.fleet import views
+from chatops.fleet import contact, views
 
 urlpatterns = [
     path("", views.home, name="fleet"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("remove/environment/<str:app>/<str:name>/", views.Remove.as_view(), name="fleet-remove-environment"),
     path("remove/<str:key>/<str:name>/", views.Remove.as_view(), name="fleet-remove"),
     path("environments/<str:app>/<str:name>/", views.EnvironmentPage.as_view(), name="fleet-environment"),
+    path("servers/<str:name>/test/", contact.test, name="fleet-test"),
+    path("servers/<str:name>/trust/", contact.trust, name="fleet-trust"),
     path("<str:key>/", views.listing, name="fleet-list"),
     path("<str:key>/<str:name>/", views.Page.as_view(), name="fleet-page"),
 ]

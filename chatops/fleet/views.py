@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 
-from chatops.fleet import access, sections
+from chatops.fleet import access, contact, sections
 from chatops.fleet.app_forms import EnvironmentForm, PlacementSet
 from chatops.fleet.forms import FleetForm
 from chatops.fleet.sections import Section
@@ -95,6 +95,8 @@ class Page(View):
             "cancel": reverse("fleet-list", args=[section.key]),
             "remove": reverse("fleet-remove", args=[section.key, stored_name(row)]) if row.pk and form.is_open else "",
         }
+        if row.pk and section.key == "servers":
+            context["contact"] = contact.shown(row)
         if row.pk and section.key == "apps":
             seen = access.environments(self.request.user).filter(app=row)
             context["environments"] = seen.prefetch_related("servers")

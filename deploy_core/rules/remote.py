@@ -354,3 +354,31 @@ cd -- {shlex.quote(path)} || exit 1
 cd -P -- {shlex.quote(folder)} || exit {NO_RELEASE}
 exec sh -c {shlex.quote(command)}
 """
+
+
+#: What staging needs on a server; zstd is used where it is there.
+NEEDED = ("tar", "gzip", "setsid", "flock", "sha256sum", "find")
+
+
+def survey(paths: Sequence[str]) -> str:
+    """Prints, as lines of fields with tabs between: `system`, `tool`, `lacks` and, for each of `paths`, `place`.
+
+    A folder that is not there yet is judged by the nearest one above it.
+    """
+    lines = [
+        "export LC_ALL=C",
+        r'printf "system\t%s\n" "$(uname -sr)"',
+        "for it in tar zstd; do command -v $it >/dev/null || continue",
+        r"""printf 'tool\t%s\t%s\n' $it "$($it --version 2>&1 | head -n 1)"; done""",
+        rf"for it in {' '.join(NEEDED)}; do command -v $it >/dev/null || printf 'lacks\t%s\n' $it; done",
+    ]
+    for number, path in enumerate(paths):
+        lines += [
+            f"at={shlex.quote(path if path.startswith('/') else f'./{path}')}",
+            'while [ ! -e "$at" ]; do at=$(dirname -- "$at"); done',
+            'if [ -w "$at" ]; then may=yes; else may=no; fi',
+            'set -- $(df -Pk -- "$at" | tail -n 1)',
+            rf'printf "place\t{number}\t%s\t%s\t%s\n" "$may" "$2" "$4"',
+        ]
+    lines.append("exit 0")
+    return "\n".join(lines)

@@ -20,6 +20,8 @@ from deploy_core.models import Deployment, Executor
 from deploy_core.rules.status import ACTIVE, Status
 from deploy_core.safety import due, gates
 
+from . import errands
+
 logger = logging.getLogger(__name__)
 
 Ensure = Callable[[Iterable[Deployment]], None]
@@ -111,6 +113,7 @@ def tick(executor: str, ensure: Ensure, resume_runs_of: Resume, watch: Watch) ->
     """One beat of `executor`."""
     take_over_silent(executor, resume_runs_of, watch)
     due.act()
+    errands.work_off()
     ensure(wanting_work())
 
 

@@ -1,0 +1,17 @@
+"""What the bot says about what it had to go and look at: a first answer at once, and a second one when it knows."""
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+ERRANDS = {
+    "servers.checking": _("Looking at %(servers)s. The answer follows."),
+    "servers.checked": _("What the servers say:"),
+    "check.ok": _("ready"),
+    "check.lacks": _("lacks %(lacks)s"),
+    "check.not_writable": _("may not write to %(paths)s"),
+    "check.slow_shell": _("its login shell is slow: look for slow start-up files"),
+    "column.disk": pgettext_lazy("column", "Free"),
+    "column.tar": pgettext_lazy("column", "tar"),
+    "column.zstd": pgettext_lazy("column", "zstd"),
+    "column.shell": pgettext_lazy("column", "Shell"),
+}

@@ -1,0 +1,152 @@
+"""What a person asked that needs the world: a row, done once by whatever engine process takes it.
+
+`ask` writes the row; each engine's ticker calls `work_off`, which runs what waits in a few threads of its own. The
+answer stays on the row; one that was asked for in a line is also told as a notice, once.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import close_old_connections, transaction
+from django.utils import timezone
+
+from deploy_core.ledger import notices
+from deploy_core.models import App, Errand, Person, Server
+from deploy_core.reach import contact
+
+PENDING, RUNNING, DONE, LOST = "pending", "running", "done", "lost"
+TEST, CHECK = "server.test", "servers.check"
+
+logger = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """What stays on the row, and what the person is told: a code of the phrases with its parameters ("": nothing)."""
+
+    result: dict[str, Any]
+    code: str = ""
+    params: dict[str, Any] = {}
+
+
+Do = Callable[[Errand], Answer]
+
+
+def ask(kind: str, person: Person, client_id: str, **params: Any) -> Errand:
+    """Ask for something; the same client id asks once."""
+    return Errand.objects.get_or_create(
+        person=person, client_id=client_id, defaults={"kind": kind, "params": params, "status": PENDING}
+    )[0]
+
+
+def work_off() -> None:
+    """Begin what waits, and give up what whoever took it never finished."""
+    too_old = timezone.now() - timedelta(seconds=settings.ERRAND_S)
+    gone = Errand.objects.filter(status__in=(PENDING, RUNNING), created__lt=too_old)
+    gone.update(status=LOST, finished=timezone.now(), result={"state": "lost"})
+    for pk in Errand.objects.filter(status=PENDING).order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]:
+        if Errand.objects.filter(pk=pk, status=PENDING).update(status=RUNNING):
+            _pool.submit(_in_thread, pk)
+
+
+def run(pk: int) -> None:
+    """Do one errand and write its answer."""
+    errand = Errand.objects.select_related("person").get(pk=pk)
+    try:
+        answer = DOES[errand.kind](errand)
+    except Exception:
+        logger.exception("errand %s (%s) failed", pk, errand.kind)
+        answer = Answer({"state": "failed", "code": "internal", "params": {}}, "internal", {})
+    with transaction.atomic():
+        done = Errand.objects.filter(pk=pk, status=RUNNING)
+        if not done.update(status=DONE, finished=timezone.now(), result=answer.result):
+            return  # given up meanwhile
+        if answer.code and "app" in errand.params:
+            app = App.objects.filter(name=errand.params["app"]).first()
+            notices.tell(answer.code, answer.params, app=app, person=errand.person)
+
+
+def _in_thread(pk: int) -> None:
+    try:
+        run(pk)
+    except Exception:
+        logger.exception("the answer of errand %s was not written; it is given up later", pk)
+    finally:
+        close_old_connections()
+
+
+def _test(errand: Errand) -> Answer:
+    """One server, asked for on its page."""
+    found = _visit(errand.params["server"])
+    return Answer(found or {"state": "gone"})
+
+
+def _check(errand: Errand) -> Answer:
+    """Many servers, asked for in a line: a row of a table each."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="check") as several:
+        found = [each for each in several.map(_visited, errand.params["servers"]) if each]
+    return Answer({"state": "ok", "servers": found}, "servers.checked", {"table": _table(found)})
+
+
+def _visited(server_id: int) -> dict[str, Any] | None:
+    try:
+        return _visit(server_id)
+    finally:
+        close_old_connections()
+
+
+def _visit(server_id: int) -> dict[str, Any] | None:
+    server = Server.objects.select_related("credential", "jump__credential").filter(pk=server_id).first()
+    if server is None:
+        return None
+    paths = sorted(set(server.environments.values_list("path", flat=True)))
+    return contact.meet(server, paths, deadline_s=settings.CONNECT_TIMEOUT_S).as_json()
+
+
+def _table(found: list[dict[str, Any]]) -> dict[str, Any]:
+    head = ("server", "status", "disk", "tar", "zstd", "shell")
+    return {"head": [f"column.{name}" for name in head], "rows": [_row(each) for each in found]}
+
+
+def _row(found: dict[str, Any]) -> list[Any]:
+    free = [place["free_kb"] for place in found["places"] if place["free_kb"] is not None]
+    shell = found["shell_ms"]
+    return [
+        found["server"],
+        _state(found),
+        f"{min(free) / 1024**2:.1f} GB" if free else "",
+        _version(found["tools"].get("tar", "")),
+        _version(found["tools"].get("zstd", "")),
+        "" if shell is None else f"{shell} ms",
+    ]
+
+
+def _state(found: dict[str, Any]) -> dict[str, Any]:
+    """How it stands, as a phrase."""
+    if found["state"] in ("new", "changed"):
+        code = "host_key_unknown" if found["state"] == "new" else "host_key_changed"
+        return {"code": code, "params": {"server": found["server"], "got": found["fingerprint"]}}
+    if found["state"] == "failed":
+        return {"code": found["code"], "params": found["params"]}
+    if found["lacks"]:
+        return {"code": "check.lacks", "params": {"lacks": found["lacks"]}}
+    if locked := [place["path"] for place in found["places"] if not place["writable"]]:
+        return {"code": "check.not_writable", "params": {"paths": locked}}
+    if (found["shell_ms"] or 0) > contact.SLOW_SHELL_MS:
+        return {"code": "check.slow_shell", "params": {}}
+    return {"code": "check.ok", "params": {}}
+
+
+def _version(text: str) -> str:
+    """The first word of `tar (GNU tar) 1.34` or `*** Zstandard CLI (64-bit) v1.5.4, by …` that is a number."""
+    words = (word.strip("v,") for word in text.split())
+    return next((word for word in words if word[:1].isdigit() and "." in word), "?" if text else "–")
+
+
+DOES: dict[str, Do] = {TEST: _test, CHECK: _check}
+
+_AT_ONCE = 8
+_pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="errand")
