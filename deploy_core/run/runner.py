@@ -106,19 +106,25 @@ def _safely(work: Job, phase: Phase) -> Phase:
     def act() -> Code:
         try:
             return phase()
-        except journal.Fenced as fenced:
-            logger.warning("stopped: %s", fenced)
-            return "fenced"
-        except DeployError as error:
-            work.fault = (error.code, dict(error.params))
-            return "failed"
-        except Exception:
-            number = uuid.uuid4().hex[:8]
-            logger.exception("#%d: fault %s", work.id, number)
-            work.fault = ("internal", {"fault": number})
-            return "failed"
+        except Exception as error:
+            return _noted(work, error)
 
     return act
+
+
+def _noted(work: Job, error: Exception) -> Code:
+    """The code of a fault, with its reason kept for the deployment's end; a bug gets a number that is in the log."""
+    match error:
+        case journal.Fenced():
+            logger.warning("stopped: %s", error)
+            return "fenced"
+        case DeployError():
+            work.fault = (error.code, dict(error.params))
+        case _:
+            number = uuid.uuid4().hex[:8]
+            logger.error("#%d: fault %s", work.id, number, exc_info=error)
+            work.fault = ("internal", {"fault": number})
+    return "failed"
 
 
 # --- planning ---------------------------------------------------------------------------------------------------------
@@ -184,9 +190,8 @@ def _walk(work: Job, do_step: DoStep) -> str:
         phases = _phases(work, course)
         if work.deployment.status == Status.ROLLING_BACK:  # its worker went away on the way back, and we go on there
             code, phases = "failed", []
-    except DeployError as error:
-        work.fault = (error.code, dict(error.params))
-        code, phases = "failed", []
+    except Exception as error:  # the engine would start a run that ended so again, for ever
+        code, phases = _noted(work, error), []
     try:
         for name, phase in phases:
             code = do_step(name, _safely(work, phase))

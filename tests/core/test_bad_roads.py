@@ -307,11 +307,12 @@ def test_whatever_an_error_carries_can_be_stored(world, monkeypatch):
     assert_failed(world.deploy(), "odd_file", path="/a", name="nul\\x00 and \\xdc80", more={"at": [1, 2]})
 
 
-def test_a_fault_between_steps_ends_the_deployment_too(world, monkeypatch, caplog):
+@pytest.mark.parametrize("place", ["facts.keep_release", "runner._phases"])
+def test_a_fault_between_steps_ends_the_deployment_too(world, monkeypatch, caplog, place):
     def fail(*_):
         raise ZeroDivisionError("a fault")
 
-    monkeypatch.setattr("deploy_core.run.facts.keep_release", fail)
+    monkeypatch.setattr(f"deploy_core.run.{place}", fail)
 
     deployment = world.deploy()
 
