@@ -69,6 +69,7 @@ FAULTS = {
     "nothing_to_do": _("Nothing to do here."),
     "already_built": _("It was built before."),
     "not_reached": _("It did not come to this."),
+    "restored": _("The database comes from a backup in which it was not done with. It does not go on."),
     "cancelled": _("It was stopped."),
     "cancelled_by": _("It was stopped[[ by %(by)s]]."),
     "cancelled_half_way": _("It was stopped[[ by %(by)s]] half way: not every server could go back."),

@@ -6,8 +6,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from deploy_core.ledger import audit
-from deploy_core.models import AuditEntry, Executor
+from deploy_core.ledger import audit, journal
+from deploy_core.models import AuditEntry, Deployment, Executor, sequence
+from deploy_core.rules.status import Status
+from deploy_core.run import heartbeat
 from tests import factories
 
 
@@ -51,3 +53,34 @@ def test_doctor_fails_when_something_is_wrong(alice, monkeypatch):
 
     with pytest.raises(CommandError, match="2 wrong"):
         said("doctor")
+
+
+def test_what_was_not_done_with_in_a_backup_is_failed_once_it_is_put_back(deployment, staging, alice):
+    old = sequence.epoch()
+    journal.move(deployment.pk, Status.QUEUED)
+    journal.move(deployment.pk, Status.RUNNING)
+    fence = journal.take_over(deployment.pk, "dead")
+    waiting = Deployment.objects.create(
+        app=staging.app, environment=staging, ref="main", requested_by=alice, status=Status.QUEUED
+    )
+
+    report = said("restored")
+
+    for number in (deployment.pk, waiting.pk):
+        row = Deployment.objects.get(pk=number)
+        assert (row.status, row.reason) == ("failed", "restored")
+        assert f"#{number} was not done with in the backup" in report
+    assert sequence.epoch() != old
+    assert AuditEntry.objects.last().action == "installation.restored"
+    with pytest.raises(journal.Fenced):
+        journal.hold(deployment.pk, fence)
+
+
+def test_nothing_is_restored_below_an_engine_that_runs(deployment):
+    heartbeat.say_alive("here")
+
+    with pytest.raises(CommandError, match="an engine runs on this database"):
+        said("restored")
+
+    deployment.refresh_from_db()
+    assert deployment.status == "planning"
