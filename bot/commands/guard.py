@@ -112,9 +112,11 @@ def freezes(order: Order) -> Reply:
 
 def _scope(order: Order) -> tuple[App | None, str]:
     """What a lock or freeze covers: None is every app, `*` every environment."""
-    is_wide = order.parsed.scope in ("global", "all") and not order.parsed.app
-    app = None if is_wide else order.app()
-    return app, order.parsed.env or EVERYWHERE
+    parsed = order.parsed
+    is_wide = parsed.scope in ("global", "all") and not parsed.app
+    # An environment's name alone, in a room without an app of its own, means it in every app.
+    is_name = parsed.env and not order.app_name
+    return None if is_wide or is_name else order.app(), parsed.env or EVERYWHERE
 
 
 def _until(order: Order, start: datetime) -> datetime | None:

@@ -285,3 +285,29 @@ def test_where_says_what_is_closed_and_by_whom(ask, alice, bob):
     shown = cells(ask(alice, "/where shop"), "closed")
 
     assert [cell["code"] for cell in shown] == ["word.locked_by", "word.frozen_until"]
+
+
+@pytest.mark.parametrize(
+    ("line", "scope"),
+    [
+        ("/lock --global", (None, "*")),
+        ("/lock production --global", (None, "production")),
+        ("/lock shop", ("shop", "*")),
+        (".lock shop production --reason audit", ("shop", "production")),
+    ],
+)
+def test_a_lock_covers_what_was_said_and_is_given_back_by_the_same_words(ask, alice, line, scope):
+    assert ask(alice, line).code == "locked_now"
+
+    row = Lock.objects.get()
+    assert (row.app and row.app.name, row.environment) == scope
+    assert ask(alice, line.replace("lock", "unlock", 1)).code == "unlocked"
+    assert not locks.standing().exists()
+
+
+def test_an_environments_name_alone_is_frozen_in_every_app(ask, alice, bob):
+    assert ask(bob, "/freeze production for 2h because holidays").code == "frozen_now"
+
+    assert (Freeze.objects.get().app, Freeze.objects.get().environment) == (None, "production")
+    assert ask(alice, "/deploy shop to production").code == "frozen"
+    assert ask(bob, "/freeze for 2h because holidays").code == "app_required"
