@@ -29,15 +29,22 @@ def bob(db):
     return factories.person("bob", role="approver")
 
 
-def test_what_was_approved_is_what_ships_though_the_branch_has_moved(world, bob):
+@pytest.fixture
+def moving(repository):
+    """A branch of the repository that all share."""
+    git(repository, "branch", "moving", "main")
+    yield "moving"
+    git(repository, "branch", "--delete", "--force", "moving")
+
+
+def test_what_was_approved_is_what_ships_though_the_branch_has_moved(world, bob, moving):
     Environment.objects.filter(pk=world.environment.pk).update(approvals_needed=1)
-    git(world.repository, "branch", "moving", "main")
-    asked = world.request("moving")
+    asked = world.request(moving)
     runner.plan(asked.pk)
     asked.refresh_from_db()
     assert asked.status == "awaiting_approval", told(asked)
     planned = asked.revision
-    git(world.repository, "branch", "--force", "moving", "ill")
+    git(world.repository, "branch", "--force", moving, "ill")
 
     with pytest.raises(Refused, match="no_permission"):
         deployments.approve(asked, by=world.person)

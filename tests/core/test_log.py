@@ -19,7 +19,7 @@ def step(deployment):
 
 
 def writer(step, **more):
-    return log.LogWriter(step.pk, 1, **more)
+    return log.LogWriter(step.pk, step.deployment.epoch, **more)
 
 
 def texts(step, after=0, limit=1000):
