@@ -48,7 +48,9 @@ def put(environment, name, files=None, *, is_current=True):
 
 
 def tree(files):
-    made = Tree({path.encode(): Entry(b"f", content.encode().hex().ljust(64, "0").encode()) for path, content in files.items()})
+    made = Tree(
+        {path.encode(): Entry(b"f", content.encode().hex().ljust(64, "0").encode()) for path, content in files.items()}
+    )
     fields = {"packed": made.pack(), "files": len(files), "size_bytes": 1}
     return Manifest.objects.get_or_create(id=made.id, defaults=fields)[0]
 
