@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from deploy_core.errors import Refused, UnknownName
+from deploy_core.errors import PipelineError, Refused, UnknownName
 from deploy_core.models import App, Artifact, Deployment, Environment, KnownCommit, KnownRef, Manifest, Person, Release
 from deploy_core.rules import manifest
+from deploy_core.rules.batches import Cut, cut
 from deploy_core.rules.status import Status
+from deploy_core.run.course import shape_of
 from deploy_core.safety import access, freezes, locks, queue
 from deploy_core.safety.freezes import told as told_freeze
 from deploy_core.safety.locks import told as told_lock
@@ -149,6 +151,18 @@ def live(environment: Environment) -> Release:
     if release is None:
         raise Refused("nothing_live", app=environment.app.name, environment=environment.name)
     return release
+
+
+def batches(environment: Environment, current: Release | None) -> Cut:
+    """The batches in which servers switch, as the pipeline file of the app or of what is live has it; () unknown."""
+    text = environment.app.pipeline or (current.pipeline if current else "")
+    try:
+        shape = shape_of(text, environment, was_live=True) if text else None
+    except PipelineError:
+        shape = None
+    if shape is None or shape.batches.order == "shuffled":
+        return ()
+    return cut(list(environment.placements.values_list("server__name", flat=True)), shape.batches)
 
 
 def obstacles(environment: Environment, by: Person, at: datetime | None = None) -> list[tuple[str, dict[str, object]]]:

@@ -39,6 +39,9 @@ def plan(order: Order) -> Reply:
             [phrase("fact.files"), _files(found.files)],
         ]
     rows.append([phrase("fact.servers"), [placement.server.name for placement in environment.placements.all()]])
+    batches = outlook.batches(environment, current)
+    if len(batches) > 1:
+        rows.append([phrase("fact.batches"), [" + ".join(batch) for batch in batches]])
     obstacles = outlook.obstacles(environment, order.invocation.actor, wish_of(order).at)
     rows += [[phrase("fact.obstacle"), phrase(code, params)] for code, params in obstacles]
     if not obstacles:

@@ -185,6 +185,7 @@ SAFETY = {
     "fact.dropped": _("Commits it would drop"),
     "fact.files": _("Files"),
     "fact.servers": _("Servers"),
+    "fact.batches": _("In batches"),
     "fact.obstacle": _("In the way"),
     "fact.takes": _("Expected time"),
     "file.added": _("added"),

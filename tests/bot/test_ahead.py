@@ -101,6 +101,19 @@ def test_an_older_ref_drops_what_came_after_it(ask, history, alice, staging):
     assert found["dropped"][0]["params"]["count"] == 3
 
 
+def test_a_plan_names_the_batches_as_what_is_live_has_them(ask, history, alice, staging):
+    live = put(staging, "one")
+    live.pipeline = "batches: {size: 1, canary: 1}"
+    live.save()
+    staging.batch_size = 2
+    staging.save()
+
+    assert facts(ask(alice, "/plan shop to staging"))["batches"] == [["web-1", "web-2", "web-3"]]
+    live.pipeline = "batches: {size: 100%, canary: 1}"
+    live.save()
+    assert facts(ask(alice, "/plan shop to staging"))["batches"] == [["web-1", "web-2 + web-3"]]
+
+
 def test_what_the_rows_do_not_reach_is_not_guessed(ask, history, alice, staging):
     release_in(staging, "r9", is_current=True)
 
