@@ -15,6 +15,7 @@ from deploy_core.models import LogChunk, StreamHead
 @pytest.fixture
 def step(deployment):
     journal.take_over(deployment.pk, "embedded")
+    deployment.refresh_from_db()
     return deployment.steps.get(key="build")
 
 
