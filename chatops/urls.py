@@ -3,12 +3,14 @@
 from django.urls import include, path
 
 from chatops import health
+from chatops.deployments import board
 from chatops.room import views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("rooms/<str:slug>/", views.room, name="room"),
     path("deployments/", include("chatops.deployments.urls")),
+    path("board/", board.board, name="board"),
     path("fleet/", include("chatops.fleet.urls")),
     path("accounts/", include("chatops.accounts.urls")),
     path("healthz", health.healthz, name="healthz"),

@@ -170,8 +170,11 @@ class PlacementForm(ModelForm):
         fields = ("position", "server", "variables")
         labels = {"position": _("Order"), "server": _("Server")}
 
-    def __init__(self, *args: Any, reader: Person, is_open: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, reader: Person, is_open: bool = True, following: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["server"].empty_label = _("No server")  # type: ignore[attr-defined]
+        if not self.instance.pk:
+            self.fields["position"].initial = self.initial["position"] = following
         self.fields["variables"].widget.attrs |= {"rows": 1, "class": "input input--code"}
         self.fields["server"].widget.attrs["class"] = "input"
         self.fields["position"].widget.attrs["class"] = "input"
