@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 
 from tests.house.checkout import ROOT, product, rows_of, tracked, under
 
@@ -26,6 +27,18 @@ def test_the_development_pins_repeat_the_runtime_pins():
     }
 
     assert pins["requirements.txt"] <= pins["requirements-dev.txt"]
+
+
+def test_every_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {
+        "requirements.txt": project["dependencies"],
+        "requirements-dev.txt": project["dependencies"] + project["optional-dependencies"]["dev"],
+    }
+
+    for name, dependencies in wanted.items():
+        pins = set(re.findall(r"^(\S+)==", (ROOT / name).read_text(), re.M))
+        assert {re.split(r"[\[><=~]", each)[0].lower() for each in dependencies} <= pins
 
 
 def test_the_npm_lock_has_integrity_and_names_no_host():

@@ -30,7 +30,7 @@ from deploy_core.reach.connection import AgentLogin, KeyLogin, Login, PasswordLo
 
 ADDRESS = re.compile(r"(?P<user>[^@\s]+)@(?P<host>\[[0-9a-fA-F:.]+\]|[^@:\s]+)(:(?P<port>[0-9]{1,5}))?")
 #: Prints what it runs, and what it lacks to take a release.
-LOOK = "uname -sr; for tool in tar gzip find setsid flock sha256sum; do command -v $tool >/dev/null || echo no $tool; done"
+LOOK = "uname -sr; for it in tar gzip find setsid flock sha256sum; do command -v $it >/dev/null || echo no $it; done"
 
 
 class Command(BaseCommand):
