@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from deploy_core.errors import Refused
-from deploy_core.models import App, Deployment, Environment
+from deploy_core.models import App, Deployment, Environment, Freeze, Lock, Window
+from deploy_core.rules.grants import EVERYWHERE
 from deploy_core.rules.times import moment, zone_named
 
 from .grammar import Parsed, clickable
@@ -59,6 +60,13 @@ class Order:
             for environment in self.world.environments[name].values()
             if self._may_view(environment) and self.parsed.env in ("", environment.name)
         ]
+
+    def concerns(self, row: Lock | Freeze | Window) -> bool:
+        """Whether a lock, freeze or window is about something the author may see and the line means."""
+        if row.app and row.app.name not in self.world.apps:
+            return False
+        is_app = not self.parsed.app or row.app is None or row.app.name == self.parsed.app
+        return is_app and (not self.parsed.env or row.environment in (EVERYWHERE, self.parsed.env))
 
     def _may_view(self, environment: Environment) -> bool:
         return self.world.may_view(environment.app.name, environment.name)

@@ -49,7 +49,7 @@ def unlock(order: Order) -> Reply:
 
 @command("locks", Argument("app", "app"), Argument("environment", "environment"), example="/locks shop")
 def locks(order: Order) -> Reply:
-    shown = [row for row in core_locks.standing() if _is_meant(order, row)]
+    shown = [row for row in core_locks.standing() if order.concerns(row)]
     rows: list[list[Cell]] = [
         [*_place(row), row.owner.username, at(row.created), at(row.expires), row.reason] for row in shown
     ]
@@ -88,8 +88,8 @@ def unfreeze(order: Order) -> Reply:
 
 @command("freezes", Argument("app", "app"), Argument("environment", "environment"), example="/freezes shop")
 def freezes(order: Order) -> Reply:
-    once = [row for row in core_freezes.standing() if _is_meant(order, row)]
-    weekly = [row for row in Window.objects.select_related("app").order_by("pk") if _is_meant(order, row)]
+    once = [row for row in core_freezes.standing() if order.concerns(row)]
+    weekly = [row for row in Window.objects.select_related("app").order_by("pk") if order.concerns(row)]
     rows: list[list[Cell]] = [
         [phrase("word.once"), *_place(row), at(row.starts), at(row.ends), row.time_zone, row.reason] for row in once
     ]
@@ -124,15 +124,6 @@ def _until(order: Order, start: datetime) -> datetime | None:
         return order.moment(order.parsed.until)
     span = span_or_none(order.parsed.for_)
     return start + span if span else None
-
-
-def _is_meant(order: Order, row: Any) -> bool:
-    """Whether a lock, freeze or window is about something the author may see and asks for."""
-    wanted = order.parsed
-    if row.app and row.app.name not in order.world.apps:
-        return False
-    is_app = not wanted.app or row.app is None or row.app.name == wanted.app
-    return is_app and (not wanted.env or row.environment in (EVERYWHERE, wanted.env))
 
 
 def _place(row: Any) -> list[Cell]:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.utils import timezone
+
 from bot.invocation import Reply
 from bot.order import Order
 from bot.phrases.tables import Cell, at, phrase, runs, status_word, table
 from bot.registry import Argument, command
 from deploy_core import deployments
-from deploy_core.models import Deployment, Environment, Lock, ReleaseCopy
+from deploy_core.models import Deployment, Environment, Freeze, Lock, ReleaseCopy
 from deploy_core.safety import freezes, locks
 
 _USUAL, _MOST = 10, 50
@@ -25,10 +27,12 @@ def status(order: Order) -> Reply:
     active = [each for each in deployments.active(apps) if each.environment_id in ids]
     if order.app_name and order.parsed.app:
         return _status_of_app(order, environments, active)
-    if not active:
+    standing: list[Lock | Freeze] = [*locks.standing(), *freezes.standing().filter(starts__lte=timezone.now())]
+    closed = [row for row in standing if order.concerns(row)]
+    if not active and not closed:
         return order.answer("status.quiet")
     head = ("number", "app", "environment", "ref", "status", "by", "when")
-    rows = [
+    rows: list[list[Cell]] = [
         [
             {"deployment": each.pk},
             each.app.name,
@@ -40,7 +44,18 @@ def status(order: Order) -> Reply:
         ]
         for each in active
     ]
-    return order.answer("status", *(each.app.name for each in active), table=table(head, rows))
+    rows += [_closed_row(row) for row in closed]
+    told = [each.app.name for each in active] + [row.app.name for row in closed if row.app]
+    return order.answer("status", *told, table=table(head, rows))
+
+
+def _closed_row(row: Lock | Freeze) -> list[Cell]:
+    place = locks.place(row.app, row.environment)
+    if isinstance(row, Lock):
+        who, since, word = row.owner, row.created, phrase("status.locked")
+    else:
+        who, since, word = row.author, row.starts, phrase("status.frozen")
+    return ["", place["app"], place["environment"], "", word, who.username, at(since)]
 
 
 def _status_of(order: Order, deployment: Deployment) -> Reply:

@@ -13,7 +13,7 @@ ANSWERS = {
     ),
     "cancel_requested": _("Stopping #%(number)s %(app)s → %(environment)s."),
     "cancel_done": _("#%(number)s %(app)s → %(environment)s is stopped. It had not begun."),
-    "status": _("What runs and waits now:"),
+    "status": _("What runs, waits, or is closed now:"),
     "status.quiet": _("Nothing runs or waits now."),
     "status.app": _("%(app)s now:"),
     "status.deployment": _(

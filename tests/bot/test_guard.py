@@ -311,3 +311,16 @@ def test_an_environments_name_alone_is_frozen_in_every_app(ask, alice, bob):
     assert (Freeze.objects.get().app, Freeze.objects.get().environment) == (None, "production")
     assert ask(alice, "/deploy shop to production").code == "frozen"
     assert ask(bob, "/freeze for 2h because holidays").code == "app_required"
+
+
+def test_status_shows_locks_and_freezes_beside_what_runs(ask, alice, bob):
+    ask(bob, "/lock shop in staging")
+    ask(bob, "/freeze shop in production because an audit")
+
+    reply = ask(alice, "/status")
+
+    assert cells(reply, "status") == [
+        {"code": "status.locked", "params": {}},
+        {"code": "status.frozen", "params": {}},
+    ]
+    assert ask(alice, "/status in staging").params["table"]["rows"][0][2] == "staging"

@@ -164,7 +164,7 @@ def test_a_table_is_aligned_text_in_a_shell():
     }
 
     assert phrases.render_text("status", {"table": table}).splitlines() == [
-        "What runs and waits now:",
+        "What runs, waits, or is closed now:",
         "Deployment  Status   When",
         "#7          running  2026-11-27 10:00 UTC",
         "x",
