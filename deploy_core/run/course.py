@@ -74,13 +74,16 @@ class Course:
             if left != self.work:
                 shutil.rmtree(left, ignore_errors=True)
 
-    def artifact(self) -> tuple[Artifact, Built] | None:
-        """What this revision and recipe were built into before, if it is still there."""
+    def artifact_row(self) -> Artifact | None:
+        """What this revision and recipe were built into before, wherever it is."""
         mine = Artifact.objects.filter(app=self.deployment.app).select_related("manifest")
         if manifest_id := self.deployment.plan.get("manifest"):  # promoted or sent again: whatever recipe made it
-            row = mine.filter(manifest=manifest_id).first()
-        else:
-            row = mine.filter(revision=self.deployment.revision, recipe=self.recipe).first()
+            return mine.filter(manifest=manifest_id).first()
+        return mine.filter(revision=self.deployment.revision, recipe=self.recipe).first()
+
+    def artifact(self) -> tuple[Artifact, Built] | None:
+        """The same, if it is on this machine."""
+        row = self.artifact_row()
         if row is None:
             return None
         found = artifacts.find(manifest.unpack(bytes(row.manifest.packed)), settings.SHIPROOM_ARTIFACTS)

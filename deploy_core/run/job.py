@@ -180,6 +180,31 @@ class Job:
             self._run({steps[key]: act for key, act in todo.items()})
         return self._outcome(acts)
 
+    def again(self, key: str, act: Act) -> None:
+        """Do something once more for a step that has ended, which only its log will show.
+
+        Raises:
+            errors.DeployError: what went wrong.
+            journal.Fenced, Parked: as `perform`.
+        """
+        with LogWriter(self.steps()[key].pk, self.epoch) as out:
+            hands = Hands(out, self._stop.is_set)
+            future = self._pool.submit(act, hands)
+            while not future.done():
+                wait([future], timeout=settings.LOG_FLUSH_S)
+                self._look()
+                out.flush_if_due()
+            if self.why == "parked":
+                raise Parked
+            future.result()
+
+            def write() -> None:
+                journal.hold(self.id, self.epoch)
+                for each in hands.happened:
+                    each()
+
+            self.persist(write)
+
     def ask_all(self, questions: Mapping[str, Callable[[], T]]) -> dict[str, T]:
         """The answers to questions that are no steps, asked side by side."""
         asked = {key: self._pool.submit(question) for key, question in questions.items()}

@@ -15,17 +15,17 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from deploy_core.errors import BuildError, DeployError, ReachError, Refused
+from deploy_core.errors import DeployError, ReachError, Refused
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Release, Step
 from deploy_core.rules.pipeline import EnvironmentPipeline
 from deploy_core.rules.remote import Fence
-from deploy_core.rules.status import ACTIVE, Status
+from deploy_core.rules.status import ACTIVE, STEP_ENDED, Status
 from deploy_core.safety import access, gates
 
-from . import facts, job, preparing, rolling, steps, wayback
+from . import facts, job, preparing, regain, rolling, steps, wayback
 from .course import Course, shape_of
-from .job import Code, Job, Patience
+from .job import Code, Hands, Job, Patience
 from .servers import Site, targets
 
 logger = logging.getLogger(__name__)
@@ -303,10 +303,11 @@ def _build(work: Job, course: Course) -> Code:
 
 
 def _stage(work: Job, course: Course) -> Code:
-    found = course.artifact()
-    if found is None:
-        raise BuildError("artifact_lost", revision=course.deployment.revision)
-    row, built = found
+    known = work.steps()
+    keys = [f"stage:{target.name}" for target in course.site.targets]
+    if all(known[key].status in STEP_ENDED for key in keys):
+        return rolling.tolerated(work, course, work.perform(dict.fromkeys(keys, _nothing)))
+    row, built = course.artifact() or regain.artifact(work, course)
     release = facts.keep_release(course.deployment, row, course.deployment.plan["pipeline"])
     acts = {f"stage:{target.name}": steps.stage(course, target, release, built) for target in course.site.targets}
     return rolling.tolerated(work, course, work.perform(acts))
@@ -315,6 +316,10 @@ def _stage(work: Job, course: Course) -> Code:
 def _run_task(work: Job, course: Course) -> Code:
     task = course.pipeline.tasks[work.deployment.plan["task"]]
     return work.perform({f"task:{target.name}": steps.run_task(course, target, task) for target in course.site.targets})
+
+
+def _nothing(hands: Hands) -> None:
+    """For a step that has ended."""
 
 
 def _release(course: Course) -> Release:

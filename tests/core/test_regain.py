@@ -1,0 +1,93 @@
+"""An artifact that is gone when servers are to get it: a worker died, and its disk with it."""
+
+import pytest
+
+from deploy_core import deployments
+from deploy_core.ledger import log
+from deploy_core.run import runner
+from tests.core.world import told
+
+
+@pytest.fixture
+def artifacts(settings, tmp_path):
+    settings.SHIPROOM_ARTIFACTS = tmp_path
+    return tmp_path
+
+
+def lose(artifacts):
+    for path in artifacts.iterdir():
+        path.unlink()
+
+
+def walk_and_lose(world, artifacts, after="build"):
+    """A deployment of main whose worker dies after a phase; another one, which has nothing of it, goes on."""
+    deployment = world.request("main")
+    runner.plan(deployment.pk)
+
+    def die(name, phase):
+        code = phase()
+        if name == after:
+            lose(artifacts)
+            raise KeyboardInterrupt
+        return code
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(deployment.pk, do_step=die)
+    runner.run(deployment.pk)
+    deployment.refresh_from_db()
+    return deployment
+
+
+def said(deployment, key):
+    return "\n".join(text for _, _, _, text in log.lines(deployment.steps.get(key=key).pk))
+
+
+def test_it_is_taken_from_a_server_that_has_the_same(world, artifacts):
+    world.deploy("main")
+
+    deployment = walk_and_lose(world, artifacts)
+
+    assert deployment.status == "succeeded", told(deployment)
+    assert f"take {world.environment.releases.first().name} back from" in said(deployment, "package")
+    assert "built" not in said(deployment, "package")
+    assert world.running() == ["built 2", "built 2"]
+    assert not list(world.folder().glob(".stage.*"))
+
+
+def test_where_no_server_has_it_it_is_built_again(world, artifacts):
+    deployment = walk_and_lose(world, artifacts)
+
+    assert deployment.status == "succeeded", told(deployment)
+    assert "echo built" in said(deployment, "package")
+    assert world.running() == ["built 2", "built 2"]
+
+
+def test_nobody_needs_it_once_every_server_has_the_release(world, artifacts):
+    deployment = walk_and_lose(world, artifacts, after="stage")
+
+    assert deployment.status == "succeeded", told(deployment)
+    assert not list(artifacts.iterdir())
+
+
+def test_what_is_sent_again_without_git_comes_from_the_servers_too(world, artifacts):
+    world.deploy("main")
+    lose(artifacts)
+
+    again = deployments.redeploy(world.app, world.environment, by=world.person, surface="web")
+    runner.run(again.pk)
+
+    again.refresh_from_db()
+    assert again.status == "succeeded", told(again)
+
+
+def test_what_a_server_changed_is_not_taken_back(world, artifacts):
+    first = world.deploy("main")
+    for number in (0, 1):
+        (world.folder(number) / "releases" / first.release.name / "version").write_text("3\n")
+    lose(artifacts)
+
+    again = deployments.redeploy(world.app, world.environment, by=world.person, surface="web")
+    runner.run(again.pk)
+
+    again.refresh_from_db()
+    assert (again.status, again.reason) == ("failed", "artifact_lost"), told(again)
