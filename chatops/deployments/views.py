@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -14,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 
 from bot import phrases
+from chatops.deployments import acts, filters
 from chatops.room import access, streams
 from chatops.room.models import Stream
 from chatops.room.views import MemberRequest, page_boot, rail
@@ -28,10 +30,14 @@ LINES = 1000
 @never_cache
 @login_required
 def listing(request: MemberRequest) -> HttpResponse:
-    """The deployments that one may see, the newest first; `?before=42` goes on from there, `?app=shop` is one app's."""
+    """The deployments that one may see, the newest first; `?before=42` goes on from there.
+
+    `?app=shop`, `?environment=staging`, `?status=failed` and `?by=alice` narrow it.
+    """
     found = Deployment.objects.filter(environment__in=access.visible_environments(request.user)).order_by("-pk")
-    if app := request.GET.get("app"):
-        found = found.filter(app__name=app)
+    chosen = filters.chosen(request.GET)
+    choices = filters.choices(found, chosen)
+    found = filters.narrowed(found, chosen)
     if before := _number(request, "before"):
         found = found.filter(pk__lt=before)
     shown = list(found.select_related("app", "environment", "requested_by")[: LISTED + 1])
@@ -39,7 +45,10 @@ def listing(request: MemberRequest) -> HttpResponse:
     context = {
         "deployments": [_row(deployment) for deployment in shown[:LISTED]],
         "older": older,
-        "app": app or "",
+        "app": chosen.get("app", ""),
+        "choices": choices,
+        "is_narrowed": bool(chosen),
+        "narrowed": urlencode(chosen),
         "rooms": rail(request.user),
         "page": "deployments",
     }
@@ -59,6 +68,8 @@ def page(request: MemberRequest, number: int) -> HttpResponse:
         "steps": [_step(number, step) for step in state["steps"]],
         "rooms": rail(request.user),
         "page": "deployments",
+        "act": acts.form(request.user, state),
+        "said": acts.answer(request.user, request.GET.get("said", "")),
         "boot": page_boot(request.user) | {"deployment": {"t": "snapshot", "s": f"deployment:{number}", **picture}},
     }
     return render(request, "deployments/deployment.html", context)

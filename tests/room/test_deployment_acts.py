@@ -1,0 +1,112 @@
+"""The deployment's page without script: its buttons send lines the one road, and the list is narrowed by a form."""
+
+import pytest
+
+from chatops.room.models import Line, Message
+from deploy_core import deployments
+from deploy_core.ledger import journal
+from deploy_core.models import Deployment
+from deploy_core.rules.status import Status
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@pytest.fixture
+def alice():
+    return factories.person("alice", role="deployer")
+
+
+@pytest.fixture
+def room(alice):
+    return factories.room("demo", members=(alice,), apps=(factories.app("shop"),))
+
+
+@pytest.fixture
+def deployment(alice, room):
+    staging = factories.environment(room.default_app, "staging", servers=(factories.server("web-1"),))
+    return deployments.request(room.default_app, "main", staging, by=alice, surface="web")
+
+
+@pytest.fixture
+def reader(client, alice):
+    client.force_login(alice, backend=BACKEND)
+    return client
+
+
+def _press(reader, deployment, act, cid="page:1"):
+    return reader.post(f"/deployments/{deployment.pk}/act/", {"act": act, "cid": cid}, follow=True)
+
+
+def test_a_button_sends_the_line_once_and_the_room_sees_it(reader, room, deployment):
+    assert 'value="cancel"' in reader.get(f"/deployments/{deployment.pk}/").content.decode()
+
+    page = _press(reader, deployment, "cancel").content.decode()
+    _press(reader, deployment, "cancel")
+
+    deployment.refresh_from_db()
+    assert deployment.status == Status.CANCELLED
+    assert "is stopped. It had not begun." in page
+    assert [line.text for line in Line.objects.all()] == [f"/cancel #{deployment.pk}"]
+    assert Message.objects.filter(room=room, kind=Message.Kind.COMMAND).count() == 1
+
+
+def test_trying_again_leads_to_the_new_deployment(reader, deployment):
+    journal.move(deployment.pk, Status.FAILED, "git_unreachable", params={"repository": "x"})
+
+    page = _press(reader, deployment, "retry")
+
+    new = Deployment.objects.latest("pk")
+    assert new.pk != deployment.pk
+    assert page.redirect_chain[-1][0].startswith(f"/deployments/{new.pk}/?said=")
+
+
+def test_what_may_not_be_is_told_and_not_done(client, room, deployment):
+    carol = factories.person("carol")
+    room.memberships.create(person=carol)
+    client.force_login(carol, backend=BACKEND)
+
+    page = _press(client, deployment, "cancel").content.decode()
+
+    deployment.refresh_from_db()
+    assert deployment.status == Status.PLANNING
+    assert "carol may not stop deployments of shop to staging" in page
+
+
+@pytest.mark.parametrize("act", ["", "resume", "/rollback shop in staging"])
+def test_only_the_moves_of_the_status_are_sent(reader, deployment, act):
+    assert _press(reader, deployment, act).status_code == 200
+    assert not Line.objects.exists()
+
+
+def test_nobody_acts_on_what_they_do_not_see_or_without_a_room_to_say_it_in(client, deployment):
+    viewer = factories.person("dave", role="viewer")
+    client.force_login(viewer, backend=BACKEND)
+    assert 'value="cancel"' not in client.get(f"/deployments/{deployment.pk}/").content.decode()
+    _press(client, deployment, "cancel")
+    assert not Line.objects.exists()
+
+    client.force_login(factories.person("erin"), backend=BACKEND)
+    assert client.post(f"/deployments/{deployment.pk}/act/", {"act": "cancel", "cid": "page:1"}).status_code == 404
+
+
+def test_the_list_is_narrowed_by_app_environment_status_and_person(reader, alice, room, deployment, monkeypatch):
+    monkeypatch.setattr("chatops.deployments.views.LISTED", 1)
+    live = factories.environment(room.default_app, "live", servers=(factories.server("web-2"),))
+    others = [deployments.request(room.default_app, "main", live, by=alice, surface="web") for _ in "12"]
+    journal.move(others[0].pk, Status.FAILED, "git_unreachable", params={})
+    monkeypatch.undo()
+
+    def listed(query):
+        return [each["id"] for each in reader.get(f"/deployments/?{query}").context["deployments"]]
+
+    assert listed("environment=live") == [others[1].pk, others[0].pk]
+    assert listed("environment=live&status=failed&by=alice&app=shop") == [others[0].pk]
+    assert listed("by=nobody") == []
+    assert listed("status=%00&app=") == [others[1].pk, others[0].pk, deployment.pk]
+    monkeypatch.setattr("chatops.deployments.views.LISTED", 1)
+    page = reader.get("/deployments/?environment=live").content.decode()
+    assert f"?before={others[1].pk}&amp;environment=live" in page
+    assert '<option value="live" selected>' in page
+    assert "No deployment is all of this." in reader.get("/deployments/?by=<b>").content.decode()
