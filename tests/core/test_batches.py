@@ -3,14 +3,16 @@
 import pytest
 
 from deploy_core import deployments, steering
-from deploy_core.errors import Cancelled, CommandTimeout, Forbidden, ReachError, Refused
+from deploy_core.errors import Cancelled, CommandTimeout, ConnectionLost, Forbidden, ReachError, Refused, Unreachable
 from deploy_core.ledger import progress
 from deploy_core.models import Step
+from deploy_core.reach import ssh, staging
 from deploy_core.rules.events import replay
 from deploy_core.run import job, runner
 from tests import factories
 from tests.core.world import told
 
+BUILD = "build: {commands: ['echo built $(cat version) > built']}\n"
 FAIL_ON_2 = "restart: {command: '[ ${SHIPROOM_SERVER##*-} != 2 ]'}"
 
 
@@ -20,9 +22,9 @@ def pipeline(world, text):
 
 
 def deploy_with(world, text, ref="v2"):
-    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}")
+    pipeline(world, BUILD)
     world.deploy("v1")
-    pipeline(world, f"build: {{commands: ['echo built $(cat version) > built']}}\n{text}")
+    pipeline(world, BUILD + text)
     return world.deploy(ref)
 
 
@@ -90,7 +92,7 @@ def test_a_server_that_fails_may_be_left_behind_and_retried_alone(world):
     old = [release for release, found in deployment.reason_params["runs"].items() if found == names(world, 2)]
     assert old == [(world.folder(1) / "current").resolve().name]
 
-    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}")
+    pipeline(world, BUILD)
     again = world.walk(steering.retry(deployment, by=world.person, surface="web", only_failed=True))
 
     assert again.status == "succeeded", told(again)
@@ -119,6 +121,45 @@ def test_a_server_that_cannot_be_reached_is_left_behind_before_anything_is_switc
     assert deployment.steps.get(key=f"switch:{server.name}").status == "skipped"
     assert (world.folder() / "current" / "version").read_text() == "2"
     assert (world.folder(1) / "current" / "version").read_text() == "1"
+
+
+def test_a_server_that_is_unplugged_between_two_batches_is_left_behind_until_it_is_back(world, monkeypatch):
+    pipeline(world, BUILD + "batches: {size: 1, on_failure: skip, skip_limit: 1}")
+    world.deploy("v1")
+    [gone] = names(world, 2)
+    unplugged = []
+
+    def cut(real):
+        def act(*args, **more):
+            server = getattr(args[0], "server", args[0])  # a connection, or the address of one to be
+            if server.name in unplugged:
+                raise (ConnectionLost if real is switch else Unreachable)(server=gone)
+            return real(*args, **more)
+
+        return act
+
+    switch = staging.switch
+    monkeypatch.setattr(staging, "switch", cut(switch))
+    monkeypatch.setattr(ssh, "connect", cut(ssh.connect))
+    deployment = world.request("v2")
+    runner.plan(deployment.pk)
+
+    def unplug(name, phase):
+        if name == "switch-1":
+            unplugged.append(gone)
+        return phase()
+
+    runner.run(deployment.pk, do_step=unplug)
+
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.reason) == ("failed", "servers_skipped"), told(deployment)
+    assert deployment.reason_params["runs"] == {deployment.release.name: names(world, 1), "": [gone]}
+    assert deployment.steps.get(key=f"back:{gone}").reason == "unreachable"
+    assert not deployment.steps.filter(status__in=("pending", "running")).exists()
+    unplugged.clear()
+    again = world.walk(steering.retry(deployment, by=world.person, surface="web", only_failed=True))
+    assert again.status == "succeeded", told(again)
+    assert world.running() == ["built 2", "built 2"]
 
 
 # --- standing still ---------------------------------------------------------------------------------------------------
@@ -316,7 +357,7 @@ def test_what_another_attempt_cannot_mend_is_not_tried_again(error):
 
 def test_a_release_that_falls_ill_while_it_is_watched_is_taken_back(world):
     check = "health: {http: {port: PORT}, timeout: 1, interval: 0.05}"
-    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}\n" + check)
+    pipeline(world, BUILD + check)
     world.deploy("v1")
     world.environment.verify_minutes = 1
     world.environment.save()
