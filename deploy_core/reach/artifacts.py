@@ -80,7 +80,7 @@ def packed(artifact: Artifact, how: str) -> Path:
     suffix, compress = {"zstd": (".zst", _zstd), "gzip": (".gz", _gzip)}[how]
     target = artifact.path.with_name(artifact.path.name + suffix)
     if not target.exists():
-        with _alone(target):
+        with alone(target):
             if not target.exists():
                 part = target.with_name(f".{secrets.token_hex(8)}.part")
                 try:
@@ -107,7 +107,7 @@ def _gzip(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _alone(target: Path) -> Iterator[None]:
+def alone(target: Path) -> Iterator[None]:
     """One at a time over threads and processes. The lock file stays: removing it would let a second one in."""
     with target.with_name(target.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

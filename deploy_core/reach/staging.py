@@ -9,23 +9,28 @@ from pathlib import Path
 
 from deploy_core.errors import CommandFailed, ReachError
 from deploy_core.rules import remote
-from deploy_core.rules.manifest import kinds_sum
+from deploy_core.rules.manifest import kinds_sum, sums
 from deploy_core.rules.remote import Fence
 
-from . import artifacts
+from . import artifacts, deltas
 from .artifacts import Artifact
 from .connection import COMMAND_S, Connection, OnLine, Result, is_disk_full, never, nobody
+from .deltas import Base
 
 #: `(bytes sent, bytes in all)`.
 OnProgress = Callable[[int, int], None]
 
 STAGE_S = 600.0
 _PIECE = 256 * 1024
+_HOW = ("zstd", "gzip")
 
 
 @dataclass(frozen=True)
 class ReleaseSpec:
-    """What is to lie where: `path` is the environment's folder on the server, `name` the release's below it."""
+    """What is to lie where: `path` is the environment's folder on the server, `name` the release's below it.
+
+    `bases`: complete releases there from which it may be made, the preferred one first.
+    """
 
     path: str
     name: str
@@ -33,6 +38,23 @@ class ReleaseSpec:
     fence: Fence
     shared_files: Sequence[str] = ()
     shared_folders: Sequence[str] = ()
+    bases: Sequence[Base] = ()
+
+
+@dataclass(frozen=True)
+class Staged:
+    """How a release came to lie on a server.
+
+    `base` is what it was made of (empty: of nothing, all of it was sent), `is_used_up` whether that is gone for it;
+    `remarks` are `(release, missing | current | touched | stale)`: what could not be used, and why.
+    """
+
+    base: str = ""
+    is_used_up: bool = False
+    sent_files: int = 0
+    sent_bytes: int = 0
+    was_there: bool = False
+    remarks: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -55,35 +77,56 @@ def stage(
     on_progress: OnProgress = _no_progress,
     timeout_s: float = STAGE_S,
     stop: Callable[[], bool] = never,
-) -> None:
-    """Lay a full release out below `releases/`, verified on the server; `current` stays as it is.
+) -> Staged:
+    """Lay a release out below `releases/`, verified on the server; `current` stays as it is.
 
-    One that is there already, complete and of the same content, is left as it is. Whatever goes wrong, the folder it
-    came into is removed by the script itself, or by the next one.
+    One that is there already, complete and of the same content, is left as it is. Only what a base lacks is sent; all
+    of it where no base will do. Whatever goes wrong, the folder it came into is removed by the script itself, or by
+    the next one; a spare base may be gone then.
 
     Raises:
         CommandFailed: `disk_full`, `verify_failed` (the content on the server is not the manifest's), or another exit.
         ReachError: `taken_over`; and whatever `Connection.run` raises.
     """
-    sender = _Sender(release.artifact, on_progress)
 
-    def hear(stream: str, text: str) -> None:
-        if stream == "o":
-            sender.hear(text)
-        else:
-            on_line(stream, text)
+    def attempt(bases: Sequence[Base]) -> tuple[Result, _Sender]:
+        sender = _Sender(release.artifact, bases, on_progress)
 
-    script = remote.stage(
-        release.path,
-        release.name,
-        release.artifact.manifest.id,
-        kinds_sum(release.artifact.manifest),
-        release.fence,
-        release.shared_files,
-        release.shared_folders,
-    )
-    result = connection.run(script, name="stage", stdin=sender, on_line=hear, timeout_s=timeout_s, stop=stop)
+        def hear(stream: str, text: str) -> None:
+            if stream == "o":
+                sender.hear(text)
+            else:
+                on_line(stream, text)
+
+        script = remote.stage(
+            release.path,
+            release.name,
+            release.artifact.manifest.id,
+            kinds_sum(release.artifact.manifest),
+            release.fence,
+            release.shared_files,
+            release.shared_folders,
+            [remote.BaseRelease(base.name, base.delta.base.id, base.is_spare) for base in bases],
+        )
+        return connection.run(script, name="stage", stdin=sender, on_line=hear, timeout_s=timeout_s, stop=stop), sender
+
+    result, sender = attempt(release.bases)
+    remarks, sent_bytes = sender.remarks, sender.sent_bytes
+    is_stale = result.exit_status in (remote.STALE_BASE, remote.WRONG_CONTENT) and sender.base is not None
+    if is_stale and sender.base and not is_disk_full(result.err_tail):
+        remarks = (*remarks, (sender.base.name, "stale"))
+        result, sender = attempt(())
+        sent_bytes += sender.sent_bytes
     _check(result, "stage")
+    base = sender.base
+    return Staged(
+        base=base.name if base else "",
+        is_used_up=sender.is_used_up,
+        sent_files=sender.files,
+        sent_bytes=sent_bytes,
+        was_there=sender.has_nothing_to_do,
+        remarks=remarks,
+    )
 
 
 def claim(connection: Connection, path: str, fence: Fence, *, timeout_s: float = COMMAND_S) -> None:
@@ -167,28 +210,65 @@ def run_in(
 
 
 class _Sender:
-    """The stdin of `remote.stage`: waits for the script's answer, then gives the artifact as the script wants it."""
+    """The stdin of `remote.stage`: waits for the script's answer, then gives what the script wants."""
 
-    def __init__(self, artifact: Artifact, on_progress: OnProgress) -> None:
+    def __init__(self, artifact: Artifact, bases: Sequence[Base], on_progress: OnProgress) -> None:
+        self.remarks: tuple[tuple[str, str], ...] = ()
+        self.base: Base | None = None
+        self.is_used_up = False
+        self.files = 0
+        self.sent_bytes = 0
         self._artifact = artifact
+        self._bases = {base.name: base for base in bases}
         self._on_progress = on_progress
-        self._wanted = ""
+        self._wanted: list[str] = []
+        self._seen: list[str] = []
 
     def hear(self, line: str) -> None:
-        self._wanted = self._wanted or line
+        match line.split():
+            case ["not", base, why]:
+                self.remarks = (*self.remarks, (base, why))
+            case ["saw", *_] if not self._wanted:
+                self._seen.append(line.removeprefix("saw "))
+            case words if not self._wanted:
+                self._wanted = words
+
+    @property
+    def has_nothing_to_do(self) -> bool:
+        return self._wanted == ["have"]
 
     def __iter__(self) -> Iterator[bytes]:
         while not self._wanted:
             yield b""
-        if self._wanted not in ("zstd", "gzip"):
+        path = self._source()
+        if path is None:
             return
-        path: Path = artifacts.packed(self._artifact, self._wanted)
-        total, sent = path.stat().st_size, 0
+        total = path.stat().st_size
         with path.open("rb") as file:
             while piece := file.read(_PIECE):
                 yield piece
-                sent += len(piece)
-                self._on_progress(sent, total)
+                self.sent_bytes += len(piece)
+                self._on_progress(self.sent_bytes, total)
+
+    def _source(self) -> Path | None:
+        match self._wanted:
+            case ["full", how] if how in _HOW:
+                self.files = self._artifact.manifest.files
+                return artifacts.packed(self._artifact, how)
+            case ["delta" | "ask" | "check" as verdict, name, way, how] if how in _HOW and name in self._bases:
+                self.base = self._bases[name]
+                self.is_used_up = way == "use"
+                self.files = self.base.delta.files
+                checks = verdict == "check" or not self._are_right(self.base)
+                if checks:
+                    self.remarks = (*self.remarks, (name, "touched"))
+                return deltas.packed(self._artifact, self.base, how, checks=checks)
+        return None
+
+    def _are_right(self, base: Base) -> bool:
+        """Whether all files of the base that were seen are as its manifest says."""
+        right = set(sums(base.delta.there).decode("utf-8", "replace").splitlines()) if self._seen else set()
+        return right.issuperset(self._seen)
 
 
 def _check(result: Result, command: str) -> Result:

@@ -6,6 +6,7 @@ same tree is the same bytes; and it refuses what leaves the folder.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -124,6 +125,27 @@ def unpack(stream: IO[bytes], folder: Path, *, limit_bytes: int) -> None:
                 _write_file(stream, top + path, size, 0o755 if header[104:105] in b"1357" else 0o644)
         except FileExistsError as error:
             raise Refused("archive_damaged", path) from error
+
+
+def members(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
+    """`(name, start, end)` of each member of an archive that `Writer` wrote: where it lies in `file`, header included.
+
+    Content is not read, and `file` may be moved meanwhile.
+    """
+    start = at = 0
+    long_name = b""
+    while True:
+        file.seek(at)
+        header = file.read(BLOCK)
+        if len(header) != BLOCK or header == b"\0" * BLOCK:
+            return
+        size = _size(header)
+        if header[156:157] == b"L":
+            long_name = file.read(size).rstrip(b"\0")
+        at += BLOCK + size + -size % BLOCK
+        if header[156:157] not in (b"L", b"K"):
+            yield long_name or header[:100].rstrip(b"\0"), start, at
+            start, long_name = at, b""
 
 
 def _judge(path: bytes, kind: bytes, target: bytes) -> None:

@@ -115,10 +115,15 @@ def sums(manifest: Manifest) -> bytes:
 
 def kinds_sum(manifest: Manifest) -> str:
     """The sha256 (hex) of what `rules.remote.KINDS_LISTING` prints for the tree: kinds, links, executable bits."""
+    return hashlib.sha256(b"".join(b"%b\0" % line for line in kinds_lines(manifest))).hexdigest()
+
+
+def kinds_lines(manifest: Manifest) -> list[bytes]:
+    """What `rules.remote.KINDS_LISTING` prints for the tree, sorted, without the NULs at the ends."""
     lines = []
     for path, entry in manifest.entries.items():
         if entry.kind == b"l":
-            lines.append(b"l " + path + b"//" + entry.value + b"\0")
+            lines.append(b"l " + path + b"//" + entry.value)
         else:
-            lines.append(entry.kind[-1:] + b" " + path + b"\0")
-    return hashlib.sha256(b"".join(sorted(lines))).hexdigest()
+            lines.append(entry.kind[-1:] + b" " + path)
+    return sorted(lines)

@@ -3,6 +3,7 @@
 Layout below an environment's folder::
 
     releases/<name>/       a complete, verified release; nothing is ever half there
+    releases/<name>.stamp  newer than anything in it, as long as nobody touches it
     releases/<name>.id     its manifest id, written last
     shared/                files and folders that outlive releases
     current                -> releases/<name>, changed by one rename(2)
@@ -33,6 +34,7 @@ WRONG_CONTENT = 68
 NOT_A_LINK = 69
 BUSY = 70
 IN_USE = 71
+STALE_BASE = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Fence:
 
 def is_release_name(name: str) -> bool:
     """Whether `name` may be a folder below `releases/` (and stand in a script unquoted)."""
-    return bool(_RELEASE.match(name)) and not name.endswith(".id")
+    return bool(_RELEASE.match(name)) and not name.endswith((".id", ".stamp"))
 
 
 def release_name(name: str) -> str:
@@ -221,6 +223,15 @@ KINDS_LISTING = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class BaseRelease:
+    """A release from which another can be made. One that `is_spare` becomes it, else its files are linked."""
+
+    name: str
+    manifest_id: str
+    is_spare: bool
+
+
 def stage(
     path: str,
     name: str,
@@ -229,17 +240,24 @@ def stage(
     fence: Fence,
     shared_files: Sequence[str] = (),
     shared_folders: Sequence[str] = (),
+    bases: Sequence[BaseRelease] = (),
 ) -> str:
-    """Unpack the artifact that comes on stdin, verify it, and only then let it appear as `releases/<name>`.
+    """Unpack what comes on stdin, verify it, and only then let it appear as `releases/<name>`.
 
-    The first line printed says what the sender does next: `have` (nothing: this release is there and complete),
-    `zstd` or `gzip` (send the artifact, compressed so). The last line is `staged`. The artifact holds `tree/…` and at
-    its very end `sums`, so one that was cut short has none. Exits TAKEN_OVER, WRONG_CONTENT, IN_USE (the name is that
-    of the current release, which has other content), or as a program failed.
+    Lines `not <base> <why>` tell which of `bases` will not do: it is `missing`, or `current` and was to be used up;
+    `saw <checksum line>` tells of a file of the base that may have been touched. The first other line says what the
+    sender does next: `have` (nothing: this release is there and complete), `full <zstd or gzip>` (send the artifact,
+    compressed so), or send what a base lacks: `delta <base> <use or link> <zstd or gzip>`, `check …` (with the means
+    to verify all of the base) or `ask …` (the same, unless all that was seen is right). The last line is `staged`.
+
+    The artifact holds `tree/…` and at its very end `sums`, so one that was cut short has none. What comes is verified
+    before a base is used up. Exits TAKEN_OVER, WRONG_CONTENT, STALE_BASE (send the whole artifact), IN_USE (the name
+    is that of the current release, which has other content), or as a program failed.
     """
     release_name(name)
     links = "".join(_shared_file(shared_path(p)) for p in shared_files)
     links += "".join(_shared_folder(shared_path(p)) for p in shared_folders)
+    judged = "".join(f"judge {release_name(it.name)} {it.manifest_id} {_WAYS[it.is_spare]}\n" for it in bases)
     return f"""\
 {_enter(path)}{_claim(fence)}{_REMEMBER_GROUP}\
 R=releases/{name}; S=.stage.{name}.{fence}
@@ -248,20 +266,89 @@ if [ "$(readlink current || :)" = "$R" ]; then echo "$R is current, with other c
 trap 'status=$?; rm -rf -- "$S"; exit $status' EXIT
 trap 'exit 143' TERM HUP INT
 rm -rf -- .stage.{name}.*; mkdir -- "$S" "$S/tree"
-if command -v zstd >/dev/null; then echo zstd; unpack='zstd -dcq'; else echo gzip; unpack='gzip -dc'; fi
+if command -v zstd >/dev/null; then how=zstd; unpack='zstd -dcq'; else how=gzip; unpack='gzip -dc'; fi
+if find . -maxdepth 0 -printf '' 2>/dev/null; then has_kinds=yes; else has_kinds=; fi
+base=; verdict=full; way=
+{f"{_JUDGE}{judged}{_LEAVE_TO_OTHERS}" if bases else ""}\
+echo "$verdict${{base:+ $base $way}} $how"
 $unpack | tar -xof - -C "$S"
 [ -f "$S/sums" ] || {{ echo 'the upload was cut short' >&2; exit {WRONG_CONTENT}; }}
 if [ -s "$S/sums" ]; then (cd "$S/tree" && sha256sum -c ../sums >"../verified" 2>&1) || {{
   grep -v ': OK$' "$S/verified" | tail -n 20 >&2; exit {WRONG_CONTENT}; }}
 fi
-if find . -maxdepth 0 -printf '' 2>/dev/null; then
+{_made_of_base(fence) if bases else ""}\
+if [ -n "$has_kinds" ]; then
   kinds=$(cd "$S/tree" && {KINDS_LISTING} | sort -z | sha256sum)
   [ "${{kinds%% *}}" = {kinds_sum} ] || {{ echo 'links, modes or folders differ' >&2; exit {WRONG_CONTENT}; }}
 fi
 {links}{_hold(fence)}\
-rm -rf -- "$R" "$R.id"; mv -T -- "$S/tree" "$R"
+rm -rf -- "$R" "$R.id" "$R.stamp"; mv -T -- "$S/tree" "$R"; : > "$R.stamp"
 echo {manifest_id} | cat > "$S/id"; mv -T -- "$S/id" "$R.id"
 echo staged
+"""
+
+
+_WAYS = {True: "use", False: "link"}
+
+#: `judge NAME ID WAY` takes the first base that nobody touched, or of which only some files have another ctime (they
+#: are told: linking and unlinking changes it too), or else the first that is there. A folder's ctime tells what came
+#: and went in it.
+_JUDGE = """\
+judge() {
+  [ -n "$has_kinds" ] || return 0
+  case $verdict in delta|ask) return 0;; esac
+  B=releases/$1
+  if [ "$(cat "$B.id" 2>/dev/null)" != "$2" ] || [ ! -d "$B" ]; then echo "not $1 missing"; return 0; fi
+  if [ "$3" = use ] && [ "$(readlink current || :)" = "$B" ]; then echo "not $1 current"; return 0; fi
+  if [ -f "$B.stamp" ] && (cd "$B" && find . -cnewer "../$1.stamp" -print0) > "$S/touched" 2>/dev/null; then
+    if [ ! -s "$S/touched" ]; then base=$1; verdict=delta; way=$3; return 0; fi
+    if [ -z "$(find "$B" ! -type f -cnewer "$B.stamp" -print -quit)" ] &&
+      [ "$(tr -cd '\\000' < "$S/touched" | wc -c)" -le 500 ]; then
+      (cd "$B" && xargs -0 sha256sum --) < "$S/touched" | sed 's/^/saw /'
+      base=$1; verdict=ask; way=$3; return 0
+    fi
+  fi
+  [ -n "$base" ] || { base=$1; verdict=check; way=$3; }
+}
+"""
+
+#: What somebody else wrote into a spare could not be removed from it.
+_LEAVE_TO_OTHERS = """\
+if [ "$verdict" = check ] && [ -n "$(find "releases/$base" ! -user "$(id -u)" -print -quit)" ]; then way=link; fi
+"""
+
+
+def _made_of_base(fence: Fence) -> str:
+    """Turn `$S/tree`, the changed part, into the whole tree.
+
+    Nothing is written in place: other releases may share the file. Linking and unlinking change the ctime of the
+    base's files, so it gets a new stamp, unless it was touched before and is to be looked at again.
+    """
+    return f"""\
+stale() {{ echo "$base cannot be used: $1" >&2; exit {STALE_BASE}; }}
+if [ "$verdict" != full ]; then B=releases/$base
+  if [ -f "$S/base-kinds" ]; then verdict=check; else verdict=delta; fi
+  if [ "$verdict" = check ]; then
+    (cd "$B" && sha256sum -c >/dev/null 2>&1) < "$S/base-sums" || [ ! -s "$S/base-sums" ] || stale 'files differ'
+    (cd "$B" && {KINDS_LISTING} | sort -z) > "$S/kinds" && comm -z -23 "$S/base-kinds" "$S/kinds" > "$S/lacks" &&
+      [ ! -s "$S/lacks" ] || stale 'links, modes or folders differ'
+  fi
+  if [ "$way" = use ]; then
+{_hold(fence)}\
+    [ "$(readlink current || :)" != "$B" ] || stale 'it is current'
+    rm -f -- "$B.id" "$B.stamp"; mv -T -- "$B" "$S/base"
+{_RELEASE_MUTEX}\
+  else
+    cp -al -- "$B" "$S/base" || stale 'it cannot be linked'
+  fi
+  (cd "$S/base" && xargs -0 rm -rf --) < "$S/delete"
+  [ "$way$verdict" != linkdelta ] || : > "$B.stamp"
+  cp -al -- "$S/tree/." "$S/base/" || stale 'changes cannot be linked'
+  if [ "$verdict" = check ]; then
+    (cd "$S/base" && find . -mindepth 1 -print0 | sort -z | comm -z -13 ../names - | xargs -0 rm -rf --)
+  fi
+  rm -rf -- "$S/tree"; mv -T -- "$S/base" "$S/tree"
+fi
 """
 
 
@@ -335,7 +422,7 @@ for id in $(ls -1t releases | grep '\\.id$'); do
   name=${{id%.id}}; n=$((n+1))
   [ $n -gt {max(1, keep)} ] && [ "releases/$name" != "$current" ] || continue
   case ' {kept} ' in *" $name "*) continue;; esac
-  rm -f -- "releases/$id"; echo "removed $name"
+  rm -f -- "releases/$id" "releases/$name.stamp"; echo "removed $name"
 done
 for folder in releases/*/; do
   folder=${{folder%/}}

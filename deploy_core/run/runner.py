@@ -18,12 +18,13 @@ from django.db import IntegrityError, transaction
 from deploy_core.errors import DeployError, ReachError, Refused
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Release, Step
+from deploy_core.reach.deltas import Base
 from deploy_core.rules.pipeline import EnvironmentPipeline
 from deploy_core.rules.remote import Fence
 from deploy_core.rules.status import ACTIVE, STEP_ENDED, Status
 from deploy_core.safety import access, gates
 
-from . import facts, job, preparing, regain, rolling, steps, wayback
+from . import bases, facts, job, preparing, regain, rolling, steps, wayback
 from .course import Course, shape_of
 from .job import Code, Hands, Job, Patience
 from .servers import Site, targets
@@ -309,7 +310,16 @@ def _stage(work: Job, course: Course) -> Code:
         return rolling.tolerated(work, course, work.perform(dict.fromkeys(keys, _nothing)))
     row, built = course.artifact() or regain.artifact(work, course)
     release = facts.keep_release(course.deployment, row, course.deployment.plan["pipeline"])
-    acts = {f"stage:{target.name}": steps.stage(course, target, release, built) for target in course.site.targets}
+
+    def choose() -> Mapping[int, tuple[Base, ...]]:
+        journal.hold(work.id, work.epoch)
+        return bases.of_servers(course, release)
+
+    made_of = work.persist(choose)
+    acts = {
+        f"stage:{target.name}": steps.stage(course, target, release, built, made_of[target.server_id])
+        for target in course.site.targets
+    }
     return rolling.tolerated(work, course, work.perform(acts))
 
 

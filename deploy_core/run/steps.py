@@ -3,6 +3,7 @@
 An act runs in a thread, talks to the world, and leaves rows to the job's own thread.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,16 +12,17 @@ from deploy_core.models import Release
 from deploy_core.reach import health, staging
 from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.connection import Connection
+from deploy_core.reach.deltas import Base
 from deploy_core.rules.pipeline import EnvironmentPipeline, Task
 
-from . import facts
+from . import bases, facts
 from .course import Course, port_on
 from .job import Act, Hands
 from .servers import Target
 
 
-def stage(course: Course, target: Target, release: Release, built: Built) -> Act:
-    """Lay the release out beside the current one, whole and verified."""
+def stage(course: Course, target: Target, release: Release, built: Built, made_of: Sequence[Base] = ()) -> Act:
+    """Lay the release out beside the current one, whole and verified; of one in `made_of`, if the server has it."""
     spec = staging.ReleaseSpec(
         path=course.site.path,
         name=release.name,
@@ -28,11 +30,12 @@ def stage(course: Course, target: Target, release: Release, built: Built) -> Act
         fence=course.site.fence,
         shared_files=course.pipeline.shared.files,
         shared_folders=course.pipeline.shared.folders,
+        bases=made_of,
     )
 
     def act(hands: Hands) -> None:
-        def lay_out(connection: Connection) -> None:
-            staging.stage(
+        def lay_out(connection: Connection) -> staging.Staged:
+            return staging.stage(
                 connection,
                 spec,
                 on_line=hands.on_line,
@@ -41,11 +44,35 @@ def stage(course: Course, target: Target, release: Release, built: Built) -> Act
                 stop=hands.stop,
             )
 
-        course.site.use(target, lay_out, claims=True)
-        hands.say(f"{release.name} is complete and verified")
+        done = course.site.use(target, lay_out, claims=True)
+        for name, why in done.remarks:
+            hands.say(f"{name} {_UNUSABLE.get(why, why)}")
+        hands.say(_told(release, built, done))
         hands.record(partial(facts.staged, release, target.server_id))
+        gone = {done.base} if done.is_used_up else set()
+        gone |= {name for name, why in done.remarks if why in ("missing", "stale")}
+        for base in made_of:
+            if base.is_spare and base.name not in gone:
+                hands.record(partial(bases.put_back, course.deployment.environment, target.server_id, base))
 
     return act
+
+
+_UNUSABLE = {
+    "missing": "is not there any more",
+    "current": "is current, so it is not used up",
+    "touched": "was touched on the server",
+    "stale": "is not what it was, so everything is sent",
+}
+
+
+def _told(release: Release, built: Built, done: staging.Staged) -> str:
+    """How the release came there, for the log."""
+    if done.was_there:
+        return f"{release.name} was there already, complete and verified; 0 bytes sent"
+    sent = f"{done.sent_bytes:,} bytes sent, {done.sent_files:,} of {built.manifest.files:,} files"
+    how = f", {'in place of' if done.is_used_up else 'the rest linked from'} {done.base}" if done.base else ""
+    return f"{release.name} is complete and verified; {sent}{how}"
 
 
 def switch(course: Course, target: Target, release: Release) -> Act:

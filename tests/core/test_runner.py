@@ -197,6 +197,24 @@ def test_old_releases_are_pruned_with_their_rows(world):
     assert set(ReleaseCopy.objects.values_list("release__name", flat=True)) == set(names)
 
 
+def test_a_release_is_made_of_one_that_is_there_but_never_of_one_to_go_back_to(world):
+    world.app.pipeline = "keep: 3"
+    world.app.save()
+
+    first, second, third, fourth = [world.deploy(ref) for ref in ("v1", "v2", "v1", "v2")]
+
+    stages = [made.steps.filter(key__startswith="stage:").first() for made in (first, second, third, fourth)]
+    said = [list(log.lines(stage.pk))[-1][3] for stage in stages]
+    assert said[0].endswith("3 of 3 files")
+    assert said[1].endswith(f"1 of 3 files, the rest linked from {first.release.name}")
+    assert said[2].endswith(f"1 of 3 files, the rest linked from {second.release.name}")
+    assert said[3].endswith(f"files, in place of {first.release.name}")
+    names = [made.release.name for made in (second, third, fourth)]
+    found = {path.parent.name: path.read_text() for path in (world.folder() / "releases").glob("*/version")}
+    assert found == dict(zip(names, ("2", "1", "2"), strict=True))
+    assert set(ReleaseCopy.objects.values_list("release__name", flat=True)) == set(names)
+
+
 def test_artifacts_that_nobody_runs_are_removed_but_for_the_newest(world, settings, tmp_path):
     settings.SHIPROOM_ARTIFACTS = tmp_path
     for number in range(4):

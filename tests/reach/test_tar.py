@@ -169,3 +169,27 @@ def test_no_damage_makes_it_write_elsewhere_or_fail_unclearly(tmp_path_factory, 
         unpacked(bytes(archive), top / "out")
 
     assert os.listdir(top) == ["out"]
+
+
+def test_members_are_found_where_they_lie(tmp_path):
+    """Long names have a block of their own before them, which goes along."""
+    long = b"n" * 150
+    with (tmp_path / "archive").open("wb") as file:
+        writer = tar.Writer(file)
+        writer.folder(b"tree")
+        writer.file(b"tree/a", b"x" * 600)
+        writer.file(long, b"content of the long one")
+        writer.link(b"tree/link", long)
+        writer.close()
+
+    with (tmp_path / "archive").open("rb") as file:
+        found = {name: (start, end) for name, start, end in tar.members(file)}
+        start, end = found[long]
+        file.seek(start)
+        piece = file.read(end - start)
+
+    assert list(found) == [b"tree/", b"tree/a", long, b"tree/link"]
+    assert [found[name][0] for name in (b"tree/", b"tree/a")] == [0, 512]
+    assert len(piece) == 4 * 512
+    assert piece.count(long) == 1
+    assert b"content of the long one" in piece
