@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from xdist.scheduler import LoadScopeScheduling
 
 #: Folders whose tests share what takes seconds to start. They begin first, because they take longest.
-SHARING = ("browser", "road")
+SHARING = ("browser", "road", "workers")
 
 
 def together(nodeid: str) -> str:

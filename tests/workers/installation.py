@@ -1,0 +1,224 @@
+"""Shiproom on several machines, as far as one machine can be several: Postgres, Redis, a web process and workers.
+
+Each process has a data folder of its own; they share the database, Redis, the keys and, if wanted, the artifacts.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import environ
+import psycopg
+
+from deploy_core.rules import manifest
+from tests.core.world import Box
+from tests.room.serving import Serving
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ENDED = {"succeeded", "failed", "cancelled", "rolled_back"}
+
+
+class Worker:
+    """A `manage.py worker`; `name` is what its rows call it."""
+
+    def __init__(self, environment: dict[str, str], data: Path) -> None:
+        self.data = data
+        self.log = data.parent / f"{data.name}.log"
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "worker"],
+                cwd=ROOT,
+                env=environment | {"SHIPROOM_DATA": str(data)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.name = ""
+
+    def wait_until_ready(self) -> None:
+        line = wait_until(lambda: self._ready_line() or self.process.poll() is not None, what="a worker is ready")
+        assert isinstance(line, str), self.log.read_text()
+        self.name = line.split()[1]
+
+    def _ready_line(self) -> str:
+        lines = self.log.read_text().splitlines()
+        return next((line for line in lines if line.startswith("worker ") and line.endswith("is ready")), "")
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9, also of one that is stopped."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(30)
+
+
+class Installation:
+    """A web process and workers on one database."""
+
+    def __init__(self, folder: Path, database: str, redis: str, boxes: list[Box], **more: str) -> None:
+        self.folder = folder
+        self.database = database
+        self.boxes = boxes
+        self.workers: list[Worker] = []
+        self.settings = {
+            "DATABASE_URL": database,
+            "REDIS_URL": redis,
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "SHIPROOM_KEY_FILE": str(folder / "web" / "keys.json"),
+            "SHIPROOM_ARTIFACTS": str(folder / "artifacts"),
+            "SHIPROOM_GIT_FILE_URLS": "1",
+            "SHIPROOM_TICK_S": "0.2",
+            "SHIPROOM_EXECUTOR_SILENT_S": "3",
+            "SHIPROOM_LOG_LEVEL": "INFO",
+            **more,
+        }
+        self.web = Serving(folder / "web", **self.settings)
+        self.environment = self.web.environment
+        self._numbers = 0
+        self._connection: psycopg.Connection[Any] | None = None
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def start(self, repository: Path) -> None:
+        """Two workers and the web process. The first worker waits until somebody migrates."""
+        first = self.add_worker()
+        self.seed(repository)
+        second = self.add_worker()
+        self.web.start()
+        for worker in (first, second):
+            worker.wait_until_ready()
+
+    def seed(self, repository: Path) -> None:
+        boxes = [(str(it.folder), it.port, it.host, it.login) for it in self.boxes]
+        code = f"""
+from pathlib import Path
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from chatops.demo.keys import Key
+from tests.core.world import Box
+from tests.workers import world
+world.make("file://{repository}", [Box(Path(folder), *more) for folder, *more in {boxes!r}])
+"""
+        told = json.loads(self.web.manage("shell", "--no-imports", "-c", code).splitlines()[-1])
+        self.web.room, self.web.keys = told["room"], told["keys"]
+
+    def add_worker(self, **more: str) -> Worker:
+        self._numbers += 1
+        worker = Worker(self.environment | more, self.folder / f"worker-{self._numbers}")
+        self.workers.append(worker)
+        return worker
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+        if self._connection is not None:
+            self._connection.close()
+        if self.web.process is not None and self.web.process.poll() is None:
+            self.web.process.kill()
+            self.web.process.wait()
+
+    def tail(self) -> str:
+        """What all of them said last."""
+        logs = [worker.log for worker in self.workers] + [self.web.data.parent / "serve.log"]
+        return "\n".join(
+            f"== {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]) for log in logs if log.exists()
+        )
+
+    # --- rows -------------------------------------------------------------------------------------------------------
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        if self._connection is None:
+            given = environ.Env.db_url_config(self.database)
+            known = {key.lower(): given[key] for key in ("HOST", "PORT", "USER", "PASSWORD") if given[key]}
+            self._connection = psycopg.connect(dbname=given["NAME"], autocommit=True, **known)
+        done = self._connection.execute(query, values)  # type: ignore[arg-type]
+        return done.fetchall() if done.description else []
+
+    def one(self, query: str, *values: Any) -> Any:
+        found = self.rows(query, *values)
+        return found[0][0] if found else None
+
+    def say(self, line: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """`manage.py say` in a process of its own, as alice."""
+        return subprocess.run(
+            [sys.executable, "manage.py", "say", "--room", "demo", "--as", "alice", line, *words],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    def ask(self, line: str) -> int:
+        """Type a line; the number of the deployment that it made."""
+        said = self.say(line)
+        assert said.returncode == 0, said.stdout + said.stderr
+        return int(self.one("SELECT max(id) FROM deploy_core_deployment"))
+
+    def status(self, number: int) -> str:
+        return str(self.one("SELECT status FROM deploy_core_deployment WHERE id = %s", number))
+
+    def ended(self, number: int, timeout_s: float = 60) -> str:
+        what = f"#{number} ends"
+        return wait_until(lambda: self.status(number) in ENDED and self.status(number), timeout_s, what=what)
+
+    def use(self, pipeline: str) -> None:
+        """What the shop's deploy.yml says from now on."""
+        self.rows("UPDATE deploy_core_app SET pipeline = %s", pipeline)
+
+    def runs(self, number: int, kind: str) -> bool:
+        """Whether a step of this kind runs in a deployment."""
+        query = "SELECT count(*) FROM deploy_core_step WHERE deployment_id = %s AND kind = %s AND status = 'running'"
+        return bool(self.one(query, number, kind))
+
+    def told(self, number: int) -> str:
+        """What there is to know of a deployment, for the message of an assertion that failed."""
+        steps = self.rows(
+            "SELECT key, status, reason, attempt FROM deploy_core_step WHERE deployment_id = %s ORDER BY position",
+            number,
+        )
+        head = self.rows(
+            "SELECT status, reason, reason_params::text, executor FROM deploy_core_deployment WHERE id = %s", number
+        )
+        return "\n".join(map(str, [*head, *steps])) + "\n" + self.tail()
+
+    def owner(self, number: int) -> Worker | None:
+        """The worker that has a deployment in hand."""
+        name = self.one("SELECT executor FROM deploy_core_deployment WHERE id = %s", number)
+        return next((worker for worker in self.workers if worker.name and worker.name == name), None)
+
+    def release(self, number: int) -> str:
+        """The name of the release that a deployment made."""
+        query = "SELECT r.name FROM deploy_core_release r JOIN deploy_core_deployment d ON d.release_id = r.id"
+        return str(self.one(f"{query} WHERE d.id = %s", number))
+
+    # --- servers ----------------------------------------------------------------------------------------------------
+
+    def currents(self, environment: str) -> list[str]:
+        """What `current` leads to on each server ("": nothing yet), which is complete, file by file."""
+        return [self._current(box.folder / "srv" / environment) for box in self.boxes]
+
+    def _current(self, home: Path) -> str:
+        link = home / "current"
+        if not link.is_symlink():
+            return ""
+        release = link.resolve()
+        assert release.parent == (home / "releases").resolve()
+        identity = release.with_name(release.name + ".id").read_text().strip()
+        packed = self.one("SELECT packed FROM deploy_core_manifest WHERE id = %s", identity)
+        wanted = manifest.unpack(bytes(packed))
+        for path, entry in wanted.entries.items():
+            if entry.kind in (b"f", b"fx"):
+                content = (release / os.fsdecode(path)).read_bytes()
+                assert hashlib.sha256(content).hexdigest().encode() == entry.value, path
+        return release.name
