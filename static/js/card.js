@@ -172,7 +172,12 @@ class Card {
     setHidden(this.#slots.rollback, !can.rollback)
     setHidden(this.#slots.retry, !can.retry)
     this.#slots.rollback.dataset.try = `/rollback ${where}`
-    this.#slots.retry.dataset.try = `/retry #${this.#id}`
+    setHidden(this.#slots.pause, !can.pause)
+    setHidden(this.#slots.resume, !can.resume)
+    this.#slots.pause.dataset.try = `/pause #${this.#id}`
+    this.#slots.resume.dataset.try = `/resume #${this.#id}`
+    // Where some servers have the release, only the others need it.
+    this.#slots.retry.dataset.try = `/retry #${this.#id}${state.params?.runs ? " --failed" : ""}`
   }
 
   // The first press asks, the second one stops.

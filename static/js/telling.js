@@ -61,6 +61,8 @@ export function moves(state) {
     stop: !hasEnded(state) && !isCancelling && state.status !== "rolling_back",
     retry: ["failed", "rolled_back", "cancelled"].includes(state.status),
     rollback: state.status === "succeeded" && SHIPS.has(state.kind),
+    pause: state.status === "running" && state.batches.length > 1,
+    resume: state.status === "paused",
   }
 }
 

@@ -204,3 +204,25 @@ def test_a_notice_rings_after_its_commit(alice, shop, room, django_capture_on_co
         notices.tell("announce.lock_expired", {"by": "bob"}, app=shop)
 
     assert _told(room) == ["announce.lock_expired"]
+
+
+def test_a_room_hears_that_a_deployment_stands_still_goes_on_and_goes_back(alice, shop, staging, room):
+    deployment = _request(alice, shop, staging)
+    _run(deployment)
+    waits = {"batch": 1, "batches": 2, "next": ["web-2"], "number": deployment.pk}
+    journal.move(deployment.pk, Status.PAUSED, "waits_for_resume", params=waits)
+    journal.move(deployment.pk, Status.RUNNING, "resumed_by", params={"by": "alice"})
+    journal.move(deployment.pk, Status.VERIFYING, params={"seconds": 60})
+    journal.move(deployment.pk, Status.ROLLING_BACK, "health_failed", params={"server": "web-1"})
+    journal.move(deployment.pk, Status.FAILED, "health_failed", params={"server": "web-1", "runs": {"": ["web-1"]}})
+
+    progress.announce(deployment.pk)
+
+    said = {each.code: each for each in Message.objects.filter(room=room).order_by("pk") if each.code}
+    assert list(said)[-5:] == [
+        "announce.paused", "announce.resumed", "announce.watching", "announce.rolling_back", "announce.failed",
+    ]  # fmt: skip
+    assert said["announce.paused"].params["why"] == {"code": "waits_for_resume", "params": waits}
+    assert said["announce.resumed"].params["by"] == "alice"
+    unknown = {"code": "runs.unknown", "params": {"release": "", "servers": ["web-1"]}}
+    assert said["announce.failed"].params["runs"] == [unknown]
