@@ -55,6 +55,7 @@ class Studio:
 def save(page: Page, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     page.evaluate("document.fonts.ready")
+    page.mouse.move(0, 0)
     page.screenshot(path=path)
     print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1024} KB")
 
@@ -77,6 +78,7 @@ def shows_deployment(number: int) -> Callable[[Window], None]:
 
     def show(window: Window) -> None:
         window.open_deployment(number)
+        window.page.evaluate("document.getElementById('scroll').scrollTop = 0")  # Playwright scrolls before it presses
         wait_until(window.graph, what="the picture is drawn")
         expect(window.page.locator("#log .line").first).to_be_visible(timeout=DEADLINE_MS)
 
