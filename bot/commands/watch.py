@@ -11,6 +11,7 @@ from bot.phrases.tables import Cell, at, phrase, runs, status_word, table
 from bot.registry import Argument, command
 from deploy_core import deployments
 from deploy_core.models import Deployment, Environment, Freeze, Lock, ReleaseCopy
+from deploy_core.run import errands
 from deploy_core.safety import freezes, locks
 
 _USUAL, _MOST = 10, 50
@@ -95,6 +96,8 @@ def _status_of_app(order: Order, environments: list[Environment], active: list[D
 @command("where", Argument("app_or_environment", "app_or_environment"), example="/where shop")
 def where(order: Order) -> Reply:
     environments = order.environments()
+    if order.parsed.action == "verify":
+        return _verify(order, environments)
     calendar, held = freezes.calendar(), list(locks.standing())
     live = _live(environments)
     rows: list[list[Cell]] = []
@@ -176,3 +179,15 @@ def _live_cells(copies: list[ReleaseCopy]) -> list[Cell]:
     if len({copy.release_id for copy in copies}) > 1:
         return [phrase("word.differs"), "", since]
     return [newest.release.ref, {"revision": newest.release.revision}, since]
+
+
+def _verify(order: Order, environments: list[Environment]) -> Reply:
+    """Ask whoever runs the engine to compare what is live with what was sent; the answer follows."""
+    live = ReleaseCopy.objects.filter(environment__in=environments, is_current=True)
+    servers = sorted(set(live.values_list("server__name", flat=True)))
+    if not servers:
+        return order.answer("where.nothing")
+    ids, invocation = [environment.pk for environment in environments], order.invocation
+    app = environments[0].app.name
+    errands.ask(errands.VERIFY, invocation.actor, invocation.client_id, app=app, environments=ids)
+    return Reply("where.verifying", {"servers": servers})

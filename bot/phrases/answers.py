@@ -82,7 +82,7 @@ USAGES = {
     "usage.rollback": _("/rollback app in environment [to release]"),
     "usage.cancel": _("/cancel #number"),
     "usage.status": _("/status [app] [in environment]"),
-    "usage.where": _("/where [app or environment]"),
+    "usage.where": _("/where [app or environment] [--verify]"),
     "usage.history": _("/history app [in environment] [last N]"),
     "usage.branches": _("/branches app [pattern]"),
     "usage.tags": _("/tags app [pattern]"),

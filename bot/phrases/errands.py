@@ -6,6 +6,13 @@ from django.utils.translation import pgettext_lazy
 ERRANDS = {
     "servers.checking": _("Looking at %(servers)s. The answer follows."),
     "servers.checked": _("What the servers say:"),
+    "where.verifying": _("Comparing the files on %(servers)s with what was sent. The answer follows."),
+    "where.verified": _("The files on the servers, against what was sent:"),
+    "drift.none": _("as sent[[, and %(more)s files more]]"),
+    "drift.found": _(
+        "%(count)s files differ[[; changed: %(changed)s]][[; missing: %(missing)s]][[; and %(more)s files more]]"
+    ),
+    "drift.runs": _("runs %(release)s instead"),
     "check.ok": _("ready"),
     "check.lacks": _("lacks %(lacks)s"),
     "check.not_writable": _("may not write to %(paths)s"),

@@ -21,7 +21,9 @@ def status(s: Sentence) -> None:
 
 
 def where(s: Sentence) -> None:
-    s.split()
+    s.split("--verify")
+    if s.option("--verify"):
+        s.fields["action"] = "verify"
     asked = [word.key for word in s.words[:3]]
     if asked == ["can", "i", "deploy"]:
         s.words = s.words[3:]

@@ -105,7 +105,7 @@ def _ticks(found: dict[str, Any]) -> list[Tick]:
         where = f"{where}, {found['answer_ms']} ms"
     state, code = found["state"], found["code"]
     is_there = state != "failed" or code not in ("unreachable", "jump_circle")
-    ticks = [_tick(is_there, _("Port answers"), where if is_there else _why(found))]
+    ticks = [_tick(is_there, _("Port answers"), where if is_there else _silence(found))]
     if not is_there:
         return ticks
     if state == "new":
@@ -148,6 +148,11 @@ _CARE = ("wait", "warning")
 
 def _tick(is_good: bool, name: Any, told: Any) -> Tick:
     return Tick(*(_OK if is_good else ("bad", "cross")), name, told)
+
+
+def _silence(found: dict[str, Any]) -> str:
+    """Why it cannot be reached; the address stands on the page already."""
+    return str(found["params"].get("detail") or _why(found))
 
 
 def _why(found: dict[str, Any]) -> str:

@@ -18,8 +18,10 @@ from deploy_core.ledger import notices
 from deploy_core.models import App, Errand, Person, Server
 from deploy_core.reach import contact
 
+from . import drift
+
 PENDING, RUNNING, DONE, LOST = "pending", "running", "done", "lost"
-TEST, CHECK = "server.test", "servers.check"
+TEST, CHECK, VERIFY = "server.test", "servers.check", "where.verify"
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +93,12 @@ def _check(errand: Errand) -> Answer:
     return Answer({"state": "ok", "servers": found}, "servers.checked", {"table": _table(found)})
 
 
+def _verify(errand: Errand) -> Answer:
+    """What is live, against what was sent."""
+    table = drift.table(errand.params["environments"])
+    return Answer({"state": "ok", "servers": len(table["rows"])}, "where.verified", {"table": table})
+
+
 def _visited(server_id: int) -> dict[str, Any] | None:
     try:
         return _visit(server_id)
@@ -146,7 +154,7 @@ def _version(text: str) -> str:
     return next((word for word in words if word[:1].isdigit() and "." in word), "?" if text else "–")
 
 
-DOES: dict[str, Do] = {TEST: _test, CHECK: _check}
+DOES: dict[str, Do] = {TEST: _test, CHECK: _check, VERIFY: _verify}
 
 _AT_ONCE = 8
 _pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="errand")
