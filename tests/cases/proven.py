@@ -152,7 +152,12 @@ PROOF: dict[str, dict[str, str]] = {
         "connection reset at byte N": (
             "reach/test_staging.py::test_a_connection_cut_in_the_upload_leaves_the_old_release"
         ),
-        "a public key, an empty file": ("reach/test_ssh.py::test_what_is_no_private_key_is_told_apart_and_not_echoed"),
+        "a public key, an empty file": (
+            "fleet/test_pages.py::test_what_is_no_private_key_is_refused_with_the_reason_and_not_echoed"
+        ),
+        'host name "-oProxyCommand=x"': (
+            "fleet/test_pages.py::test_a_host_that_a_program_could_take_for_something_else_is_refused_beside_its_field"
+        ),
     },
     "http": {
         "POST a form without": "accounts/test_links.py::test_a_link_needs_the_token_of_its_page",

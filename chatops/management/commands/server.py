@@ -27,6 +27,7 @@ from deploy_core.ledger import audit
 from deploy_core.models import Credential, Server
 from deploy_core.reach import credentials, ssh
 from deploy_core.reach.connection import AgentLogin, KeyLogin, Login, PasswordLogin, ServerAddress
+from deploy_core.rules import machines
 
 ADDRESS = re.compile(r"(?P<user>[^@\s]+)@(?P<host>\[[0-9a-fA-F:.]+\]|[^@:\s]+)(:(?P<port>[0-9]{1,5}))?")
 #: Prints what it runs, and what it lacks to take a release.
@@ -72,6 +73,8 @@ class Command(BaseCommand):
         if Server.objects.filter(name=options["name"]).exists():
             raise CommandError(f"There is a server {options['name']} already.")
         host, port = found["host"].strip("[]"), int(found["port"] or 22)
+        if not (machines.is_host(host) and machines.is_user(found["user"])):
+            raise CommandError(f"{options['address']}: expected user@host or user@host:port.")
         key = ssh.probe(host, port)
         self._confirm(host, key.fingerprint, options["fingerprint"])
         server = Server(name=options["name"], host=host, port=port, user=found["user"], host_key=key.line)
