@@ -130,7 +130,9 @@ def _why(work: Job, code: str) -> tuple[str, dict[str, Any]]:
     row = Deployment.objects.values("status", "reason", "reason_params").get(pk=work.id)
     if row["status"] == Status.ROLLING_BACK:
         return row["reason"], row["reason_params"]
-    step = Step.objects.filter(deployment_id=work.id, status__in=_BROKEN).order_by("finished", "position").first()
+    # A lost step is no reason: whoever went on either did it again, or came here for another one.
+    failed = Step.objects.filter(deployment_id=work.id, status__in=(StepStatus.FAILED, StepStatus.TIMED_OUT))
+    step = failed.order_by("finished", "position").first()
     if step:
         return step.reason, {
             "step": step.key,

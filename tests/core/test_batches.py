@@ -4,7 +4,7 @@ import pytest
 
 from deploy_core import deployments, steering
 from deploy_core.errors import Cancelled, CommandTimeout, ConnectionLost, Forbidden, ReachError, Refused, Unreachable
-from deploy_core.ledger import progress
+from deploy_core.ledger import journal, progress
 from deploy_core.models import Step
 from deploy_core.reach import ssh, staging
 from deploy_core.rules.events import replay
@@ -376,3 +376,27 @@ def test_a_release_that_falls_ill_while_it_is_watched_is_taken_back(world):
     assert world.running() == ["built 1", "built 1"]
     moves = [entry.payload["to"] for entry in deployment.journal.filter(kind="deployment.moved")]
     assert moves[-3:] == ["verifying", "rolling_back", "rolled_back"]
+
+
+def test_a_step_that_a_silent_worker_lost_runs_again_and_is_no_reason(world):
+    pipeline(world, BUILD)
+    deployment = world.request("v1")
+    runner.plan(deployment.pk)
+
+    def fall_silent(name, phase):
+        if name == "switch-0":
+            step = deployment.steps.get(key=f"switch:{world.app.name}-1")
+            deployment.refresh_from_db()
+            journal.move_step(step.pk, "running", epoch=deployment.epoch)
+            raise KeyboardInterrupt
+        return phase()
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(deployment.pk, executor="silent", do_step=fall_silent)
+    journal.lose_steps(deployment.pk, "silent")
+    assert deployment.steps.get(key=f"switch:{world.app.name}-1").status == "lost"
+    runner.run(deployment.pk)
+
+    deployment.refresh_from_db()
+    assert deployment.status == "succeeded", told(deployment)
+    assert deployment.steps.get(key=f"switch:{world.app.name}-1").attempt == 2
