@@ -21,6 +21,9 @@ from deploy_core.reach.contact import SLOW_SHELL_MS
 from deploy_core.run import errands
 
 REFUSED = "refused"
+_TONES = {"ok": "ok", "changed": "bad", "refused": "bad", "failed": "bad"} | dict.fromkeys(
+    ("care", "new", "moved"), "wait"
+)
 KINDS = {"ssh-ed25519": "ED25519", "ssh-rsa": "RSA"}
 
 
@@ -78,24 +81,28 @@ def shown(server: Server) -> dict[str, Any]:
     """What the page says about the newest visit."""
     errand = latest(server)
     if errand is None:
-        return {"state": "none"}
+        return {"state": "none", "tone": "mute"}
     if errand.status in (errands.PENDING, errands.RUNNING):
-        return {"state": "looking", "at": errand.created}
+        return {"state": "looking", "tone": "run", "at": errand.created}
     found = errand.result
     state = found.get("state", "lost")
     if state not in ("lost", "gone") and "host" in found:
         is_moved = (found["host"], found["port"]) != (server.host, server.port)
         state = "moved" if is_moved else "refused" if errand.status == REFUSED else state
+    ticks = list(_ticks(found)) if "host" in found else []
+    if state == "ok" and any(tick.tone in ("bad", "wait") for tick in ticks):
+        state = "care"
     kind = str(found.get("key", "")).partition(" ")[0]
     kind = KINDS.get(kind, kind.upper())
     return {
         "state": state,
+        "tone": _TONES.get(state, "mute"),
         "at": errand.finished,
         "errand": errand.pk,
         "found": found,
         "kind": kind,
         "file": {"ED25519": "ed25519", "RSA": "rsa"}.get(kind, "ecdsa"),
-        "ticks": list(_ticks(found)) if "host" in found else [],
+        "ticks": ticks,
     }
 
 
