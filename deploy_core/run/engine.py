@@ -91,11 +91,12 @@ def launch(*, listen: bool = True) -> str:
     if listen:
         heartbeat.say_alive(name)  # before it takes a run: who has one can be missed
     DBOS.launch()
+    limit = settings.ENGINE_LIMIT or None
     for queue in (PLANS, DEPLOYMENTS):
         DBOS.register_queue(
             queue,
-            worker_concurrency=settings.ENGINE_CONCURRENCY,
-            global_concurrency=settings.ENGINE_LIMIT or None,
+            worker_concurrency=min(settings.ENGINE_CONCURRENCY, limit or settings.ENGINE_CONCURRENCY),
+            global_concurrency=limit,
             partition_concurrency=1,
             polling_interval_sec=settings.ENGINE_POLL_S,
             on_conflict="always_update" if listen else "never_update",

@@ -12,7 +12,7 @@ import pytest
 from django.db import connections
 
 from deploy_core import deployments, steering
-from deploy_core.models import Deployment
+from deploy_core.models import Deployment, Environment, Placement
 from deploy_core.run import engine
 from tests.core.world import make_world, told
 from tests.services.openssh import free_port
@@ -59,6 +59,31 @@ def test_what_is_asked_for_runs_in_order_one_at_a_time(live_world, launched):
     assert [each.executor for each in found] == [launched] * 3
     assert all(before.finished <= after.started for before, after in pairwise(found))
     assert world.running() == ["built 1", "built 1"]
+
+
+def test_no_more_deployments_run_at_once_than_the_limit(live_world, settings, tmp_path):
+    world, go = live_world, tmp_path / "go"
+    settings.ENGINE_LIMIT = 1
+    world.app.pipeline = f"hooks: {{before_switch: ['until test -e {go}; do sleep 0.02; done']}}"
+    world.app.save()
+    other = Environment.objects.create(app=world.app, name="qa", path=f"{world.environment.path}-qa")
+    for placement in world.environment.placements.all():
+        Placement.objects.create(environment=other, server=placement.server, position=placement.position)
+    engine.launch()
+    try:
+        first = world.request("v1")
+        second = deployments.request(world.app, "v1", other, by=world.person, surface="web")
+        wait_until(lambda: first.steps.filter(kind="switch", log_lines__gt=0).exists(), what="the hook runs")
+        wait_until(lambda: Deployment.objects.get(pk=second.pk).status == "queued", what="it is planned")
+        assert not second.steps.filter(kind="build").exclude(status="pending").exists()
+        go.touch()
+
+        found = ended(first, second)
+    finally:
+        engine.stop()
+
+    assert [each.status for each in found] == ["succeeded"] * 2, "\n".join(map(told, found))
+    assert found[0].finished <= found[1].started
 
 
 def test_what_nobody_woke_it_for_is_found_by_the_ticker(live_world, monkeypatch):

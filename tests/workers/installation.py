@@ -168,7 +168,7 @@ world.make("file://{repository}", [Box(Path(folder), *more) for folder, *more in
     def status(self, number: int) -> str:
         return str(self.one("SELECT status FROM deploy_core_deployment WHERE id = %s", number))
 
-    def ended(self, number: int, timeout_s: float = 60) -> str:
+    def ended(self, number: int, timeout_s: float = 120) -> str:
         what = f"#{number} ends"
         return wait_until(lambda: self.status(number) in ENDED and self.status(number), timeout_s, what=what)
 
