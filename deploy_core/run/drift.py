@@ -1,7 +1,6 @@
 """`/where app --verify`: are the files on the servers still those of their releases?"""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +13,8 @@ from deploy_core.reach.masking import Masker
 from deploy_core.rules import drift, manifest, pipeline
 from deploy_core.rules.drift import Drift
 
+from . import crew
+
 _AT_ONCE = 8
 _HEAD = ("server", "app", "environment", "live", "status")
 
@@ -22,8 +23,8 @@ def table(environments: Iterable[int]) -> dict[str, Any]:
     """A row for each server that runs something, as the phrases have tables."""
     current = ReleaseCopy.objects.filter(environment__in=list(environments), is_current=True)
     copies = list(current.order_by("environment__app__name", "environment__position", "server__name"))
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="verify") as several:
-        return {"head": [f"column.{name}" for name in _HEAD], "rows": list(several.map(_row, [c.pk for c in copies]))}
+    rows = crew.several(_row, [copy.pk for copy in copies], at_once=_AT_ONCE, name="verify")
+    return {"head": [f"column.{name}" for name in _HEAD], "rows": rows}
 
 
 def _row(copy_id: int) -> list[Any]:

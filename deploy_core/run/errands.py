@@ -5,9 +5,10 @@ answer stays on the row; one that was asked for in a line is also told as a noti
 """
 
 import logging
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from deploy_core.ledger import notices
 from deploy_core.models import App, Errand, Person, Server
 from deploy_core.reach import contact
 
-from . import drift
+from . import crew, drift
 
 PENDING, RUNNING, DONE, LOST = "pending", "running", "done", "lost"
 TEST, CHECK, VERIFY = "server.test", "servers.check", "where.verify"
@@ -50,8 +51,12 @@ def work_off() -> None:
     gone = Errand.objects.filter(status__in=(PENDING, RUNNING), created__lt=too_old)
     gone.update(status=LOST, finished=timezone.now(), result={"state": "lost"})
     for pk in Errand.objects.filter(status=PENDING).order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]:
+        if not _hands.acquire(blocking=False):
+            return
         if Errand.objects.filter(pk=pk, status=PENDING).update(status=RUNNING):
-            _pool.submit(_in_thread, pk)
+            crew.begin(partial(_in_thread, pk), name=f"errand-{pk}")
+        else:
+            _hands.release()
 
 
 def run(pk: int) -> None:
@@ -77,6 +82,7 @@ def _in_thread(pk: int) -> None:
     except Exception:
         logger.exception("the answer of errand %s was not written; it is given up later", pk)
     finally:
+        _hands.release()
         close_old_connections()
 
 
@@ -88,8 +94,8 @@ def _test(errand: Errand) -> Answer:
 
 def _check(errand: Errand) -> Answer:
     """Many servers, asked for in a line: a row of a table each."""
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="check") as several:
-        found = [each for each in several.map(_visited, errand.params["servers"]) if each]
+    visits = crew.several(_visited, errand.params["servers"], at_once=_AT_ONCE, name="check")
+    found = [each for each in visits if each]
     return Answer({"state": "ok", "servers": found}, "servers.checked", {"table": _table(found)})
 
 
@@ -157,4 +163,4 @@ def _version(text: str) -> str:
 DOES: dict[str, Do] = {TEST: _test, CHECK: _check, VERIFY: _verify}
 
 _AT_ONCE = 8
-_pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="errand")
+_hands = threading.BoundedSemaphore(_AT_ONCE)

@@ -14,8 +14,8 @@ from chatops.room.models import Event
 from deploy_core.models import Errand, Manifest, Release, ReleaseCopy
 from deploy_core.reach import artifacts, credentials
 from deploy_core.rules import drift, manifest
+from deploy_core.run import crew, errands
 from deploy_core.run import drift as visits
-from deploy_core.run import errands
 from tests import factories
 from tests.services import openssh
 from tests.services.openssh import Sshd
@@ -138,3 +138,9 @@ def test_where_verify_answers_at_once_and_again_when_it_knows(live):
         "drift.found",
         ["a"],
     )
+
+
+def test_several_are_done_at_once_and_told_in_their_order():
+    assert crew.several(lambda number: number * 2, range(5), at_once=2, name="test-crew") == [0, 2, 4, 6, 8]
+    with pytest.raises(ZeroDivisionError):
+        crew.several(lambda number: 1 // number, [1, 0], at_once=2, name="test-crew")
