@@ -248,6 +248,10 @@ SHIPROOM_GIT_FILE_URLS = env.bool("SHIPROOM_GIT_FILE_URLS", False)
 TICK_S = env.float("SHIPROOM_TICK_S", 1.0)
 #: An engine process that said nothing for so long is dead or frozen: its work is taken over.
 EXECUTOR_SILENT_S = env.float("SHIPROOM_EXECUTOR_SILENT_S", 10.0)
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # A process that freezes within a transaction, or whose machine is gone, keeps nobody else from its rows for longer.
+    _patience = f"-c idle_in_transaction_session_timeout={int(EXECUTOR_SILENT_S * 1000)}"
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", _patience)
 #: How often the engine looks for work.
 ENGINE_POLL_S = env.float("SHIPROOM_ENGINE_POLL_S", 0.2)
 #: How many deployments one process works on at once.
