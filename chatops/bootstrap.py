@@ -70,6 +70,7 @@ def main(verb: str, words: list[str]) -> int:
         "test": test,
         "soak": soak,
         "bench": bench,
+        "bench-ssh": bench_ssh,
         "screenshots": screenshots,
         "check": check,
         "fix": fix,
@@ -120,6 +121,12 @@ def bench(words: list[str]) -> int:
     _run(_manage("assets"))
     names = words or sorted(path.stem for path in HOME.glob("tests/bench/[a-z]*.py"))
     return max([_run(_module(f"tests.bench.{name}")) for name in names], default=0)
+
+
+def bench_ssh(words: list[str]) -> int:
+    """Our deploy core against other tools, on servers of this machine; `words` are those of tests/bench/ssh."""
+    install(EVERYTHING)
+    return _become(_module("tests.bench.ssh", *words))
 
 
 def screenshots(words: list[str]) -> int:

@@ -1,0 +1,212 @@
+"""Runs every tool in every scenario, prints a table, and writes docs/benchmarks.md and docs/benchmarks/ssh.json whole.
+
+`--quick`: N = 10 only. `--servers 2`: so many instead, and `--tools a,b`: only these (ours is always there); neither of
+them writes anything.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.bench.ssh import lab, peers
+from tests.bench.ssh.lab import Lab
+
+HOME = Path(__file__).parents[3]
+SCENARIOS = ("connect", "full", "incremental", "incremental-hardlink")
+RELEASE = {"connect": "", "full": "A", "incremental": "B", "incremental-hardlink": "B"}
+LIMIT_S = 300
+Row = dict[str, Any]
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(prog="make bench-ssh", description=__doc__)
+    asked.add_argument("--quick", action="store_true")
+    asked.add_argument("--servers", type=int)
+    asked.add_argument("--tools", default="")
+    words = asked.parse_args()
+    os.environ["PATH"] += os.pathsep + "/usr/sbin:/sbin"
+    data = Path(os.environ.get("SHIPROOM_DATA", HOME / "var"))
+    tools = peers.install(data / "bench-ssh")
+    names = [
+        name
+        for name in (words.tools.split(",") if words.tools else peers.SCRIPTS)
+        if name in peers.SCRIPTS and _is_here(name)
+    ]
+    rows: list[Row] = []
+    for count in (words.servers,) if words.servers else (10,) if words.quick else (10, 50):
+        with lab.running(count) as servers:
+            for scenario in SCENARIOS:
+                rows += _scenario(
+                    servers, tools, scenario, [name for name in names if _takes_part(name, scenario, count)]
+                )
+    if not (words.servers or words.tools):
+        _write(rows)
+    return 1 if any(row["fault"] for row in rows) else 0
+
+
+def _is_here(tool: str) -> bool:
+    program = {"rsync-c": "rsync", "rawssh": "zstd"}.get(tool, tool)
+    if program in ("rsync", "zstd") and not shutil.which(program):
+        print(f"{tool} does not take part: apt-get install {program}")
+        return False
+    return True
+
+
+def _takes_part(tool: str, scenario: str, count: int) -> bool:
+    if tool == "ansible" and count > 10:
+        return False
+    if tool.startswith("rsync"):
+        return scenario != "connect"
+    # The others do the same as in the incremental scenario: they send everything.
+    return scenario != "incremental-hardlink"
+
+
+def _scenario(servers: Lab, tools: Path, scenario: str, names: list[str]) -> list[Row]:
+    rows = []
+    for tool in ("shiproom", *names):
+        if scenario in ("connect", "full") or tool == "shiproom":
+            servers.empty()
+        else:
+            servers.lay_out()
+        is_ours = tool == "shiproom"
+        found = _ours(servers, scenario) if is_ours else [_peer(servers, tools, tool, scenario)]
+        for row in found:
+            if not row["fault"] and RELEASE[scenario]:
+                faults = servers.faults(RELEASE[scenario], "A" if RELEASE[scenario] == "B" else "")
+                row["fault"] = "; ".join(faults[:3])
+            ours = (rows or found)[0]["wall_s"]
+            row |= {"scenario": scenario, "n": len(servers.servers), "ratio": round(row["wall_s"] / ours, 2)}
+            rows.append(row)
+            print(
+                f"N={row['n']:<3} {scenario:21} {row['tool']:14} {row['wall_s']:7.2f} s"
+                f"  CPU {row['client_cpu_s']:6.2f} s  {row['ratio']:6.2f}x  {row['fault']}",
+                flush=True,
+            )
+    return rows
+
+
+def _ours(servers: Lab, scenario: str) -> list[Row]:
+    """A warm worker; for `connect` also one that has to start first, as a row of its own."""
+    began, used = time.perf_counter(), _children_cpu_s()
+    argv = [sys.executable, "-m", "tests.bench.ssh.ours", str(servers.top), scenario]
+    # Django's settings are asked for nothing but defaults.
+    around = {**os.environ, "DJANGO_SETTINGS_MODULE": "chatops.settings", "SHIPROOM_DATA": str(servers.top / "var")}
+    worker = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HOME, env=around)
+    assert worker.stdin
+    assert worker.stdout
+    is_ready = worker.stdout.readline() == "ready\n"
+    started_s = time.perf_counter() - began
+    if is_ready:
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    answer = worker.stdout.readline()
+    worker.wait()
+    if not answer:
+        return [_row("shiproom", 0.0, 0.0, f"exit status {worker.returncode}")]
+    told = json.loads(answer)
+    row = _row("shiproom", told["wall_s"], told["client_cpu_s"], "")
+    if told["sent_bytes"]:
+        row["sent_bytes"] = told["sent_bytes"]
+    cold = [_row("shiproom-cold", started_s + told["wall_s"], _children_cpu_s() - used, "")]
+    return [row, *(cold if scenario == "connect" else [])]
+
+
+def _peer(servers: Lab, tools: Path, tool: str, scenario: str) -> Row:
+    began, used = time.perf_counter(), _children_cpu_s()
+    process = peers.start(tool, servers.top, tools, scenario, RELEASE[scenario])
+    try:
+        status = process.wait(LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        status = process.wait()
+    wall_s = time.perf_counter() - began
+    fault = ""
+    if status:
+        log = (servers.top / tool / "log").read_text(errors="replace").strip().splitlines()
+        fault = f"exit status {status}: {' / '.join(log[-3:])[-300:]}"
+    return _row(tool, wall_s, _children_cpu_s() - used, fault)
+
+
+def _row(tool: str, wall_s: float, cpu_s: float, fault: str) -> Row:
+    return {"tool": tool, "wall_s": round(wall_s, 3), "client_cpu_s": round(cpu_s, 3), "fault": fault}
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _write(rows: list[Row]) -> None:
+    good = [{key: value for key, value in row.items() if key != "fault"} for row in rows if not row["fault"]]
+    about = _about()
+    folder = HOME / "docs/benchmarks"
+    folder.mkdir(exist_ok=True)
+    (folder / "ssh.json").write_text(json.dumps({**about, "rows": good}, indent=1) + "\n")
+    (HOME / "docs/benchmarks.md").write_text(_page(about, good))
+
+
+def _about() -> dict[str, str]:
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HOME, check=True, capture_output=True, text=True)
+    load = ", ".join(f"{it:.1f}" for it in os.getloadavg())
+    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
+    ssh = subprocess.run(["ssh", "-V"], check=True, capture_output=True, text=True).stderr.strip()
+    return {
+        "commit": commit.stdout.strip(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{os.cpu_count()} x {cpu}, {platform.system()} {platform.release()}, load {load} at the end",
+        "versions": f"Python {platform.python_version()}, {ssh}, {', '.join(peers.PINS)}",
+    }
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def _page(about: dict[str, str], rows: list[Row]) -> str:
+    parts = [
+        "# Benchmarks",
+        "",
+        f"Written by `make bench-ssh` on {about['date']}, commit `{about['commit'][:12]}`.",
+        f"Machine: {about['machine']}. {about['versions']}.",
+        "",
+        "The servers are OpenSSH on the same machine and share its processors with the tools. A release is",
+        f"up to {lab.FILES:,} source files of {lab.LIMIT_BYTES // 2**20} MB; for the next one {lab.EDITED} files",
+        "are edited, one is added and one removed. Every result was compared by hash, and so was the release before.",
+        "Ratio: their wall time over ours in the same run, so more than 1 means that ours was faster. CPU is the client's.",
+        "`shiproom` is a worker that runs already, `shiproom-cold` one that starts its interpreter first. `rawssh` is",
+        "ssh, tar and zstd, sixteen at a time. `incremental` uses up the oldest release, `incremental-hardlink` links",
+        "the current one. rsync has `--link-dest` in both; tools without an increment of their own send everything.",
+    ]
+    for count in sorted({row["n"] for row in rows}):
+        for scenario in SCENARIOS:
+            found = [row for row in rows if (row["n"], row["scenario"]) == (count, scenario)]
+            if found:
+                parts += [
+                    "",
+                    f"## {scenario}, N = {count}",
+                    "",
+                    "| tool | wall s | client CPU s | ratio | bytes per server |",
+                ]
+                parts.append("|---|---:|---:|---:|---:|")
+            for row in sorted(found, key=lambda it: float(it["wall_s"])):
+                sent = f"{row['sent_bytes']:,}" if "sent_bytes" in row else ""
+                parts.append(
+                    f"| {row['tool']} | {row['wall_s']:.2f} | {row['client_cpu_s']:.2f} | {row['ratio']:.2f} | {sent} |"
+                )
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
