@@ -18,7 +18,7 @@ from django.utils import timezone
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Executor
 from deploy_core.rules.status import ACTIVE, Status
-from deploy_core.safety import due, gates
+from deploy_core.safety import due, gates, queue
 
 from . import errands
 
@@ -152,11 +152,14 @@ def wanting_work() -> list[Deployment]:
 
 
 def _next_ones() -> list[Deployment]:
-    """Of each free environment the oldest that is queued and may start: nobody waits behind another one's lock."""
+    """Of each free environment the oldest that is queued and may start: nobody waits behind another one's lock.
+
+    One that was asked for earlier and is still planned is waited for.
+    """
     taken = Deployment.objects.filter(status__in=ACTIVE)
     waiting = Deployment.objects.filter(status=Status.QUEUED).exclude(environment__in=taken.values("environment"))
     rows = list(waiting.select_related("app", "environment", "requested_by").order_by("pk"))
-    held = gates.held(rows)
+    held = {*gates.held(rows), *queue.too_early(rows)}
     first: dict[int, Deployment] = {}
     for row in rows:
         if row.pk not in held:

@@ -22,7 +22,7 @@ from deploy_core.reach.deltas import Base
 from deploy_core.rules.pipeline import EnvironmentPipeline
 from deploy_core.rules.remote import Fence
 from deploy_core.rules.status import ACTIVE, STEP_ENDED, Status
-from deploy_core.safety import access, gates
+from deploy_core.safety import access, gates, queue
 
 from . import bases, facts, job, preparing, regain, rolling, steps, wayback
 from .course import Course, shape_of
@@ -157,7 +157,7 @@ def _begin(deployment: Deployment) -> str | None:
     if not access.can(deployment.requested_by, action, app, environment.name):
         params = {"who": deployment.requested_by.username, "action": action}
         return _refuse(deployment, "no_permission", params | {"app": app, "environment": environment.name})
-    if gates.held([deployment]):
+    if gates.held([deployment]) or queue.too_early([deployment]):
         return "held"
     if spoilt := gates.spoilt(deployment):
         return _refuse(deployment, *spoilt)

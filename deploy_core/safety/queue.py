@@ -1,5 +1,7 @@
 """Who goes next in an environment: one deployment at a time, the others in the order they were asked for."""
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 
 from deploy_core.models import Deployment
@@ -14,6 +16,18 @@ def active(environment_id: int) -> Deployment | None:
 def queued(environment_id: int) -> QuerySet[Deployment]:
     """Those that are ready and wait, the oldest first."""
     return Deployment.objects.filter(environment_id=environment_id, status=Status.QUEUED).order_by("pk")
+
+
+def too_early(waiting: Iterable[Deployment]) -> set[int]:
+    """Those of `waiting` in whose environment an older one is still planned. Going back waits for no git."""
+    rows = [each for each in waiting if each.kind != Deployment.Kind.ROLLBACK]
+    planned = Deployment.objects.filter(
+        status=Status.PLANNING, environment__in={each.environment_id for each in rows}
+    ).values_list("environment_id", "pk")
+    oldest: dict[int, int] = {}
+    for environment_id, number in planned:
+        oldest[environment_id] = min(number, oldest.get(environment_id, number))
+    return {each.pk for each in rows if oldest.get(each.environment_id, each.pk) < each.pk}
 
 
 def ahead_of(deployment: Deployment) -> list[Deployment]:

@@ -117,6 +117,18 @@ def test_planning_active_and_the_oldest_queued_of_a_free_environment_want_a_work
     assert set(heartbeat.wanting_work()) == {planning, running, first}
 
 
+def test_who_asked_earlier_is_waited_for_while_it_is_planned(staging, at):
+    earlier, later = at(staging, Status.PLANNING), at(staging, Status.QUEUED)
+    assert heartbeat.wanting_work() == [earlier]
+
+    way_back = at(staging, Status.QUEUED)
+    Deployment.objects.filter(pk=way_back.pk).update(kind=Deployment.Kind.ROLLBACK)
+    assert set(heartbeat.wanting_work()) == {earlier, way_back}
+
+    Deployment.objects.filter(pk=earlier.pk).update(status=Status.FAILED)
+    assert heartbeat.wanting_work() == [later]
+
+
 def test_a_paused_deployment_wants_no_worker_and_lets_nobody_pass(staging, at):
     at(staging, Status.PAUSED)
     at(staging, Status.QUEUED)

@@ -1,13 +1,15 @@
 """A worker that was only frozen (SIGSTOP) finds that it has been replaced, and touches nothing more."""
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.waiting import wait_until
 from tests.workers.holding import pipeline
-from tests.workers.installation import Installation
+from tests.workers.installation import ROOT, Installation
 from tests.workers.test_kill import held_up
 
 
@@ -37,3 +39,34 @@ def test_a_worker_that_was_frozen_writes_and_switches_nothing_more(
     )
     assert installation.currents("staging") == release
     assert not [left for box in installation.boxes for left in box.folder.glob("srv/staging/.stage.*")]
+
+
+HOLD = """
+import time
+from django.db import transaction
+from deploy_core.models import App
+with transaction.atomic():
+    App.objects.update(default_ref="main")
+    print("held", flush=True)
+    time.sleep(300)
+"""
+
+
+def test_one_that_froze_within_a_transaction_lets_go_of_its_rows(installation: Installation) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", HOLD],
+        cwd=ROOT,
+        env=installation.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout is not None
+        assert b"held" in holder.stdout.readline()
+
+        installation.use(pipeline())  # writes the same row
+
+        assert holder.poll() is None
+    finally:
+        holder.kill()
+        holder.communicate()
