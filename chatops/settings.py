@@ -276,6 +276,10 @@ DATABASE_PATIENCE_S = env.float("SHIPROOM_DATABASE_PATIENCE_S", 60.0)
 ERRAND_S = env.float("SHIPROOM_ERRAND_S", 120.0)
 CONNECT_TIMEOUT_S = env.float("SHIPROOM_CONNECT_TIMEOUT_S", 10.0)
 GIT_TIMEOUT_S = env.float("SHIPROOM_GIT_TIMEOUT_S", 120.0)
+#: A mirror that would become larger than this is not fetched.
+GIT_LIMIT_BYTES = env.int("SHIPROOM_GIT_LIMIT_BYTES", 4 * 1024**3)
+#: Names of git servers that may be on this machine, or on a network that only it reaches.
+GIT_INTERNAL_HOSTS = env.list("SHIPROOM_GIT_INTERNAL_HOSTS", default=[])
 #: Output is stored at the latest so long after it was printed.
 LOG_FLUSH_S = env.float("SHIPROOM_LOG_FLUSH_S", 0.1)
 #: A step that prints more ends with reason `output_limit`.

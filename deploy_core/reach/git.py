@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -22,7 +23,7 @@ import git
 from django.conf import settings
 
 from deploy_core.errors import Cancelled, GitError
-from deploy_core.rules.repository import is_commit_id, is_ref_name, why_not_allowed, without_login
+from deploy_core.rules.repository import is_commit_id, is_local, is_ref_name, named_host, why_not_allowed, without_login
 
 from . import tar
 from .artifacts import TREE_LIMIT_BYTES, shown
@@ -101,11 +102,13 @@ class Mirror:
         """Bring heads and tags up to date; what was removed there is removed here.
 
         Raises:
-            GitError: `git_url_not_allowed` (with its `reason`), `git_unreachable`, `git_timed_out`.
+            GitError: `git_url_not_allowed` (with its `reason`), `git_unreachable`, `git_timed_out`, `file_too_large`
+                (the mirror would be).
             Cancelled: `stop` said so.
         """
         if reason := why_not_allowed(self.url, with_files=settings.SHIPROOM_GIT_FILE_URLS):
             raise GitError("git_url_not_allowed", repository=without_login(self.url), reason=reason)
+        self._look_up()
         end = time.monotonic() + timeout_s
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._alone(end, stop) as lock:
@@ -114,7 +117,9 @@ class Mirror:
             self._remove_stale_locks()
             refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
             flags = ("--prune", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--quiet")
-            self._ask("fetch", *flags, "--end-of-options", self.url, *refs, end=end, stop=stop, keep_open=lock)
+            words = ("fetch", *flags, "--end-of-options", self.url, *refs)
+            self._ask(*words, end=end, stop=lambda: self._grows_too_large() or stop(), keep_open=lock)
+            self._grows_too_large()
             if len(list((self.path / "objects/pack").glob("*.pack"))) > PACKS:
                 self._ask("repack", "-d", "-q", "--geometric=2", end=time.monotonic() + ASK_S, keep_open=lock)
 
@@ -249,12 +254,38 @@ class Mirror:
         finally:
             os.close(lock)
 
+    def _look_up(self) -> None:
+        """A name may lead to this machine, or to what only its network answers; only some are meant to."""
+        host = named_host(self.url)
+        if not host or host in settings.GIT_INTERNAL_HOSTS:
+            return
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            return  # git will say so
+        if any(is_local(str(address[0])) for *_, address in found):
+            raise GitError("git_url_not_allowed", repository=without_login(self.url), reason="host")
+
+    def _grows_too_large(self) -> bool:
+        """Never true: it raises when what arrives makes the mirror too large."""
+        total = 0
+        for path in (self.path / "objects/pack").glob("*"):
+            with contextlib.suppress(FileNotFoundError):  # git renames what is complete
+                total += path.stat().st_size
+        if total > settings.GIT_LIMIT_BYTES:
+            raise GitError("file_too_large", path=without_login(self.url), limit_bytes=settings.GIT_LIMIT_BYTES)
+        return False
+
     def _remove_stale_locks(self) -> None:
-        """A git that was killed leaves its lock files; we hold the lock that says nobody else is at work here."""
+        """A git that was killed leaves its lock files, and what had arrived.
+
+        We hold the lock that says nobody else is at work here.
+        """
         places = (
             self.path.glob("*.lock"),
             (self.path / "refs").rglob("*.lock"),
             (self.path / "objects/info").rglob("*.lock"),
+            (self.path / "objects/pack").glob("tmp_*"),
         )
         for place in places:
             for left in place:

@@ -81,8 +81,28 @@ def _why_not_host(host: str) -> str:
         if not _HOST.match(host):
             return "form"
         return "host" if host.lower().rstrip(".") in ("localhost", "localhost.localdomain") else ""
-    is_local = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
-    return "host" if is_local else ""
+    return "host" if _is_local(address) else ""
+
+
+def named_host(url: str) -> str:
+    """The host of an allowed address if it is a name, which may mean anything; else empty."""
+    match = None if "://" in url else _SCP_LIKE.match(url)
+    host = match["host"] if match else urlsplit(url).hostname or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower().rstrip(".")
+    return ""
+
+
+def is_local(address: str) -> bool:
+    """Whether an IP address (a zone may follow it) is this machine's, or one that only its network answers."""
+    return _is_local(ipaddress.ip_address(address.partition("%")[0]))
+
+
+def _is_local(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_link_local or mapped.is_unspecified or mapped.is_multicast)
 
 
 def without_login(text: str) -> str:

@@ -94,6 +94,15 @@ PROOF: dict[str, dict[str, str]] = {
         "https://169.254.169.254": ADDRESSES,
         "https://127.0.0.1:6379/": "road/test_bad_inputs.py::test_it_ends_with_its_reason_in_a_sentence",
         "https://[::1]": ADDRESSES,
+        "https://good.example.evil.tld": (
+            "reach/test_git.py::test_a_name_that_leads_to_this_machine_is_refused_unless_it_is_an_internal_one"
+        ),
+        "do: allowed name that resolves": (
+            "reach/test_git.py::test_a_name_that_leads_to_this_machine_is_refused_unless_it_is_an_internal_one"
+        ),
+        "do: server sends a pack of 10 GiB": (
+            "reach/test_git.py::test_a_pack_over_the_limit_is_cut_off_and_leaves_nothing"
+        ),
         "do: server accepts and never answers": (
             "reach/test_git.py::test_a_silent_server_is_given_up_in_time_and_the_mirror_goes_on"
         ),
@@ -101,6 +110,7 @@ PROOF: dict[str, dict[str, str]] = {
     "ref": {
         "--all": REFS,
         "@{u}": REFS,
+        "@": REFS,
         "..": REFS,
         "refs/../../etc/passwd": REFS,
         "HEAD~1": REFS,
@@ -108,9 +118,14 @@ PROOF: dict[str, dict[str, str]] = {
         "refs/pull/1/head": REFS,
         "a branch and a tag both named v1": ("reach/test_git.py::test_a_name_that_is_both_is_ambiguous_and_shows_both"),
         "full id of a commit": "reach/test_git.py::test_a_commit_that_no_branch_contains_is_not_found",
+        "branch force-pushed": "core/test_gates.py::test_what_was_approved_is_what_ships_though_the_branch_has_moved",
     },
     "repo-content": {
         "symlink passwd": EXPORTED,
+        ".gitmodules": "reach/test_git.py::test_submodules_are_left_alone",
+        "deploy.yml: releases_dir: /": (
+            "rules/test_pipeline.py::test_an_unknown_key_is_refused_with_the_one_that_was_perhaps_meant"
+        ),
         "symlink loop": "reach/test_artifacts.py::test_a_loop_of_links_is_a_link",
         "tree entry .git/hooks": "reach/test_git.py::test_hooks_in_a_folder_called_git_are_not_exported",
         "tree entry .GIT/config": EXPORTED,

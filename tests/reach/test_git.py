@@ -200,6 +200,59 @@ def test_a_silent_server_is_given_up_in_time_and_the_mirror_goes_on(mirror, repo
     mirror.fetch()
 
 
+@pytest.mark.parametrize(
+    ("host", "address", "is_refused"),
+    [
+        ("git.example.com", "127.0.0.1", True),
+        ("git.example.com", "169.254.169.254", True),
+        ("git.example.com", "::ffff:127.0.0.1", True),
+        ("git.example.com", "fe80::1%lo", True),
+        ("good.example", "127.0.0.1", False),
+        ("good.example.evil.tld", "127.0.0.1", True),
+        ("evil.good.example", "127.0.0.1", True),
+    ],
+)
+def test_a_name_that_leads_to_this_machine_is_refused_unless_it_is_an_internal_one(
+    tmp_path, settings, monkeypatch, host, address, is_refused
+):
+    settings.GIT_INTERNAL_HOSTS = ["good.example"]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+
+    with pytest.raises(GitError) as caught:
+        Mirror(tmp_path / "mirror.git", f"https://{host}/x.git").fetch(timeout_s=0.0)
+
+    assert (caught.value.code == "git_url_not_allowed") is is_refused
+
+
+def test_a_pack_over_the_limit_is_cut_off_and_leaves_nothing(repository, tmp_path, settings, monkeypatch):
+    repository.commit("Large", large=os.urandom(3_000_000).hex())
+    settings.GIT_LIMIT_BYTES = 1_000_000
+    monkeypatch.setattr("deploy_core.reach.git.TURN_S", 0.001)
+    mirror = Mirror(tmp_path / "mirror.git", repository.url)
+
+    with pytest.raises(GitError) as caught:
+        mirror.fetch()
+
+    assert caught.value.code == "file_too_large"
+    settings.GIT_LIMIT_BYTES = 100_000_000
+    mirror.fetch()
+    assert list((mirror.path / "objects/pack").glob("tmp_*")) == []
+
+
+def test_submodules_are_left_alone(repository, mirror, tmp_path):
+    canary = tmp_path / "canary"
+    module = f'[submodule "x"]\n  path = x\n  url = ext::sh -c "touch% {canary}"\n'
+    revision = repository.commit("Modules", **{".gitmodules": module})
+
+    mirror.fetch()
+    (tmp_path / "out").mkdir()
+    mirror.archive(revision, tmp_path / "out")
+
+    assert (tmp_path / "out/.gitmodules").read_text() == module
+    assert not canary.exists()
+
+
 def test_a_fetch_can_be_cancelled(mirror, monkeypatch):
     asked = threading.Event()
 
