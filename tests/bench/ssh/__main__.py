@@ -183,11 +183,12 @@ def _page(about: dict[str, str], rows: list[Row]) -> str:
         "",
         "The servers are OpenSSH on the same machine and share its processors with the tools. A release is",
         f"up to {lab.FILES:,} source files of {lab.LIMIT_BYTES // 2**20} MB; for the next one {lab.EDITED} files",
-        "are edited, one is added and one removed. Every result was compared by hash, and so was the release before.",
-        "Ratio: their wall time over ours in the same run, so more than 1 means that ours was faster. CPU is the client's.",
-        "`shiproom` is a worker that runs already, `shiproom-cold` one that starts its interpreter first. `rawssh` is",
-        "ssh, tar and zstd, sixteen at a time. `incremental` uses up the oldest release, `incremental-hardlink` links",
-        "the current one. rsync has `--link-dest` in both; tools without an increment of their own send everything.",
+        "are edited, one is added and one removed. Every result was compared by hash, and so was the release",
+        "before. Ratio: their wall time over ours in the same run, so more than 1 means that ours was faster.",
+        "CPU is the client's. `shiproom` is a worker that runs already, `shiproom-cold` one that starts its",
+        "interpreter first. `rawssh` is ssh, tar and zstd, sixteen at a time. `incremental` uses up the oldest",
+        "release, `incremental-hardlink` links the current one. rsync has `--link-dest` in both; tools without",
+        "an increment of their own send everything.",
     ]
     for count in sorted({row["n"] for row in rows}):
         for scenario in SCENARIOS:
