@@ -188,7 +188,7 @@ def _page(about: dict[str, str], rows: list[Row]) -> str:
         "CPU is the client's. `shiproom` is a worker that runs already, `shiproom-cold` one that starts its",
         "interpreter first. `rawssh` is ssh, tar and zstd, sixteen at a time. `incremental` uses up the oldest",
         "release, `incremental-hardlink` links the current one. rsync has `--link-dest` in both; tools without",
-        "an increment of their own send everything.",
+        "an increment of their own send everything. Of all of them only ours verifies on the server what came there.",
     ]
     for count in sorted({row["n"] for row in rows}):
         for scenario in SCENARIOS:
