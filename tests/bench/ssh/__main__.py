@@ -165,9 +165,13 @@ def _about() -> dict[str, str]:
     return {
         "commit": commit.stdout.strip(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{os.cpu_count()} x {cpu}, {platform.system()} {platform.release()}, load {load} at the end",
+        "machine": f"{os.cpu_count()} x {cpu}, {_system()}, load {load} at the end",
         "versions": f"Python {platform.python_version()}, {ssh}, {', '.join(peers.PINS)}",
     }
+
+
+def _system() -> str:
+    return f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
 
 
 def _lines(path: str) -> list[str]:
