@@ -42,6 +42,17 @@ def servers(person: Person) -> QuerySet[Server]:
     return found.filter(pk__in=seen.values("server"))
 
 
+def placeable(person: Person) -> QuerySet[Server]:
+    """The servers that `person` may put an environment on: who deploys to a server runs commands there, so it takes
+    more than seeing it; one must manage an environment that is there already, or everything.
+    """
+    if manages_all(person):
+        return servers(person)
+    placed = Placement.objects.filter(server__in=servers(person)).select_related("environment__app")
+    managed = {each.server_id for each in placed if manages(person, each.environment.app.name, each.environment.name)}
+    return Server.objects.filter(pk__in=managed).order_by("name")
+
+
 def groups(person: Person) -> QuerySet[Group]:
     """The groups that hold a server that `person` may see, or all."""
     found = Group.objects.order_by("name")

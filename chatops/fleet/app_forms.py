@@ -1,5 +1,6 @@
 """Forms of apps, their environments, and which servers those are on."""
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from django import forms
@@ -170,8 +171,17 @@ class PlacementForm(ModelForm):
         fields = ("position", "server", "variables")
         labels = {"position": _("Order"), "server": _("Server")}
 
-    def __init__(self, *args: Any, reader: Person, is_open: bool = True, following: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        reader: Person,
+        environment: Environment,
+        is_open: bool = True,
+        following: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.place = environment
         self.fields["server"].empty_label = _("No server")  # type: ignore[attr-defined]
         if not self.instance.pk:
             self.fields["position"].initial = self.initial["position"] = following
@@ -179,9 +189,25 @@ class PlacementForm(ModelForm):
         self.fields["server"].widget.attrs["class"] = "input"
         self.fields["position"].widget.attrs["class"] = "input"
         chosen = [self.instance.server_id] if self.instance.pk else []
-        self.fields["server"].queryset = access.servers(reader) | Server.objects.filter(pk__in=chosen)  # type: ignore[attr-defined]
+        open_to = access.placeable(reader) if is_open else Server.objects.none()
+        self.fields["server"].queryset = open_to | Server.objects.filter(pk__in=chosen).order_by("name")  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.disabled = not is_open
+
+    def clean_server(self) -> Server:
+        """A server where no other environment has the same folder, or one around or inside it."""
+        server: Server = self.cleaned_data["server"]
+        here = self.place
+        for other in Environment.objects.filter(placements__server=server).exclude(pk=here.pk).select_related("app"):
+            if is_within(here.path, other.path) or is_within(other.path, here.path):
+                raise ValidationError(_("%(environment)s has that folder there.") % {"environment": other})
+        return server
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or lies in it; a relative path is below the login's home."""
+    inner, outer = PurePosixPath(path), PurePosixPath(folder)
+    return inner == outer or outer in inner.parents
 
 
 PlacementSet = forms.inlineformset_factory(Environment, Placement, form=PlacementForm, extra=2, can_delete=True)

@@ -158,7 +158,12 @@ class EnvironmentPage(View):
 
     def _placements(self, environment: Environment, data: Any = None) -> Any:
         following = environment.placements.count() if environment.pk else 0
-        told = {"reader": self.request.user, "is_open": self._may_change(environment), "following": following}
+        told = {
+            "reader": self.request.user,
+            "environment": environment,
+            "is_open": self._may_change(environment),
+            "following": following,
+        }
         return PlacementSet(data, instance=environment, prefix="on", form_kwargs=told)
 
     def _draw(self, form: EnvironmentForm, placements: Any, status: int = 200) -> HttpResponse:

@@ -257,6 +257,39 @@ def test_who_manages_one_app_changes_it_and_no_server(client):
     assert client.get("/fleet/add/apps/").status_code == 404
 
 
+def test_an_app_goes_only_on_servers_that_its_manager_manages_something_on(client):
+    """Whoever deploys to a server runs commands there: to see it is not enough."""
+    shop, billing = factories.app("shop"), factories.app("billing")
+    mine, theirs = factories.server("web-1"), factories.server("pay-1")
+    factories.environment(shop, "production", servers=(mine,))
+    factories.environment(billing, "production", servers=(theirs,))
+    bob = factories.person("bob", role="manager", app=shop)
+    factories.grant(bob, "viewer", app=billing)
+    client.force_login(bob, backend=BACKEND)
+
+    refused = client.post("/fleet/add/environment/shop/", _environment({"position": 1, "server": theirs.pk}))
+    added = client.post("/fleet/add/environment/shop/", _environment({"position": 1, "server": mine.pk}, path="x"))
+
+    assert (refused.status_code, added.status_code) == (400, 302)
+    assert not shop.environments.filter(placements__server=theirs).exists()
+
+
+@pytest.mark.parametrize("path", ["/srv/shop", "/srv", "/srv/shop/releases/"])
+def test_no_two_environments_share_a_folder_on_a_server(reader, path):
+    server = factories.server("web-1")
+    Environment.objects.filter(pk=factories.environment(factories.app("shop"), "qa", servers=(server,)).pk).update(
+        path="/srv/shop"
+    )
+    factories.app("billing")
+
+    refused = reader.post(
+        "/fleet/add/environment/billing/", _environment({"position": 1, "server": server.pk}, path=path)
+    )
+
+    assert refused.status_code == 400
+    assert "shop/qa has that folder there." in refused.content.decode()
+
+
 def test_what_is_needed_stays_and_the_page_says_by_what(reader):
     server = factories.server("web-1")
     factories.environment(factories.app("shop"), "staging", servers=(server,))
