@@ -49,7 +49,17 @@ class Order:
         app = self.app()
         if not self.parsed.env:
             raise Refused("env_required")
-        return self.world.environments[app.name][self.parsed.env]
+        return self.environment_of(app, self.parsed.env)
+
+    def environment_of(self, app: App, name: str) -> Environment:
+        """
+        Raises:
+            Refused: `unknown_env`: one that the author may not view is none.
+        """
+        environment = self.world.environments[app.name][name]
+        if not self._may_view(environment):
+            raise Refused("unknown_env", app=app.name, given=name)
+        return environment
 
     def environments(self) -> list[Environment]:
         """Those that a line means and its author may view: an app's, those of a name, or all there are."""
@@ -64,6 +74,8 @@ class Order:
     def concerns(self, row: Lock | Freeze | Window) -> bool:
         """Whether a lock, freeze or window is about something the author may see and the line means."""
         if row.app and row.app.name not in self.world.apps:
+            return False
+        if row.app and row.environment != EVERYWHERE and not self.world.may_view(row.app.name, row.environment):
             return False
         is_app = not self.parsed.app or row.app is None or row.app.name == self.parsed.app
         return is_app and (not self.parsed.env or row.environment in (EVERYWHERE, self.parsed.env))

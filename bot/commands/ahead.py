@@ -88,7 +88,7 @@ def _compared(order: Order) -> tuple[App, str, str, tuple[Any, Any]]:
         return deployment.app, before, deployment.revision, names
     app, environment = order.app(), order.environment()
     if order.parsed.from_:
-        source = outlook.live(order.world.environments[app.name][order.parsed.from_])
+        source = outlook.live(order.environment_of(app, order.parsed.from_))
         return app, source.revision, outlook.live(environment).revision, (order.parsed.from_, environment.name)
     ref = order.parsed.ref or environment.default_ref or app.default_ref
     return app, outlook.live(environment).revision, outlook.revision_of(_fetched(app), ref), (environment.name, ref)

@@ -93,12 +93,12 @@ def _source(order: Order) -> Environment:
     app, target = order.app(), order.environment()
     known = order.world.environments[app.name]
     if order.parsed.from_:
-        return known[order.parsed.from_]
+        return order.environment_of(app, order.parsed.from_)
     names = list(known)
     at = names.index(target.name)
     if not at:
         raise Refused("promote_nowhere", app=app.name, environment=target.name)
-    return known[names[at - 1]]
+    return order.environment_of(app, names[at - 1])
 
 
 @command(

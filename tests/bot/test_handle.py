@@ -257,6 +257,32 @@ def test_a_grant_for_one_environment_shows_only_that_one(ask, alice, shop):
     assert ask(erin, f"/status #{hidden}").code == "status.deployment"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/plan shop/main to production",
+        "/diff shop main to production",
+        "/diff shop production..staging",
+        "/promote shop from production to staging",
+    ],
+)
+def test_what_runs_in_a_hidden_environment_is_told_by_no_command(ask, alice, shop, staging, line):
+    erin = factories.person("erin", role="deployer", app=shop, environment="staging")
+
+    refused = ask(erin, line, apps=())
+
+    assert (refused.code, refused.is_error) == ("unknown_env", True)
+    assert refused.params["given"] == "production"
+
+
+def test_the_lock_of_a_hidden_environment_is_not_listed(ask, alice, shop):
+    ask(alice, "/lock shop in production because migration")
+    erin = factories.person("erin", role="viewer", app=shop, environment="staging")
+
+    assert "migration" not in str(ask(erin, "/locks", apps=()).params)
+    assert "migration" in str(ask(alice, "/locks").params)
+
+
 def test_where_says_what_is_live_and_whether_one_may(ask, alice, carol, staging):
     release_in(staging, "r1", is_current=True, ref="v1.0", by=alice)
 
