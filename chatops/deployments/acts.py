@@ -3,6 +3,7 @@
 The line goes the one road, in a room of the person that follows the app, so that the room sees who did what.
 """
 
+import re
 import uuid
 from typing import Any, NamedTuple
 
@@ -23,8 +24,8 @@ from deploy_core.errors import Refused
 from deploy_core.models import Deployment, Person
 from deploy_core.rules.status import ACTIVE, WAITING, Status
 
-#: More than any client id has.
-ID_LIMIT = 80
+#: What the page's own forms send as a client id.
+_CLIENT_ID = re.compile(r"page:[0-9a-f-]{36}")
 
 
 class Move(NamedTuple):
@@ -75,7 +76,8 @@ def form(person: Person, state: dict[str, Any]) -> dict[str, Any]:
 
 def answer(person: Person, client_id: str) -> dict[str, Any] | None:
     """What the bot said to the line that a button sent: `{text, is_error}`."""
-    line = Line.objects.filter(author=person, client_id=client_id[:ID_LIMIT]).first() if client_id else None
+    is_ours = _CLIENT_ID.fullmatch(client_id)
+    line = Line.objects.filter(author=person, client_id=client_id).first() if is_ours else None
     reply = line.outcome.get("reply") if line else None
     if not reply:
         return None
@@ -93,7 +95,7 @@ def act(request: MemberRequest, number: int) -> HttpResponse:
     move = next((each for each in moves(deployment.status) if each.word == request.POST.get("act")), None)
     room = _room(request.user, deployment.app.name)
     client_id = request.POST.get("cid", "")
-    if move is None or room is None or not client_id.startswith("page:") or len(client_id) > ID_LIMIT:
+    if move is None or room is None or not _CLIENT_ID.fullmatch(client_id):
         return redirect("deployment", number)
     text = move.line.format(number=number, app=deployment.app.name, environment=deployment.environment.name)
     try:

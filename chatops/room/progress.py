@@ -74,7 +74,8 @@ def _announce(deployment_id: int) -> None:
         is_asked = entry.kind == "deployment.moved" and entry.payload["to"] == Status.AWAITING_CONFIRMATION
         if is_asked and deployment.status == Status.AWAITING_CONFIRMATION:
             asides.ask_author(timeline, deployment)
-        following.is_done = entry.kind == "deployment.moved" and entry.payload["to"] in ENDED
+        # An end stays one: a cancelled deployment's open steps are closed after it, in the same transaction.
+        following.is_done |= entry.kind == "deployment.moved" and entry.payload["to"] in ENDED
     timeline.write()
     following.save(update_fields=["number", "is_done"])
 

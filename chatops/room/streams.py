@@ -168,7 +168,8 @@ def private_replies(person: Person, room_id: int) -> list[Frame]:
     since = timezone.now() - timedelta(seconds=settings.PRIVATE_REPLY_S)
     events = Event.objects.filter(stream_kind="person", stream_id=person.pk, at__gte=since)
     dismissed = {d["q"] for d in events.filter(kind="reply.dismissed").values_list("payload", flat=True)}
-    replies = events.filter(kind="reply", payload__room=room_id).select_related("author").order_by("-number")[:LAST]
+    here = Q(payload__room=room_id) | Q(payload__room=None)  # what is told wherever a person is names no room
+    replies = events.filter(here, kind="reply").select_related("author").order_by("-number")[:LAST]
     epoch = current_epoch()
     return [frames.of_event(event, epoch) for event in reversed(replies) if event.number not in dismissed]
 

@@ -35,8 +35,19 @@ def reader(client, alice):
     return client
 
 
-def _press(reader, deployment, act, cid="page:1"):
+CID = "page:00000000-0000-4000-8000-000000000001"
+
+
+def _press(reader, deployment, act, cid=CID):
     return reader.post(f"/deployments/{deployment.pk}/act/", {"act": act, "cid": cid}, follow=True)
+
+
+@pytest.mark.parametrize("cid", ["", "page:1", "page:" + "a" * 75, "page:\0", f"{CID}\n"])
+def test_a_form_with_no_client_id_of_ours_does_nothing(reader, room, deployment, cid):
+    assert _press(reader, deployment, "cancel", cid).status_code == 200
+
+    deployment.refresh_from_db()
+    assert deployment.status == Status.PLANNING
 
 
 def test_a_button_sends_the_line_once_and_the_room_sees_it(reader, room, deployment):
@@ -88,7 +99,7 @@ def test_nobody_acts_on_what_they_do_not_see_or_without_a_room_to_say_it_in(clie
     assert not Line.objects.exists()
 
     client.force_login(factories.person("erin"), backend=BACKEND)
-    assert client.post(f"/deployments/{deployment.pk}/act/", {"act": "cancel", "cid": "page:1"}).status_code == 404
+    assert client.post(f"/deployments/{deployment.pk}/act/", {"act": "cancel", "cid": CID}).status_code == 404
 
 
 def test_the_list_is_narrowed_by_app_environment_status_and_person(reader, alice, room, deployment, monkeypatch):

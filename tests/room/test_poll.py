@@ -175,3 +175,9 @@ async def test_a_stream_one_may_not_see_is_taken_away(cast: Cast):
     frames = await dave.poll(conn="x", want=[str(cast.stream)], wait_ms=20_000)
 
     assert [(frame["t"], frame.get("reason")) for frame in frames] == [("reset", "access"), ("head", None)]
+
+
+async def test_a_body_that_claims_to_be_a_form_is_refused_and_no_fault(alice):
+    alice.headers[-2:] = [(b"content-type", b"multipart/form-data")]
+
+    assert (await alice.ask("/rt/poll", b"--"))[0] == 403

@@ -60,6 +60,16 @@ def test_a_room_sees_the_card_the_start_and_the_end(alice, shop, staging, room):
     assert Following.objects.get().is_done
 
 
+def test_the_end_of_a_cancelled_deployment_is_the_end_of_looking(alice, shop, staging, room):
+    deployment = _request(alice, shop, staging)
+
+    deployments.cancel(deployment, by=alice)
+    progress.announce(deployment.pk)
+
+    assert deployment.journal.order_by("number").last().kind == "step.moved"
+    assert Following.objects.get().is_done
+
+
 def test_a_failure_says_why(alice, shop, staging, room):
     deployment = _request(alice, shop, staging)
     _run(deployment)
