@@ -3,6 +3,7 @@
 import contextlib
 import os
 import selectors
+import shlex
 import signal
 import subprocess
 import time
@@ -20,6 +21,8 @@ TURN_S = 0.1
 #: For the kernel, to end a group that was killed.
 KILL_S = 5.0
 _PIECE = 64 * 1024
+#: Carries the variables past the programs that make the place; no program but our own line reads it.
+_VARIABLES = "SHIPROOM_BUILD_VARIABLES"
 
 
 def run(
@@ -48,9 +51,9 @@ def run(
         for command in commands:
             on_line("m", "$ " + (mask or Masker()).text(command))
             process = subprocess.Popen(
-                place.argv(("sh", "-e", "-c", command)),
+                place.argv(("sh", "-e", "-c", f'eval "${_VARIABLES}"; unset {_VARIABLES}; {command}')),
                 cwd=folder,
-                env=place.environment(variables),
+                env=place.environment() | {_VARIABLES: exports(variables)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -61,6 +64,13 @@ def run(
                 spent += one.to_the_end()
             finally:
                 one.end_group()
+
+
+def exports(variables: Mapping[str, str]) -> str:
+    """Shell text that sets `variables`. A repository names them, so they count only for what runs apart already:
+    a PATH or an LD_PRELOAD of its own would else choose the program that takes our rights away.
+    """
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
 class _Run:

@@ -13,7 +13,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -62,11 +62,11 @@ class Place:
                 return (*_APART, "--user", "--map-root-user", "sh", "-c", script, "sh", *command)
         return (*_TIED, *command) if shutil.which(_TIED[0]) else command
 
-    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """All that `command` sees of an environment."""
+    def environment(self) -> dict[str, str]:
+        """What the programs that make the place are started with: nothing that a repository says."""
         home = f"{_TOP}/home" if self.is_mounted else str(self.home)
         path = _path_for_others() if self.way == "uid" else os.environ.get("PATH", PLAIN_PATH)
-        return {"PATH": path, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "CI": "true"} | dict(variables)
+        return {"PATH": path, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "CI": "true"}
 
     def _mounts(self) -> str:
         folder, home = shlex.quote(str(self.folder)), shlex.quote(str(self.home))
@@ -139,7 +139,7 @@ def _works(way: str, is_mounted: bool) -> bool:
         try:
             with _place(way, is_mounted, Path(folder)) as place:
                 argv = place.argv(("sh", "-c", "touch probe && ls -d .. >/dev/null"))
-                environment = place.environment({})
+                environment = place.environment()
                 done = subprocess.run(
                     argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_S
                 )

@@ -86,6 +86,19 @@ def test_only_the_variables_given_are_seen(folder, monkeypatch):
     assert set(seen) <= {"PORT", "PATH", "HOME", "TMPDIR", "LANG", "CI", "PWD", "OLDPWD", "SHLVL", "_"}
 
 
+def test_a_repository_does_not_choose_the_programs_that_set_it_apart(folder, tmp_path):
+    canary = tmp_path / "canary"
+    (folder / "bin").mkdir()
+    for name in ("setpriv", "unshare", "mount", "env"):
+        (folder / "bin" / name).write_text(f"#!/bin/sh\ntouch {canary}\n")
+        (folder / "bin" / name).chmod(0o755)
+
+    heard = run(folder, 'echo "$PATH $LD_PRELOAD"', variables={"PATH": "bin", "LD_PRELOAD": "a b"})
+
+    assert not canary.exists()
+    assert ("o", "bin a b") in heard
+
+
 def test_home_and_temporary_files_are_gone_afterwards(folder):
     before = set(os.listdir("/tmp"))
 
