@@ -426,6 +426,7 @@ for id in $(ls -1t releases | grep '\\.id$'); do
 done
 for folder in releases/*/; do
   folder=${{folder%/}}
+  [ "$folder" != "$current" ] || continue
   [ -f "$folder.id" ] || [ ! -d "$folder" ] || mv -T -- "$folder" ".trash.${{folder#releases/}}"
 done
 {_RELEASE_MUTEX}rm -rf -- .trash.*

@@ -377,6 +377,16 @@ def test_prune_keeps_what_it_is_told_to(connection: Connection, place: Path, tmp
     assert set(staging.look(connection, str(place)).releases) == {"r5", "r4", "r2", "r1"}
 
 
+def test_prune_leaves_what_is_live_though_another_tool_laid_it(connection: Connection, place: Path, tmp_path: Path):
+    staging.stage(connection, spec(place, artifact_of(tmp_path, a=b"1")))
+    (place / "releases/20200101").mkdir()
+    (place / "current").symlink_to("releases/20200101")
+
+    staging.prune(connection, str(place), 1, FENCE)
+
+    assert (place / "current").is_dir()
+
+
 def test_a_command_runs_in_the_release_with_its_variables(connection: Connection, place: Path, tmp_path: Path):
     staging.stage(connection, spec(place, artifact_of(tmp_path, a=b"1")))
     staging.switch(connection, str(place), "r1", FENCE)
