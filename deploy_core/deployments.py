@@ -413,7 +413,9 @@ def _proven_release(environment: Environment, ref: str) -> Release | None:
 
 
 def _named_release(environment: Environment, name: str) -> Release:
-    found = Release.objects.complete_in(environment)
+    # What was staged but never live may have been stopped for a reason, and was never agreed to as a way back.
+    live_once = ReleaseCopy.objects.filter(environment=environment, switched__isnull=False)
+    found = Release.objects.complete_in(environment).filter(pk__in=live_once.values("release"))
     release = found.filter(Q(name=name) | Q(revision__startswith=name.lower())).first() if len(name) >= 4 else None
     if release is None:
         near = list(found.values_list("name", flat=True)[:5])
