@@ -206,7 +206,8 @@ def _workflow(engine: _Engine, queue: str) -> Callable[[int, int], str]:
         close_old_connections()
         try:
             code = engine.acts[queue](deployment_id, run, executor=engine.name, do_step=do_step)
-            if code == "fenced":
+            # DBOS keeps a run without an outcome pending, and with it everything behind it in its environment.
+            if code == "fenced" and heartbeat.is_wanted(deployment_id, run):
                 raise _Lost
             return code
         finally:

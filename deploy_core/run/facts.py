@@ -26,10 +26,20 @@ from deploy_core.rules.plan import plan_hash
 from deploy_core.rules.status import Status
 from deploy_core.safety import fingerprint
 
+#: As long as a row of `KnownRef` takes.
+_REF_LENGTH = 250
+
+
+def _can_be_kept(name: str) -> bool:
+    """git takes any bytes as a name; a row takes UTF-8, and only so much. Nobody could type the others."""
+    return len(name) <= _REF_LENGTH and not any("\ud800" <= character <= "\udfff" for character in name)
+
 
 def keep_refs(app: App, refs: Sequence[Ref], commits: Mapping[str, Sequence[Commit]]) -> None:
     """Rows for the branches and tags of `app`, and for the newest commits of the branches that moved (`commits`)."""
     now = timezone.now()
+    refs = [ref for ref in refs if _can_be_kept(ref.name)]
+    commits = {branch: found for branch, found in commits.items() if _can_be_kept(branch)}
     names = {(ref.kind, ref.name) for ref in refs}
     known = KnownRef.objects.filter(app=app)
     gone = [row.pk for row in known if (row.kind, row.name) not in names]

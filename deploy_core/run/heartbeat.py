@@ -109,6 +109,11 @@ class Watch:
         return [it for it in executors if now - last[it.name][1] > settings.EXECUTOR_SILENT_S]
 
 
+def is_wanted(deployment_id: int, run: int) -> bool:
+    """Whether this run is still to be done, by whoever holds the deployment now; one that was cancelled is not."""
+    return Deployment.objects.filter(pk=deployment_id, run=run, status__in={Status.PLANNING, *ACTIVE}).exists()
+
+
 def tick(executor: str, ensure: Ensure, resume_runs_of: Resume, watch: Watch) -> None:
     """One beat of `executor`."""
     take_over_silent(executor, resume_runs_of, watch)

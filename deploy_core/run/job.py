@@ -359,13 +359,15 @@ class Job:
     def turn_back(self) -> None:
         """Forget that we were told to stop: what follows returns servers to their old release."""
         self.why, self.hears_cancel, self.deadline_s = "", False, float("inf")
-        self._stop.clear()
+        self._stop = threading.Event()  # who was told to stop on the way there stays told
 
 
 def _patiently(act: Act, step: Step, patience: Patience) -> Act:
     """`act` tried as often, and each time for as long, as `patience` allows."""
 
     def once(hands: Hands) -> None:
+        if hands.stop():  # it waited for its turn until then
+            raise errors.Cancelled(**({"server": step.server_name} if step.server_name else {}))
         end = time.monotonic() + patience.limit_s
         try:
             act(replace(hands, stop=lambda: hands.stop() or time.monotonic() > end))

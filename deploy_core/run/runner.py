@@ -21,7 +21,7 @@ from deploy_core.models import Deployment, Release, Step
 from deploy_core.reach.deltas import Base
 from deploy_core.rules.pipeline import EnvironmentPipeline
 from deploy_core.rules.remote import Fence
-from deploy_core.rules.status import ACTIVE, STEP_ENDED, Status
+from deploy_core.rules.status import ACTIVE, ENDED, STEP_ENDED, Status
 from deploy_core.safety import access, gates, queue
 
 from . import bases, facts, job, preparing, regain, rolling, steps, wayback
@@ -53,6 +53,8 @@ def plan(deployment_id: int, run: int | None = None, *, executor: str = "inline"
         return "over"
     with _working(deployment, executor) as work:
         code = do_step("plan", _safely(work, partial(_plan, work)))
+        if code == "failed" and _is_open(work):  # a fault that no step had
+            do_step("end", _safely(work, partial(wayback.end, work, None, code)))
     return code
 
 
@@ -126,6 +128,10 @@ def _noted(work: Job, error: Exception) -> Code:
             logger.error("#%d: fault %s", work.id, number, exc_info=error)
             work.fault = ("internal", {"fault": number})
     return "failed"
+
+
+def _is_open(work: Job) -> bool:
+    return not Deployment.objects.filter(pk=work.id, status__in=ENDED).exists()
 
 
 # --- planning ---------------------------------------------------------------------------------------------------------
@@ -203,7 +209,9 @@ def _walk(work: Job, do_step: DoStep) -> str:
         if code == "ok" and course:
             do_step("prune", _safely(work, partial(_prune, work, course)))
         elif code in ("failed", "cancelled"):
-            do_step("end", _safely(work, partial(wayback.end, work, course, code)))
+            ended = do_step("end", _safely(work, partial(wayback.end, work, course, code)))
+            if ended == "failed" and _is_open(work):  # the way back has a fault of its own: say what runs where
+                do_step("give up", _safely(work, partial(wayback.end, work, None, code)))
         if course:
             shutil.rmtree(course.work, ignore_errors=True)
     finally:

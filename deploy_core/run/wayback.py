@@ -16,7 +16,8 @@ from .course import Course
 from .job import Code, Job
 from .servers import Target
 
-_BROKEN = (StepStatus.FAILED, StepStatus.TIMED_OUT, StepStatus.LOST)
+#: A lost step has no end yet: it runs again.
+_BROKEN = (StepStatus.FAILED, StepStatus.TIMED_OUT)
 
 
 def end(work: Job, course: Course | None, code: str) -> Code:
@@ -160,7 +161,7 @@ def standings(deployment: Deployment, unasked: Collection[str] = ()) -> dict[str
 
     The name is "" for servers that could not be asked, and "-" for those that run nothing yet.
     """
-    broken = Step.objects.filter(deployment=deployment, kind="back", status__in=_BROKEN)
+    broken = Step.objects.filter(deployment=deployment, kind="back", status__in=(*_BROKEN, StepStatus.LOST))
     unsure = {*unasked, *broken.values_list("server_name", flat=True)}
     releases = facts.current_releases(deployment.environment)
     found: dict[str, list[str]] = {}

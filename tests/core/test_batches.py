@@ -347,9 +347,19 @@ def test_what_another_attempt_cannot_mend_is_not_tried_again(error):
 
     with pytest.raises(type(error)):
         job._patiently(fail, Step(key="switch:web-1"), job.Patience(retries=3))(
-            job.Hands(out=None, stop=lambda: isinstance(error, Cancelled))
+            job.Hands(out=None, stop=lambda: isinstance(error, Cancelled) and bool(tried))
         )
     assert len(tried) == 1
+
+
+def test_what_waited_for_its_turn_until_the_stop_is_not_begun():
+    begun = []
+
+    with pytest.raises(Cancelled):
+        job._patiently(begun.append, Step(key="switch:web-1", server_name="web-1"), job.Patience())(
+            job.Hands(out=None, stop=lambda: True)
+        )
+    assert begun == []
 
 
 # --- after the last batch ---------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from deploy_core.models import AuditEntry, Deployment, Manifest, Release, Releas
 from deploy_core.rules.events import replay
 from deploy_core.rules.plan import way_back
 from deploy_core.rules.status import Status, StepStatus
-from deploy_core.run import engine
+from deploy_core.run import engine, heartbeat
 from tests import factories
 
 
@@ -44,7 +44,12 @@ def release(environment, name, *, status=Status.SUCCEEDED, on=None, is_current=F
         if on is None or server.name in on:
             ReleaseCopy.objects.filter(environment=environment, server=server).update(is_current=False)
             ReleaseCopy.objects.create(
-                environment=environment, server=server, release=made, is_current=True, staged=timezone.now()
+                environment=environment,
+                server=server,
+                release=made,
+                is_current=True,
+                staged=timezone.now(),
+                switched=timezone.now(),
             )
     return made
 
@@ -196,7 +201,27 @@ def test_an_unknown_release_is_refused_with_those_that_are_there(staging, alice,
     assert (caught.value.code, caught.value.params["near"]) == ("release_not_found", ["1-aaaa"])
 
 
+def test_a_release_that_was_staged_but_never_live_is_no_way_back(staging, alice):
+    release(staging, "1-aaaa", by=alice)
+    never_live = release(staging, "2-bbbb", status=Status.CANCELLED, by=alice)
+    never_live.copies.update(is_current=False, switched=None)
+
+    with pytest.raises(UnknownName):
+        deployments.roll_back(staging.app, staging, by=alice, surface="web", to="2-bbbb")
+
+
 # --- cancel -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_was_fenced_off_by_a_cancel_is_wanted_by_nobody(staging, alice):
+    """Its workflow has to end, or DBOS would start nothing more in this environment."""
+    deployment = ask(staging, alice)
+    journal.take_over(deployment.pk, "another")
+    assert heartbeat.is_wanted(deployment.pk, deployment.run)
+
+    deployments.cancel(deployment, by=alice)
+
+    assert not heartbeat.is_wanted(deployment.pk, deployment.run)
 
 
 def test_a_waiting_deployment_is_cancelled_at_once_and_its_worker_fenced_off(staging, alice):

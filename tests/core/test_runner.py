@@ -1,5 +1,7 @@
 """A deployment from request to end, on real git and real SSH servers, without an engine."""
 
+import os
+
 import pytest
 
 from deploy_core import deployments
@@ -59,6 +61,31 @@ def test_planning_queues_and_touches_no_server(world):
     assert len(deployment.plan_hash) == 64
     assert not world.folder().exists()
     assert runner.plan(deployment.pk) == "over"
+
+
+def test_a_branch_whose_name_is_no_text_is_left_out_and_harms_nobody(world):
+    name = os.fsdecode(b"b\xff")
+    git(world.repository, "update-ref", f"refs/heads/{name}", "main")
+    try:
+        deployment = world.deploy("main")
+    finally:
+        git(world.repository, "update-ref", "-d", f"refs/heads/{name}")
+
+    assert deployment.status == "succeeded"
+    assert "main" in set(world.app.refs.values_list("name", flat=True))
+
+
+def test_a_fault_that_no_step_had_ends_the_planning(world, monkeypatch):
+    def fault(*_args, **_options):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(runner.gates, "pass_on", fault)
+    deployment = world.request("main")
+
+    assert runner.plan(deployment.pk) == "failed"
+
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.reason) == ("failed", "internal")
 
 
 def test_a_fetch_keeps_refs_and_commits_for_those_who_ask_the_bot(world):
