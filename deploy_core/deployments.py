@@ -414,8 +414,10 @@ def _proven_release(environment: Environment, ref: str) -> Release | None:
 
 def _named_release(environment: Environment, name: str) -> Release:
     # What was staged but never live may have been stopped for a reason, and was never agreed to as a way back.
-    live_once = ReleaseCopy.objects.filter(environment=environment, switched__isnull=False)
-    found = Release.objects.complete_in(environment).filter(pk__in=live_once.values("release"))
+    switched_to = ReleaseCopy.objects.filter(environment=environment, switched__isnull=False)
+    proven = Deployment.objects.filter(environment=environment, status=Status.SUCCEEDED)
+    was_live = Q(pk__in=switched_to.values("release")) | Q(pk__in=proven.values("release"))
+    found = Release.objects.complete_in(environment).filter(was_live)
     release = found.filter(Q(name=name) | Q(revision__startswith=name.lower())).first() if len(name) >= 4 else None
     if release is None:
         near = list(found.values_list("name", flat=True)[:5])

@@ -175,6 +175,7 @@ birth() {
 }
 """
 
+#: One owner does one thing at a time on a server, so what it left there was cut off from it and is begun again.
 _END_REMEMBERED_GROUP = """\
 was=$(readlink .lock/group || :)
 if [ -n "$was" ] && [ "$(birth "${was%% *}")" = "${was#* }" ]; then end_group "${was%% *}" 20; fi
@@ -259,7 +260,7 @@ def stage(
     links += "".join(_shared_folder(shared_path(p)) for p in shared_folders)
     judged = "".join(f"judge {release_name(it.name)} {it.manifest_id} {_WAYS[it.is_spare]}\n" for it in bases)
     return f"""\
-{_enter(path)}{_claim(fence)}{_REMEMBER_GROUP}\
+{_enter(path)}{_claim(fence)}{_END_REMEMBERED_GROUP}{_REMEMBER_GROUP}\
 R=releases/{name}; S=.stage.{name}.{fence}
 if [ "$(cat "$R.id" 2>/dev/null)" = {manifest_id} ] && [ -d "$R" ]; then echo have; exit 0; fi
 if [ "$(readlink current || :)" = "$R" ]; then echo "$R is current, with other content" >&2; exit {IN_USE}; fi
@@ -438,7 +439,7 @@ def in_folder(path: str, folder: str, command: str, fence: Fence) -> str:
     """A command of deploy.yml (restart, hook), in `current` or `releases/<name>` below the environment's folder."""
     return f"""\
 cd -- {shlex.quote(path)} || exit 1
-{_BIRTH}{_NOTE}{_hold(fence)}{_REMEMBER_GROUP}{_RELEASE_MUTEX}\
+{_BIRTH}{_NOTE}{_END_GROUP}{_hold(fence)}{_END_REMEMBERED_GROUP}{_REMEMBER_GROUP}{_RELEASE_MUTEX}\
 cd -P -- {shlex.quote(folder)} || exit {NO_RELEASE}
 exec sh -c {shlex.quote(command)}
 """

@@ -381,11 +381,14 @@ def _succeed(work: Job, course: Course) -> Code:
 
 def _prune(work: Job, course: Course) -> Code:
     """Old releases go; that this may fail harms nobody, and the next deployment tries again."""
+    environment = course.deployment.environment
+    queued = environment.deployments.filter(finished__isnull=True, release__isnull=False)
+    awaited = list(queued.values_list("release__name", flat=True))
     asked: Mapping[str, Callable[[], Any]] = {
-        target.name: partial(steps.prune, course, target) for target in rolling.whole(work, course)
+        target.name: partial(steps.prune, course, target, awaited) for target in rolling.whole(work, course)
     }
     removed = work.ask_all(asked)
     for target in rolling.whole(work, course):
-        facts.pruned(course.deployment.environment, target.server_id, removed[target.name])
+        facts.pruned(environment, target.server_id, removed[target.name])
     preparing.forget_unused(course.deployment.app)
     return "ok"

@@ -3,7 +3,7 @@
 An act runs in a thread, talks to the world, and leaves rows to the job's own thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -168,9 +168,9 @@ def go_back(course: Course, target: Target, release: Release, shape: Environment
     return act
 
 
-def prune(course: Course, target: Target) -> list[str]:
-    """Remove the oldest releases of a server; the names of those removed."""
-    protect = [release.name for release in (course.before.get(target.name),) if release]
+def prune(course: Course, target: Target, awaited: Iterable[str] = ()) -> list[str]:
+    """Remove the oldest releases of a server, but none that is `awaited`; the names of those removed."""
+    protect = [*awaited, *(release.name for release in (course.before.get(target.name),) if release)]
     return course.site.use(
         target,
         lambda connection: staging.prune(

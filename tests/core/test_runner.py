@@ -224,6 +224,19 @@ def test_old_releases_are_pruned_with_their_rows(world):
     assert set(ReleaseCopy.objects.values_list("release__name", flat=True)) == set(names)
 
 
+def test_a_release_that_a_queued_rollback_waits_for_is_kept(world):
+    world.app.pipeline = "keep: 2"
+    world.app.save()
+    first, _ = world.deploy("v1"), world.deploy("v2")
+    third = world.request("v1")
+    runner.plan(third.pk)
+    deployments.roll_back(world.app, world.environment, by=third.requested_by, surface="web", to=first.release.name)
+
+    runner.run(third.pk)
+
+    assert (world.folder() / "releases" / first.release.name).is_dir()
+
+
 def test_a_release_is_made_of_one_that_is_there_but_never_of_one_to_go_back_to(world):
     world.app.pipeline = "keep: 3"
     world.app.save()

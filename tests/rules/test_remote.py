@@ -250,6 +250,22 @@ def test_a_new_owner_ends_what_the_old_one_left_running(tmp_path):
         old.wait()
 
 
+def test_a_command_that_is_begun_again_ends_the_one_that_was_cut_off(tmp_path):
+    lay(tmp_path, "r1")
+    claimed(tmp_path, FENCE)
+    script = remote.in_folder("app", "releases/r1", "touch running; exec sleep 300", FENCE)
+    old = subprocess.Popen(["sh", "-c", remote.wrapped(script, "MARK")], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        wait_until((tmp_path / "app/releases/r1/running").exists)
+
+        assert sh(remote.in_folder("app", "releases/r1", "true", FENCE), tmp_path).returncode == 0
+
+        assert old.wait(30) != 0
+    finally:
+        old.kill()
+        old.wait()
+
+
 def test_a_process_that_only_has_the_old_number_is_left_alone(tmp_path):
     claimed(tmp_path, Fence(42, 1))
     other = subprocess.Popen(["sleep", "300"], start_new_session=True)
