@@ -72,8 +72,8 @@ def test_no_more_deployments_run_at_once_than_the_limit(live_world, settings, tm
     engine.launch()
     try:
         first = world.request("v1")
-        second = deployments.request(world.app, "v1", other, by=world.person, surface="web")
         wait_until(lambda: first.steps.filter(kind="switch", log_lines__gt=0).exists(), what="the hook runs")
+        second = deployments.request(world.app, "v1", other, by=world.person, surface="web")
         wait_until(lambda: Deployment.objects.get(pk=second.pk).status == "queued", what="it is planned")
         assert not second.steps.filter(kind="build").exclude(status="pending").exists()
         go.touch()
