@@ -17,7 +17,7 @@ from deploy_core.reach.connection import (
     never,
     nobody,
 )
-from deploy_core.rules.remote import Command
+from deploy_core.rules.shell import Command
 
 #: `(exit status, stdout, stderr)`.
 Said = tuple[int, str, str]

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import IO, Protocol, Self
 
 from deploy_core.errors import CommandFailed
-from deploy_core.rules.remote import Command
+from deploy_core.rules.shell import Command
 
 #: `(stream, text)`: `o` stdout, `e` stderr, `m` our own remark; one line without its end, secrets masked.
 OnLine = Callable[[str, str], None]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from deploy_core.rules.remote import Argv
+from deploy_core.rules.shell import Argv
 
 #: A number that no distribution gives away; nothing here belongs to it but the build's own folders.
 BUILD_UID = 64_640

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy_core.errors import CommandFailed, ReachError
-from deploy_core.rules import remote
+from deploy_core.rules import layout, remote, shell
 from deploy_core.rules.manifest import kinds_sum, sums
 from deploy_core.rules.remote import Fence
 
@@ -98,7 +98,7 @@ def stage(
             else:
                 on_line(stream, text)
 
-        script = remote.stage(
+        script = layout.stage(
             release.path,
             release.name,
             release.artifact.manifest.id,
@@ -106,7 +106,7 @@ def stage(
             release.fence,
             release.shared_files,
             release.shared_folders,
-            [remote.BaseRelease(base.name, base.delta.base.id, base.is_spare) for base in bases],
+            [layout.BaseRelease(base.name, base.delta.base.id, base.is_spare) for base in bases],
         )
         return connection.run(script, name="stage", stdin=sender, on_line=hear, timeout_s=timeout_s, stop=stop), sender
 
@@ -204,13 +204,13 @@ def run_in(
     """
     script = remote.in_folder(path, folder, command, fence)
     result = connection.run(
-        script, name=remote.summary(command), variables=variables, on_line=on_line, timeout_s=timeout_s, stop=stop
+        script, name=shell.summary(command), variables=variables, on_line=on_line, timeout_s=timeout_s, stop=stop
     )
-    _check(result, remote.summary(command))
+    _check(result, shell.summary(command))
 
 
 class _Sender:
-    """The stdin of `remote.stage`: waits for the script's answer, then gives what the script wants."""
+    """The stdin of `layout.stage`: waits for the script's answer, then gives what the script wants."""
 
     def __init__(self, artifact: Artifact, bases: Sequence[Base], on_progress: OnProgress) -> None:
         self.remarks: tuple[tuple[str, str], ...] = ()

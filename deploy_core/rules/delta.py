@@ -67,7 +67,7 @@ class Delta:
 
     @property
     def kinds(self) -> list[bytes]:
-        """What `rules.remote.KINDS_LISTING` prints of the base, at least."""
+        """What `rules.layout.KINDS_LISTING` prints of the base, at least."""
         return kinds_lines(self.there)
 
 

@@ -114,12 +114,12 @@ def sums(manifest: Manifest) -> bytes:
 
 
 def kinds_sum(manifest: Manifest) -> str:
-    """The sha256 (hex) of what `rules.remote.KINDS_LISTING` prints for the tree: kinds, links, executable bits."""
+    """The sha256 (hex) of what `rules.layout.KINDS_LISTING` prints for the tree: kinds, links, executable bits."""
     return hashlib.sha256(b"".join(b"%b\0" % line for line in kinds_lines(manifest))).hexdigest()
 
 
 def kinds_lines(manifest: Manifest) -> list[bytes]:
-    """What `rules.remote.KINDS_LISTING` prints for the tree, sorted, without the NULs at the ends."""
+    """What `rules.layout.KINDS_LISTING` prints for the tree, sorted, without the NULs at the ends."""
     lines = []
     for path, entry in manifest.entries.items():
         if entry.kind == b"l":

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy_core.rules import remote
+from deploy_core.rules import layout
 from deploy_core.rules.manifest import (
     Entry,
     Manifest,
@@ -136,7 +136,7 @@ def test_servers_list_kinds_as_the_manifest_sums_them(tmp_path):
             b"li nk\n": Entry(b"l", b"folder/file"),
         }
     )
-    script = f"export LC_ALL=C; {remote.KINDS_LISTING} | sort -z | sha256sum"
+    script = f"export LC_ALL=C; {layout.KINDS_LISTING} | sort -z | sha256sum"
 
     printed = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, check=True).stdout
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy_core.rules import remote
+from deploy_core.rules import layout, remote, shell
 from deploy_core.rules.remote import Fence
 from tests.waiting import wait_until
 
@@ -18,7 +18,7 @@ FENCE = Fence(42, 3)
 
 def sh(script: str, folder: Path, data: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     """A script as `Connection.run` would have it run."""
-    line = remote.wrapped(script, "MARK", has_stdin=True)
+    line = shell.wrapped(script, "MARK", has_stdin=True)
     return subprocess.run(["sh", "-c", line], cwd=folder, input=data, capture_output=True, timeout=30)
 
 
@@ -48,82 +48,7 @@ def test_what_could_leave_the_releases_is_no_release_name(name):
 @pytest.mark.parametrize("path", ["", "/etc", "../x", "a/../../b", "a\0b"])
 def test_what_could_leave_a_release_is_no_shared_path(path):
     with pytest.raises(ValueError, match="not a path"):
-        remote.shared_path(path)
-
-
-@pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A=B", "A;id", "Ä", "A\n"])
-def test_what_no_shell_can_export_is_no_variable(name):
-    with pytest.raises(ValueError, match="not an environment variable"):
-        remote.variable_lines({name: "x"})
-
-
-def test_values_of_variables_are_in_no_argument():
-    counts, ahead = remote.variable_lines({"TOKEN": "hunter2\nline two"})
-
-    assert "hunter2" not in remote.wrapped("true", "MARK", counts)
-    assert ahead == b"hunter2\nline two\n"
-
-
-def test_a_summary_is_one_short_line():
-    assert remote.summary(("ls", "a b")) == "ls 'a b'"
-    assert remote.summary("set -e\nrm x") == "set -e…"
-    assert remote.summary("x" * 500) == "x" * 120 + "…"
-
-
-# --- the wrapper ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shell", ["sh", "bash"])
-@pytest.mark.parametrize("value", ["plain", "", " lead and trail ", "a\\nb\\", "l1\nl2\n", "'\"$(id)`x`", "é\u4e2d"])
-def test_a_variable_arrives_as_it_was(shell, value, tmp_path):
-    counts, ahead = remote.variable_lines({"VALUE": value, "AFTER": "next"})
-    line = remote.wrapped('printf %s "$VALUE"; echo "|$AFTER"; cat', "MARK", counts, has_stdin=True)
-
-    done = subprocess.run([shell, "-c", line], input=ahead + b"stdin stays", capture_output=True, timeout=30)
-
-    head, _, said = done.stdout.partition(b"\n")
-    assert head.startswith(b"MARK ")
-    assert said == value.encode() + b"|next\nstdin stays"
-
-
-def test_without_stdin_a_command_reads_nothing():
-    done = subprocess.run(["sh", "-c", remote.wrapped("cat; echo end", "M")], input=b"noise", capture_output=True)
-
-    assert done.stdout.splitlines()[1:] == [b"end"]
-
-
-@pytest.mark.parametrize(("script", "status"), [("exit 7", 7), ("kill -9 $$", 137), ("no-such-program", 127)])
-def test_the_exit_status_is_the_commands(script, status):
-    done = subprocess.run(["sh", "-c", remote.wrapped(script, "M")], capture_output=True)
-
-    assert done.returncode == status
-
-
-def test_a_group_is_ended_with_all_that_is_in_it(tmp_path):
-    script = "trap '' TERM; echo up; sleep 300 & sleep 300"
-    process = subprocess.Popen(["sh", "-c", remote.wrapped(script, "MARK")], stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        group = int(process.stdout.readline().split()[1])
-        assert process.stdout.readline() == b"up\n"
-
-        subprocess.run(["sh", "-c", remote.kill_group(group, grace_s=0.2)], check=True, timeout=30)
-
-        assert process.wait(30) != 0
-        # The pipe ends when the last process that holds it does.
-        assert process.stdout.read() == b""
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
-
-
-def test_ending_a_group_that_is_gone_is_no_failure():
-    process = subprocess.Popen(["true"], start_new_session=True)
-    process.wait()
-
-    subprocess.run(["sh", "-c", remote.kill_group(process.pid)], check=True, timeout=30)
+        layout.shared_path(path)
 
 
 # --- switch -----------------------------------------------------------------------------------------------------------
@@ -231,14 +156,14 @@ def test_who_came_later_claims_whatever_the_deployment(tmp_path):
     claimed(tmp_path, Fence(41, 10))  # approved later than 42, but that is over
 
     assert sh(remote.claim("app", Fence(43, 9)), tmp_path).returncode == remote.TAKEN_OVER
-    assert sh(remote.stage("app", "r1", "0", "0", Fence(42, 9)), tmp_path).returncode == remote.TAKEN_OVER
+    assert sh(layout.stage("app", "r1", "0", "0", Fence(42, 9)), tmp_path).returncode == remote.TAKEN_OVER
 
 
 def test_a_new_owner_ends_what_the_old_one_left_running(tmp_path):
     lay(tmp_path, "r1")
     claimed(tmp_path, Fence(42, 1))
     script = remote.in_folder("app", "releases/r1", "touch running; exec sleep 300", Fence(42, 1))
-    old = subprocess.Popen(["sh", "-c", remote.wrapped(script, "MARK")], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    old = subprocess.Popen(["sh", "-c", shell.wrapped(script, "MARK")], cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
         wait_until((tmp_path / "app/releases/r1/running").exists)
 
@@ -254,7 +179,7 @@ def test_a_command_that_is_begun_again_ends_the_one_that_was_cut_off(tmp_path):
     lay(tmp_path, "r1")
     claimed(tmp_path, FENCE)
     script = remote.in_folder("app", "releases/r1", "touch running; exec sleep 300", FENCE)
-    old = subprocess.Popen(["sh", "-c", remote.wrapped(script, "MARK")], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    old = subprocess.Popen(["sh", "-c", shell.wrapped(script, "MARK")], cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
         wait_until((tmp_path / "app/releases/r1/running").exists)
 

@@ -24,7 +24,7 @@ from deploy_core.reach.connection import (
     nobody,
 )
 from deploy_core.reach.masking import Masker
-from deploy_core.rules import remote
+from deploy_core.rules import shell
 
 from .transport import LOST, Transport, detail, left, through
 
@@ -71,7 +71,7 @@ class Session:
 
     def run(
         self,
-        command: remote.Command,
+        command: shell.Command,
         *,
         name: str = "",
         variables: Mapping[str, str] | None = None,
@@ -81,9 +81,9 @@ class Session:
         limit_bytes: int = OUTPUT_LIMIT_BYTES,
         stop: Callable[[], bool] = never,
     ) -> Result:
-        counts, ahead = remote.variable_lines(variables or {})
+        counts, ahead = shell.variable_lines(variables or {})
         mark = secrets.token_hex(12)
-        what = name or remote.summary(command)
+        what = name or shell.summary(command)
         with self._limited(what, timeout_s) as end, self._channel(end) as channel:
             talk = Conversation(
                 channel,
@@ -97,7 +97,7 @@ class Session:
                 limit_bytes=limit_bytes,
                 stop=stop,
             )
-            line = remote.wrapped(command, mark, counts, has_stdin=stdin is not None)
+            line = shell.wrapped(command, mark, counts, has_stdin=stdin is not None)
             self._transport.request(channel, "exec", line)
             try:
                 status = talk.hold(_pieces(ahead, stdin))
@@ -196,7 +196,7 @@ class Session:
         end = time.monotonic() + KILL_S
         try:
             with self._channel(end) as channel:
-                self._transport.request(channel, "exec", remote.shell_line(remote.kill_group(group, GRACE_S)))
+                self._transport.request(channel, "exec", shell.shell_line(shell.kill_group(group, GRACE_S)))
                 channel.status_event.wait(left(end))
         except LOST:
             return
