@@ -7,11 +7,10 @@ stores lines, looks for a cancel, and moves the steps, so a hundred servers cost
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from django.conf import settings
@@ -20,9 +19,12 @@ from django.utils import timezone
 
 from deploy_core import errors
 from deploy_core.ledger import journal, progress
-from deploy_core.ledger.log import TAIL_LINES, LogWriter, harmless
+from deploy_core.ledger.log import LogWriter
 from deploy_core.models import Deployment, Step
 from deploy_core.rules.status import STEP_ENDED, Status, StepStatus
+
+from .acts import Act, Hands, Patience, patiently
+from .verdict import fit, judge, with_tail
 
 logger = logging.getLogger(__name__)
 
@@ -40,44 +42,6 @@ STOP_GRACE_S = 30.0
 
 class Parked(BaseException):
     """This process is going away and the job goes on in the next one. No failure, so no `except Exception` sees it."""
-
-
-@dataclass(frozen=True)
-class Hands:
-    """What a step's act works with, in whatever thread. It touches no table itself."""
-
-    out: LogWriter
-    stop: Callable[[], bool]
-    happened: list[Callable[[], object]] = field(default_factory=list)
-    #: Called with (done, total) as the work goes on.
-    progress: Callable[[int, int], None] = lambda done, total: None
-
-    def record(self, write: Callable[[], object]) -> None:
-        """Something happened that rows must show, however the step ends: `write` runs in the transaction of its end."""
-        self.happened.append(write)
-
-    def on_line(self, stream: str, text: str) -> None:
-        """A line of output, as `Connection.run` and builds tell it."""
-        self.out.write(stream, text)  # type: ignore[arg-type]  # `o`, `e` or `m` on both sides
-
-    def say(self, text: str) -> None:
-        """A line in our own words."""
-        self.out.write("m", text)
-
-
-#: Does a step's work, and raises what went wrong.
-Act = Callable[[Hands], None]
-
-#: Faults that another attempt would only meet again, or must not.
-_FINAL = frozenset({"taken_over", "host_key_changed", "host_key_unknown", "login_refused", "no_permission"})
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """With the steps of one kind: how often one that failed is tried again, and how long one attempt may take."""
-
-    retries: int = 0
-    limit_s: float = float("inf")
 
 
 @dataclass
@@ -244,7 +208,7 @@ class Job:
             for (step, act), out in zip(acts.items(), self.persist(begin), strict=True):
                 writers.callback(out.close)
                 hands = Hands(out, self._stop.is_set, progress=progress.teller(self.id, step.key))
-                patient = _patiently(act, step, self.patience.get(step.kind, Patience()))
+                patient = patiently(act, step, self.patience.get(step.kind, Patience()))
                 running[self._pool.submit(patient, hands)] = _Work(step, hands)
             try:
                 while running:
@@ -287,7 +251,7 @@ class Job:
             write()
         if error is not None and self.why == "parked":
             return
-        status, reason, params = self._judge(work, error)
+        status, reason, params = judge(work.step, error, is_over_time=self.why == "timed_out")
         params = fit(params)
         exit_status = params.get("exit_status")
         if status in (StepStatus.FAILED, StepStatus.TIMED_OUT):
@@ -300,25 +264,6 @@ class Job:
             exit_status=exit_status if isinstance(exit_status, int) else None,
             params=params,
         )
-
-    def _judge(self, work: _Work, error: BaseException | None) -> tuple[StepStatus, str, dict[str, Any]]:
-        match error:
-            case None:
-                return StepStatus.SUCCEEDED, "", {}
-            case errors.Cancelled() if self.why == "timed_out":
-                return StepStatus.TIMED_OUT, "total_timeout", {}
-            case errors.Cancelled():
-                return StepStatus.CANCELLED, "cancelled", {}
-            case errors.CommandTimeout():
-                return StepStatus.TIMED_OUT, error.code, dict(error.params)
-            case errors.BuildError(code="build_timed_out"):
-                return StepStatus.TIMED_OUT, error.code, dict(error.params)
-            case errors.DeployError():
-                return StepStatus.FAILED, error.code, dict(error.params)
-            case _:
-                number = uuid.uuid4().hex[:8]
-                logger.error("step %s of #%d: fault %s", work.step.key, self.id, number, exc_info=error)
-                return StepStatus.FAILED, "internal", {"fault": number}
 
     def _look(self) -> None:
         """See whether somebody wants us to stop, a few times a second."""
@@ -360,55 +305,3 @@ class Job:
         """Forget that we were told to stop: what follows returns servers to their old release."""
         self.why, self.hears_cancel, self.deadline_s = "", False, float("inf")
         self._stop = threading.Event()  # who was told to stop on the way there stays told
-
-
-def _patiently(act: Act, step: Step, patience: Patience) -> Act:
-    """`act` tried as often, and each time for as long, as `patience` allows."""
-
-    def once(hands: Hands) -> None:
-        if hands.stop():  # it waited for its turn until then
-            raise errors.Cancelled(**({"server": step.server_name} if step.server_name else {}))
-        end = time.monotonic() + patience.limit_s
-        try:
-            act(replace(hands, stop=lambda: hands.stop() or time.monotonic() > end))
-        except errors.Cancelled:
-            if hands.stop():
-                raise
-            server = {"server": step.server_name} if step.server_name else {}
-            raise errors.CommandTimeout("step_timeout", step=step.key, seconds=patience.limit_s, **server) from None
-
-    def act_patiently(hands: Hands) -> None:
-        for left in range(patience.retries, -1, -1):
-            try:
-                return once(hands)
-            except errors.DeployError as error:
-                if not left or hands.stop() or error.code in _FINAL:
-                    raise
-                hands.say(f"failed ({error.code}); trying again, {left} more at most")
-            end = time.monotonic() + settings.RETRY_WAIT_S
-            while time.monotonic() < end and not hands.stop():
-                time.sleep(min(0.05, settings.RETRY_WAIT_S))
-
-    return act_patiently
-
-
-def fit(value: Any) -> Any:
-    """`value` as JSON that every database takes: odd objects as text, odd characters spelled out."""
-    match value:
-        case str():
-            return harmless(value)
-        case bool() | int() | float() | None:
-            return value
-        case Mapping():
-            return {str(key): fit(each) for key, each in value.items()}
-        case list() | tuple() | set():
-            return [fit(each) for each in value]
-        case _:
-            return harmless(str(value))
-
-
-def with_tail(params: Mapping[str, Any], out: LogWriter) -> dict[str, Any]:
-    """`params` with `tail`, the last lines of output, and `line`, the number of the last line in the log."""
-    told = params.get("tail")
-    tail = list(out.tail) or (str(told).splitlines() if told else [])
-    return {**params, "tail": tail[-TAIL_LINES:], "line": out.last_line}

@@ -20,8 +20,8 @@ from deploy_core.rules.repository import without_login
 from deploy_core.safety import access
 
 from . import facts
+from .acts import Act, Hands
 from .course import Course, port_on, shape_of
-from .job import Act, Hands
 from .servers import targets
 
 FILE = "deploy.yml"

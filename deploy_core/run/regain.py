@@ -12,8 +12,9 @@ from deploy_core.reach import taking
 from deploy_core.reach.artifacts import Artifact as Built
 
 from . import preparing
+from .acts import Act, Hands
 from .course import Course
-from .job import Act, Hands, Job
+from .job import Job
 
 
 def artifact(work: Job, course: Course) -> tuple[Artifact, Built]:

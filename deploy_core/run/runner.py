@@ -15,23 +15,21 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from deploy_core.errors import DeployError, ReachError, Refused
+from deploy_core.errors import DeployError, Refused
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Release, Step
-from deploy_core.reach.deltas import Base
-from deploy_core.rules.pipeline import EnvironmentPipeline
 from deploy_core.rules.remote import Fence
-from deploy_core.rules.status import ACTIVE, ENDED, STEP_ENDED, Status
+from deploy_core.rules.status import ACTIVE, ENDED, Status
 from deploy_core.safety import access, gates, queue
 
-from . import bases, facts, job, preparing, regain, rolling, steps, wayback
+from . import acts, facts, job, phases, preparing, rolling, wayback
 from .course import Course, shape_of
-from .job import Code, Hands, Job, Patience
+from .job import Code, Job
+from .phases import Phase
 from .servers import Site, targets
 
 logger = logging.getLogger(__name__)
 
-Phase = Callable[[], Code]
 DoStep = Callable[[str, Phase], str]
 
 _at_work: dict[Job, None] = {}
@@ -194,20 +192,20 @@ def _walk(work: Job, do_step: DoStep) -> str:
     try:
         course = _course(work)
         _claim_again(work, course)
-        phases = _phases(work, course)
+        todo = phases.of(work, course)
         if work.deployment.status == Status.ROLLING_BACK:  # its worker went away on the way back, and we go on there
-            code, phases = "failed", []
+            code, todo = "failed", []
     except Exception as error:  # the engine would start a run that ended so again, for ever
-        code, phases = _noted(work, error), []
+        code, todo = _noted(work, error), []
     try:
-        for name, phase in phases:
+        for name, phase in todo:
             code = do_step(name, _safely(work, phase))
             if code != "ok":
                 break
         if code == "ok" and course:
-            code = do_step("succeed", _safely(work, partial(_succeed, work, course)))
+            code = do_step("succeed", _safely(work, partial(phases.succeed, work, course)))
         if code == "ok" and course:
-            do_step("prune", _safely(work, partial(_prune, work, course)))
+            do_step("prune", _safely(work, partial(phases.prune, work, course)))
         elif code in ("failed", "cancelled"):
             ended = do_step("end", _safely(work, partial(wayback.end, work, course, code)))
             if ended == "failed" and _is_open(work):  # the way back has a fault of its own: say what runs where
@@ -251,7 +249,7 @@ def _course(work: Job) -> Course:
         row.name: row for row in Release.objects.filter(environment=deployment.environment, name__in=names.values())
     }
     work.deadline_s = shape.timeouts.total_s + facts.paused_s(deployment)
-    work.patience = _patience(shape)
+    work.patience = acts.patience(shape)
     return Course(
         deployment=deployment,
         pipeline=shape,
@@ -260,135 +258,3 @@ def _course(work: Job) -> Course:
         before={server: releases[name] for server, name in names.items() if name in releases},
         batches=() if is_task else rolling.cut(work, shape, servers),
     )
-
-
-def _patience(shape: EnvironmentPipeline) -> dict[str, Patience]:
-    """How often and how long each kind of step is tried. What has a limit of its own may take that long."""
-    step_s, retries = shape.timeouts.step_s, shape.retries
-    restart_s = shape.restart.timeout_s if shape.restart else 0
-    health_s = shape.health.timeout_s if shape.health else 0
-    return {
-        "build": Patience(retries.build, step_s + shape.build.timeout_s),
-        "stage": Patience(retries.stage, step_s),
-        "switch": Patience(retries.switch, step_s),
-        "restart": Patience(retries.restart, max(step_s, restart_s)),
-        "health": Patience(retries.health, max(step_s, health_s)),
-    }
-
-
-def _phases(work: Job, course: Course) -> list[tuple[str, Phase]]:
-    phases: list[tuple[str, Phase]] = []
-    if work.deployment.kind == Deployment.Kind.TASK:
-        return [
-            ("start", partial(work.perform, {"start": preparing.start(work.deployment)})),
-            ("task", partial(_run_task, work, course)),
-        ]
-    if work.deployment.kind == Deployment.Kind.DEPLOY:
-        phases += [
-            ("build", partial(_build, work, course)),
-            ("stage", partial(_stage, work, course)),
-        ]
-    else:
-        phases.append(("start", partial(work.perform, {"start": preparing.start(work.deployment)})))
-        if work.deployment.kind != Deployment.Kind.ROLLBACK:
-            phases.append(("stage", partial(_stage, work, course)))
-    return phases + rolling.phases(work, course, partial(_release, course))
-
-
-def _build(work: Job, course: Course) -> Code:
-    # While we build, the ways to the servers are opened; those beyond the first few wait for their step.
-    for target in course.site.targets[: work.width - 1]:
-        work.in_background(partial(course.site.open_ahead, target))
-    if course.artifact():
-        work.skip({"build": "already_built", "package": "already_built"})
-        return "ok"
-    hooks, commands = course.pipeline.hooks, course.pipeline.build.commands
-    if not (commands or hooks.before_fetch or hooks.after_fetch):
-        work.skip({"build": "nothing_to_do"})
-    elif (code := work.perform({"build": preparing.build_tree(course)})) != "ok":
-        return code
-    # No boundary between the two: the tree lies on this machine only.
-    return work.perform({"package": preparing.package(course)})
-
-
-def _stage(work: Job, course: Course) -> Code:
-    known = work.steps()
-    keys = [f"stage:{target.name}" for target in course.site.targets]
-    if all(known[key].status in STEP_ENDED for key in keys):
-        return rolling.tolerated(work, course, work.perform(dict.fromkeys(keys, _nothing)))
-    row, built = course.artifact() or regain.artifact(work, course)
-    release = facts.keep_release(course.deployment, row, course.deployment.plan["pipeline"])
-
-    def choose() -> Mapping[int, tuple[Base, ...]]:
-        journal.hold(work.id, work.epoch)
-        return bases.of_servers(course, release)
-
-    made_of = work.persist(choose)
-    acts = {
-        f"stage:{target.name}": steps.stage(course, target, release, built, made_of[target.server_id])
-        for target in course.site.targets
-    }
-    return rolling.tolerated(work, course, work.perform(acts))
-
-
-def _run_task(work: Job, course: Course) -> Code:
-    task = course.pipeline.tasks[work.deployment.plan["task"]]
-    return work.perform({f"task:{target.name}": steps.run_task(course, target, task) for target in course.site.targets})
-
-
-def _nothing(hands: Hands) -> None:
-    """For a step that has ended."""
-
-
-def _release(course: Course) -> Release:
-    """The release this deployment makes current."""
-    release = _load(course.deployment.pk).release
-    assert release is not None  # noqa: S101  (_stage or the request of a rollback has named it)
-    return release
-
-
-def _succeed(work: Job, course: Course) -> Code:
-    """Success is only what was read back: every server runs the release. A cancel that came first goes first.
-
-    Where servers were left behind, the deployment has failed, and says which.
-    """
-    if (stopped := rolling.held(work)) is not None:
-        return stopped
-    if work.deployment.kind == Deployment.Kind.TASK:
-        is_done = work.persist(lambda: journal.move(work.id, Status.SUCCEEDED, epoch=work.epoch))
-        return "partly" if is_done else rolling.held(work) or "cancelled"
-    name = _release(course).name
-    servers = rolling.whole(work, course)
-    seen = work.ask_all({target.name: partial(steps.current_on, course, target) for target in servers})
-    wrong = {server: found for server, found in seen.items() if found != name}
-    if wrong:
-        raise ReachError("current_differs", release=name, servers=wrong)
-    left = sorted(wayback.broken_servers(work.id))
-
-    def write() -> bool:
-        if not left:
-            return journal.move(work.id, Status.SUCCEEDED, epoch=work.epoch)
-        params = {"servers": left, "runs": wayback.standings(work.deployment)}
-        moved = journal.move(work.id, Status.FAILED, "servers_skipped", epoch=work.epoch, params=params)
-        if moved:
-            journal.close_steps(work.id, epoch=work.epoch)
-        return moved
-
-    if not work.persist(write):
-        return rolling.held(work) or "cancelled"
-    return "partly" if left else "ok"
-
-
-def _prune(work: Job, course: Course) -> Code:
-    """Old releases go; that this may fail harms nobody, and the next deployment tries again."""
-    environment = course.deployment.environment
-    queued = environment.deployments.filter(finished__isnull=True, release__isnull=False)
-    awaited = list(queued.values_list("release__name", flat=True))
-    asked: Mapping[str, Callable[[], Any]] = {
-        target.name: partial(steps.prune, course, target, awaited) for target in rolling.whole(work, course)
-    }
-    removed = work.ask_all(asked)
-    for target in rolling.whole(work, course):
-        facts.pruned(environment, target.server_id, removed[target.name])
-    preparing.forget_unused(course.deployment.app)
-    return "ok"

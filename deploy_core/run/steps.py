@@ -16,8 +16,8 @@ from deploy_core.reach.deltas import Base
 from deploy_core.rules.pipeline import EnvironmentPipeline, Task
 
 from . import bases, facts
+from .acts import Act, Hands
 from .course import Course, port_on
-from .job import Act, Hands
 from .servers import Target
 
 

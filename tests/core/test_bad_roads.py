@@ -307,7 +307,7 @@ def test_whatever_an_error_carries_can_be_stored(world, monkeypatch):
     assert_failed(world.deploy(), "odd_file", path="/a", name="nul\\x00 and \\xdc80", more={"at": [1, 2]})
 
 
-@pytest.mark.parametrize("place", ["facts.keep_release", "runner._phases"])
+@pytest.mark.parametrize("place", ["facts.keep_release", "phases.of"])
 def test_a_fault_between_steps_ends_the_deployment_too(world, monkeypatch, caplog, place):
     def fail(*_):
         raise ZeroDivisionError("a fault")

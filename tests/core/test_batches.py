@@ -8,7 +8,7 @@ from deploy_core.ledger import journal, progress
 from deploy_core.models import Step
 from deploy_core.reach import ssh, staging
 from deploy_core.rules.events import replay
-from deploy_core.run import job, runner
+from deploy_core.run import acts, runner
 from tests import factories
 from tests.core.world import told
 
@@ -329,10 +329,10 @@ def test_an_attempt_that_takes_longer_than_a_step_may_is_ended():
             pass
         raise Cancelled(server="web-1", command="sleep")
 
-    patient = job._patiently(dawdle, Step(key="switch:web-1", server_name="web-1"), job.Patience(limit_s=0.01))
+    patient = acts.patiently(dawdle, Step(key="switch:web-1", server_name="web-1"), acts.Patience(limit_s=0.01))
 
     with pytest.raises(CommandTimeout) as caught:
-        patient(job.Hands(out=None, stop=lambda: False))
+        patient(acts.Hands(out=None, stop=lambda: False))
     assert caught.value.code == "step_timeout"
     assert caught.value.params["server"] == "web-1"
 
@@ -346,8 +346,8 @@ def test_what_another_attempt_cannot_mend_is_not_tried_again(error):
         raise error
 
     with pytest.raises(type(error)):
-        job._patiently(fail, Step(key="switch:web-1"), job.Patience(retries=3))(
-            job.Hands(out=None, stop=lambda: isinstance(error, Cancelled) and bool(tried))
+        acts.patiently(fail, Step(key="switch:web-1"), acts.Patience(retries=3))(
+            acts.Hands(out=None, stop=lambda: isinstance(error, Cancelled) and bool(tried))
         )
     assert len(tried) == 1
 
@@ -356,8 +356,8 @@ def test_what_waited_for_its_turn_until_the_stop_is_not_begun():
     begun = []
 
     with pytest.raises(Cancelled):
-        job._patiently(begun.append, Step(key="switch:web-1", server_name="web-1"), job.Patience())(
-            job.Hands(out=None, stop=lambda: True)
+        acts.patiently(begun.append, Step(key="switch:web-1", server_name="web-1"), acts.Patience())(
+            acts.Hands(out=None, stop=lambda: True)
         )
     assert begun == []
 
