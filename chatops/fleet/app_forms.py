@@ -182,6 +182,7 @@ class PlacementForm(ModelForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.place = environment
+        self.reader = reader
         self.fields["server"].empty_label = _("No server")  # type: ignore[attr-defined]
         if not self.instance.pk:
             self.fields["position"].initial = self.initial["position"] = following
@@ -200,7 +201,9 @@ class PlacementForm(ModelForm):
         here = self.place
         for other in Environment.objects.filter(placements__server=server).exclude(pk=here.pk).select_related("app"):
             if is_within(here.path, other.path) or is_within(other.path, here.path):
-                raise ValidationError(_("%(environment)s has that folder there.") % {"environment": other})
+                if access.environments(self.reader).filter(pk=other.pk).exists():
+                    raise ValidationError(_("%(environment)s has that folder there.") % {"environment": other})
+                raise ValidationError(_("Another environment has that folder there."))
         return server
 
 

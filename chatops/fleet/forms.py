@@ -15,6 +15,7 @@ from deploy_core.models import Group, Person, Server
 from deploy_core.rules import machines
 
 NAME_SHAPE = _("Lower-case letters, digits, dot, dash and underscore, beginning with a letter or digit.")
+NOT_YOURS = _("One that is not yours to see")
 NAME_STAYS = _("It stays: locks, freezes and what people type use it.")
 
 if TYPE_CHECKING:
@@ -144,11 +145,22 @@ class ServerForm(FleetForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["credential"].empty_label = _("Keys of the SSH agent")  # type: ignore[attr-defined]
-        self.fields["jump"].empty_label = _("None")  # type: ignore[attr-defined]
-        self.fields["jump"].queryset = Server.objects.exclude(pk=self.instance.pk).order_by("name")  # type: ignore[attr-defined]
-        if self.instance.pk:
-            self.fields["groups"].initial = self.instance.groups.all()
+        server = self.instance
+        through: Any = self.fields["jump"]
+        login: Any = self.fields["credential"]
+        through.queryset = access.servers(self.reader).exclude(pk=server.pk)
+        through.empty_label = _("None")
+        login.queryset = access.credentials(self.reader)
+        login.empty_label = _("Keys of the SSH agent")
+        if not self.is_open:
+            # What is not the reader's to see is said to be there, not what it is called.
+            if server.jump_id and not through.queryset.filter(pk=server.jump_id).exists():
+                through.empty_label = NOT_YOURS
+            if server.credential_id and not login.queryset.filter(pk=server.credential_id).exists():
+                login.empty_label = NOT_YOURS
+            self.fields["groups"].queryset = server.groups.order_by("name")  # type: ignore[attr-defined]
+        if server.pk:
+            self.fields["groups"].initial = server.groups.all()
 
     def clean_name(self) -> str:
         """Another server's name is refused with free ones like it."""

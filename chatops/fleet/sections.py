@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +18,10 @@ from deploy_core.models import Person
 
 @dataclass(frozen=True)
 class Section:
-    """`key` is its word in addresses; `visible` gives what a person may see, `finds` what a search means."""
+    """`key` is its word in addresses; `visible` gives what a person may see, `finds` what their search means.
+
+    `joins`: what is shown along with each, for `prefetch_related`; of that, too, only what the person may see.
+    """
 
     key: str
     noun: str
@@ -27,21 +30,26 @@ class Section:
     save: Promise
     form: type[FleetForm]
     visible: Callable[[Person], QuerySet[Any]]
-    finds: Callable[[str], Q]
-    joins: tuple[str, ...] = ()
+    finds: Callable[[Person, str], Q]
+    joins: Callable[[Person], tuple[Any, ...]]
 
     def rows(self, person: Person, search: str = "") -> QuerySet[Any]:
         """What `person` sees of it, narrowed to `search`."""
         found = self.visible(person)
         if search:
-            found = found.filter(self.finds(search)).distinct()
-        return found.prefetch_related(*self.joins)
+            found = found.filter(self.finds(person, search)).distinct()
+        return found.prefetch_related(*self.joins(person))
 
     def may_change(self, person: Person, name: str = "") -> bool:
         """Whether `person` may add one, or change the one called `name`."""
         if self.key == "apps" and name:
             return access.manages(person, name)
         return access.manages_all(person)
+
+
+def _on_servers(reader: Person, text: str) -> Q:
+    """Found by a server's name, if the reader may see that server."""
+    return Q(servers__in=access.servers(reader).filter(name__icontains=text))
 
 
 SECTIONS = {
@@ -55,8 +63,8 @@ SECTIONS = {
             _("Save server"),
             ServerForm,
             access.servers,
-            lambda text: Q(name__icontains=text) | Q(host__icontains=text) | Q(groups__name__icontains=text),
-            ("groups", "environments__app", "credential"),
+            lambda _reader, text: Q(name__icontains=text) | Q(host__icontains=text) | Q(groups__name__icontains=text),
+            lambda reader: ("groups", Prefetch("environments", access.environments(reader)), "credential"),
         ),
         Section(
             "apps",
@@ -66,8 +74,8 @@ SECTIONS = {
             _("Save app"),
             AppForm,
             access.apps,
-            lambda text: Q(name__icontains=text) | Q(repository__icontains=text),
-            ("environments__servers",),
+            lambda _reader, text: Q(name__icontains=text) | Q(repository__icontains=text),
+            lambda reader: (Prefetch("environments", access.environments(reader)),),
         ),
         Section(
             "groups",
@@ -77,8 +85,8 @@ SECTIONS = {
             _("Save group"),
             GroupForm,
             access.groups,
-            lambda text: Q(name__icontains=text) | Q(servers__name__icontains=text),
-            ("servers",),
+            lambda reader, text: Q(name__icontains=text) | _on_servers(reader, text),
+            lambda reader: (Prefetch("servers", access.servers(reader)),),
         ),
         Section(
             "credentials",
@@ -88,8 +96,8 @@ SECTIONS = {
             _("Save login"),
             CredentialForm,
             access.credentials,
-            lambda text: Q(name__icontains=text) | Q(servers__name__icontains=text),
-            ("servers",),
+            lambda reader, text: Q(name__icontains=text) | _on_servers(reader, text),
+            lambda reader: (Prefetch("servers", access.servers(reader)),),
         ),
     )
 }
