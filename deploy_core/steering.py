@@ -46,7 +46,7 @@ def resume(deployment: Deployment, *, by: Person) -> Deployment:
     who = {"by": by.username}
     if not journal.move(deployment.pk, Status.RUNNING, "resumed_by", only_from={Status.PAUSED}, person=by, params=who):
         raise _refused("not_paused", deployment)
-    _wake_engine(deployment.pk)
+    engine.start_after_commit(deployment.pk)
     return _kept(deployment, "deployment.resume", by)
 
 
@@ -130,8 +130,3 @@ def _kept(deployment: Deployment, action: str, by: Person) -> Deployment:
     audit.record(by, action, f"{deployment.environment} #{deployment.pk}", "accepted")
     deployment.refresh_from_db()
     return deployment
-
-
-def _wake_engine(deployment_id: int) -> None:
-    # No partial: Django asks a robust callback that failed for its __qualname__.
-    transaction.on_commit(lambda: engine.start(deployment_id), robust=True)

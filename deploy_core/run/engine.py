@@ -18,7 +18,7 @@ from typing import IO
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, transaction
 from django.db.models import F
 
 from deploy_core.models import Deployment
@@ -113,6 +113,12 @@ def start(deployment_id: int) -> None:
     if _engine is None or _engine.is_stopping.is_set():
         return
     ensure(Deployment.objects.filter(pk=deployment_id))
+
+
+def start_after_commit(deployment_id: int) -> None:
+    """`start`, once the transaction in hand is committed."""
+    # No partial: Django asks a robust callback that failed for its __qualname__.
+    transaction.on_commit(lambda: start(deployment_id), robust=True)
 
 
 def ensure(deployments: Iterable[Deployment]) -> None:
