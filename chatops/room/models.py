@@ -30,11 +30,16 @@ class Stream(NamedTuple):
 
 
 class Room(models.Model):
-    """A place to talk and to run commands. A closed room is seen by its members only."""
+    """A place to talk and to run commands. An open room may be joined by anybody, a closed one by invitation.
+
+    In an announcements room only managers and the bot write. `pinned` is the announcement that stands above the talk.
+    """
 
     slug = models.CharField(max_length=63, unique=True, validators=[NAME])
     topic = models.CharField(max_length=200, blank=True)
     is_closed = models.BooleanField(default=False)
+    is_announcements = models.BooleanField(default=False)
+    pinned = models.ForeignKey("room.Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     default_app = models.ForeignKey(
         "deploy_core.App", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -59,11 +64,21 @@ class Room(models.Model):
 
 
 class Membership(models.Model):
-    """A person in a room, and the number of the newest room event they have read."""
+    """A person in a room, the number of the newest room event they have read, and what they are called for.
+
+    A manager invites, removes, sets the topic, deletes what others said.
+    """
+
+    class Level(models.TextChoices):
+        ALL = "all"
+        MENTIONS = "mentions"  # and failures
+        NOTHING = "nothing"
 
     room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="memberships")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     read = models.PositiveBigIntegerField(default=0)
+    is_manager = models.BooleanField(default=False)
+    level = models.CharField(max_length=10, choices=Level.choices, default=Level.MENTIONS)
     joined = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -92,7 +107,10 @@ class Line(models.Model):
 
 
 class Message(models.Model):
-    """What the room shows. `author` null: the bot. A card names its deployment; words of the bot are code + params."""
+    """What the room shows. `author` null: the bot. A card names its deployment; words of the bot are code + params.
+
+    `number` is that of its event in the room's stream. A deleted message has no text any more.
+    """
 
     class Kind(models.TextChoices):
         CHAT = "chat"
@@ -114,8 +132,13 @@ class Message(models.Model):
         "deploy_core.Deployment", on_delete=models.CASCADE, null=True, blank=True, related_name="messages"
     )
     at = models.DateTimeField()
+    number = models.PositiveBigIntegerField(null=True, blank=True)
+    reply_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replies")
+    edited = models.DateTimeField(null=True, blank=True)
+    deleted = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        indexes = (models.Index(fields=("room", "number"), name="message_by_number"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("room", "client_id"), condition=models.Q(author__isnull=True), name="bot_message_once"
@@ -125,6 +148,47 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk} in {self.room}"
+
+
+class Mention(models.Model):
+    """A message calls a person: by name, or as who is on call."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="mentions")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mentions")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("message", "person"), name="mention_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.person} in message {self.message_id}"
+
+
+class Watching(models.Model):
+    """A person wants to hear of an app's environment ("": of all of them), whatever their rooms' levels are."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="watchings")
+    app = models.ForeignKey("deploy_core.App", on_delete=models.CASCADE, related_name="+")
+    environment = models.CharField(max_length=63, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("person", "app", "environment"), name="watching_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.person} watches {self.app} {self.environment}"
+
+
+class Muting(models.Model):
+    """A person is told nothing about an app until then."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mutings")
+    app = models.ForeignKey("deploy_core.App", on_delete=models.CASCADE, related_name="+")
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("person", "app"), name="muting_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.person} hears nothing of {self.app} until {self.until}"
 
 
 class Event(models.Model):

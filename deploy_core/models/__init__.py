@@ -2,6 +2,7 @@
 
 from .audit import AuditEntry
 from .deployments import Deployment, Errand, Executor, JournalEntry, LogChunk, Step
+from .duty import Duty
 from .fleet import Alias, App, Credential, Environment, Group, KnownCommit, KnownRef, Placement, Server
 from .people import Grant, Person
 from .releases import Artifact, Manifest, Release, ReleaseCopy
@@ -16,6 +17,7 @@ __all__ = [
     "AuditEntry",
     "Credential",
     "Deployment",
+    "Duty",
     "Environment",
     "Errand",
     "Executor",
