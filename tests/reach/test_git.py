@@ -132,7 +132,7 @@ def test_a_tag_of_a_file_is_not_a_ref(repository, mirror):
 
 
 def test_many_fetches_leave_a_mirror_that_is_not_slow(repository, mirror, monkeypatch):
-    monkeypatch.setattr("deploy_core.reach.git.PACKS", 3)
+    monkeypatch.setattr("deploy_core.reach.git.mirror.PACKS", 3)
     for number in range(8):
         repository.commit(f"Commit {number}", file=f"{number}\n")
         mirror.fetch()
@@ -179,7 +179,7 @@ def silent(peer: socket.socket) -> None:
 
 def on_loopback(mirror: Mirror, port: int, monkeypatch) -> Mirror:
     """An address that the rules refuse, for a server that stands here."""
-    monkeypatch.setattr("deploy_core.reach.git.why_not_allowed", lambda url, with_files: "")
+    monkeypatch.setattr("deploy_core.reach.git.mirror.why_not_allowed", lambda url, with_files: "")
     return Mirror(mirror.path, f"https://127.0.0.1:{port}/shop.git")
 
 
@@ -228,7 +228,7 @@ def test_a_name_that_leads_to_this_machine_is_refused_unless_it_is_an_internal_o
 def test_a_pack_over_the_limit_is_cut_off_and_leaves_nothing(repository, tmp_path, settings, monkeypatch):
     repository.commit("Large", large=os.urandom(3_000_000).hex())
     settings.GIT_LIMIT_BYTES = 1_000_000
-    monkeypatch.setattr("deploy_core.reach.git.TURN_S", 0.001)
+    monkeypatch.setattr("deploy_core.reach.git.program.TURN_S", 0.001)
     mirror = Mirror(tmp_path / "mirror.git", repository.url)
 
     with pytest.raises(GitError) as caught:
@@ -552,9 +552,9 @@ def test_hooks_of_a_mirror_do_not_run(repository, mirror, tmp_path):
 WORKER = """
 import sys
 from pathlib import Path
-from deploy_core.reach import git
-git.why_not_allowed = lambda url, with_files: ""
-git.Mirror(Path(sys.argv[1]), sys.argv[2]).fetch()
+from deploy_core.reach.git import mirror
+mirror.why_not_allowed = lambda url, with_files: ""
+mirror.Mirror(Path(sys.argv[1]), sys.argv[2]).fetch()
 """
 
 
