@@ -1,46 +1,28 @@
 """The one road in: every line that a person types, wherever, is stored once and answered once, in one transaction.
 
+A command has a transaction to itself; lines of chat may share one (`chat.say`).
+
 Order of locks: whatever the command takes (deployment, its stream, audit), then the heads of the person's and the
 room's streams, last. Ringing follows the commit; a crash before it is healed by the ticker of whoever follows.
 """
 
 import logging
-from collections.abc import Callable
-from functools import partial
-from typing import Any, TypedDict, cast
+from typing import cast
 
-from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 import bot
 from bot.invocation import Announce, Reply, Surface
+from chatops.room import chat
+from chatops.room.chat import Outcome as Outcome
+from chatops.room.chat import check as check
 from chatops.room.models import Event, Line, Membership, Room
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
 from deploy_core.models import Deployment, Person
 
 logger = logging.getLogger(__name__)
-
-
-class Outcome(TypedDict, total=False):
-    """What came of a line. `s` and `q` name the event that shows it in the room; `dup`: the line came before.
-
-    `result`: posted (chat), done (a command was answered), accepted (deployment `deployment` began) or error
-    (nothing was done and nothing is shown to others). `reply` has `code, params, suggest, is_error, is_public`.
-    """
-
-    result: str
-    message: int | None
-    s: str | None
-    q: int | None
-    reply: dict[str, Any] | None
-    deployment: int | None
-    dup: bool
-
-
-#: Lets the bot answer, or not; returns what came of the line and the event that shows it.
-Run = Callable[[Line, Room, Timeline], tuple[Outcome, Event | None]]
 
 
 def post(*, author: Person, room: Room, text: str, client_id: str, surface: Surface, is_late: bool = False) -> Outcome:
@@ -53,32 +35,24 @@ def post(*, author: Person, room: Room, text: str, client_id: str, surface: Surf
         Refused: `bad_text`, `too_long`, `not_found` (the author is not in the room), `expired`. Nothing is stored.
     """
     check(text)
-    is_command = bot.is_command(text, surface)
-    if is_late and is_command:
-        raise Refused("expired")
     line = Line(author=author, room=room, text=text, client_id=client_id, surface=surface, at=timezone.now())
-    run = partial(_run, surface=surface) if is_command else _say
+    if not bot.is_command(text, surface):
+        (answer,) = chat.say([line])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+    if is_late:
+        raise Refused("expired")
     try:
-        return _store(line, room, run)
+        return _store(line, room, surface)
     except OperationalError as error:  # two transactions waited for each other, and this one had to go
         logger.info("storing a line once more: %s", error)
         line.pk = None
-        return _store(line, room, run)
-
-
-def check(text: str) -> None:
-    """
-    Raises:
-        Refused: `too_long`, or `bad_text` for what no database or page holds: nothing, NUL, half a surrogate pair.
-    """
-    if len(text) > settings.TEXT_LIMIT:
-        raise Refused("too_long", limit=settings.TEXT_LIMIT)
-    if not text.strip() or "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise Refused("bad_text")
+        return _store(line, room, surface)
 
 
 @transaction.atomic
-def _store(line: Line, room: Room, run: Run) -> Outcome:
+def _store(line: Line, room: Room, surface: Surface) -> Outcome:
     if not Membership.objects.filter(person=line.author, room=room, person__is_active=True).exists():
         raise Refused("not_found")
     try:
@@ -88,24 +62,20 @@ def _store(line: Line, room: Room, run: Run) -> Outcome:
         first = Line.objects.get(author=line.author, client_id=line.client_id)
         return cast(Outcome, first.outcome | {"dup": True})
     timeline = Timeline()
-    outcome, shown = run(line, room, timeline)
+    outcome, shown = _run(line, room, timeline, surface)
     timeline.write()
-    outcome["s"], outcome["q"] = (f"room:{room.pk}", shown.number) if shown else (None, None)
+    if shown:
+        outcome |= {"message": shown.payload["id"], "s": f"room:{room.pk}", "q": shown.number}
     line.outcome = outcome
     line.save(update_fields=["outcome"])
     return outcome
 
 
-def _say(line: Line, room: Room, timeline: Timeline) -> tuple[Outcome, Event | None]:
-    shown = timeline.chat(line, room)
-    return Outcome(result="posted", message=shown.payload["id"], reply=None, deployment=None), shown
-
-
-def _run(line: Line, room: Room, timeline: Timeline, *, surface: Surface) -> tuple[Outcome, Event | None]:
+def _run(line: Line, room: Room, timeline: Timeline, surface: Surface) -> tuple[Outcome, Event | None]:
     reply = _answer(line, room, surface)
     shown = None
     if reply.is_public and not reply.is_error:
-        shown = timeline.command(line, room)
+        shown = timeline.command(line)
         timeline.answer(line, room, reply)
     else:
         timeline.private(line, room, reply)
@@ -114,7 +84,9 @@ def _run(line: Line, room: Room, timeline: Timeline, *, surface: Surface) -> tup
             timeline.card(room, Deployment.objects.get(pk=effect.deployment_id))
     outcome = Outcome(
         result="error" if reply.is_error else "accepted" if reply.deployment_id else "done",
-        message=shown.payload["id"] if shown else None,
+        message=None,
+        s=None,
+        q=None,
         reply={
             "code": reply.code,
             "params": dict(reply.params),

@@ -7,7 +7,7 @@ a stream while it does something else, and no two wait for each other. After com
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.utils import timezone
@@ -24,29 +24,32 @@ class Timeline:
 
     def __init__(self) -> None:
         self._events: list[Event] = []
+        self._shown: list[tuple[Message, Event]] = []
 
-    def chat(self, line: Line, room: Room) -> Event:
-        """A person said something."""
-        return self._said(Message.Kind.CHAT, "message", line, room, bot.said(line.text))
+    def chat(self, line: Line) -> Event:
+        """A person said something. The event's `id` is there once all is written."""
+        return self._said(Message.Kind.CHAT, "message", line, bot.said(line.text))
 
-    def command(self, line: Line, room: Room) -> Event:
-        """A person ran a command that everybody may see."""
-        return self._said(Message.Kind.COMMAND, "command", line, room, line.text)
+    def command(self, line: Line) -> Event:
+        """A person ran a command that everybody may see. The event's `id` is there once all is written."""
+        return self._said(Message.Kind.COMMAND, "command", line, line.text)
 
-    def _said(self, kind: Message.Kind, event: str, line: Line, room: Room, text: str) -> Event:
-        message = Message.objects.create(
-            room=room, kind=kind, author=line.author, client_id=line.client_id, text=text, at=line.at
-        )
-        said = {"id": message.pk, "text": text}
-        return self._add(
-            _stream_of(room),
+    def _said(self, kind: Message.Kind, event: str, line: Line, text: str) -> Event:
+        room_id = cast(int, line.room_id)
+        shown = self._add(
+            Stream("room", room_id),
             event,
-            said,
+            {"text": text},
             at=line.at,
             author=line.author,
             surface=line.surface,
             client_id=line.client_id,
         )
+        message = Message(
+            room_id=room_id, kind=kind, author=line.author, client_id=line.client_id, text=text, at=line.at
+        )
+        self._shown.append((message, shown))
+        return shown
 
     def answer(self, line: Line, room: Room, reply: Reply) -> None:
         """The bot's answer, for everybody."""
@@ -143,7 +146,7 @@ class Timeline:
         return event
 
     def write(self) -> None:
-        """Number the events, store them, and ring for their streams once the transaction is committed."""
+        """Number the events, store them and what was said; ring for their streams once all is committed."""
         of_stream: dict[Stream, list[Event]] = defaultdict(list)
         for event in self._events:
             of_stream[Stream(event.stream_kind, event.stream_id)].append(event)
@@ -153,8 +156,16 @@ class Timeline:
             for number, event in enumerate(events, first):
                 event.number = number
             _ring_after_commit(stream, events[-1].number)
+        said = [message for message, _ in self._shown if message._state.adding]
+        known = [message for message, _ in self._shown if not message._state.adding]
+        for message, event in self._shown:
+            message.number = event.number
+        Message.objects.bulk_create(said)
+        Message.objects.bulk_update(known, ["number"])
+        for message, event in self._shown:
+            event.payload = {"id": message.pk, **event.payload}
         Event.objects.bulk_create(self._events)
-        self._events = []
+        self._events, self._shown = [], []
 
 
 def _ring_after_commit(stream: Stream, number: int) -> None:

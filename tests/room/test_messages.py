@@ -2,10 +2,11 @@
 
 import pytest
 from django.db import IntegrityError, OperationalError
+from django.utils import timezone
 
 import bot
 from bot.invocation import Announce, Reply
-from chatops.room import messages
+from chatops.room import chat, messages
 from chatops.room.models import Event, Line, Message
 from deploy_core.errors import Refused
 from deploy_core.models import Deployment, StreamHead
@@ -210,10 +211,74 @@ def test_nothing_is_numbered_when_the_line_cannot_be_stored(alice, room, monkeyp
     def fails(*args, **kwargs):
         raise IntegrityError
 
-    monkeypatch.setattr(Message.objects, "create", fails)
+    monkeypatch.setattr(Message.objects, "bulk_create", fails)
 
     with pytest.raises(IntegrityError):
         _post(alice, room, "hello")
 
     assert not Line.objects.exists()
     assert not StreamHead.objects.filter(kind="room").exists()
+
+
+# --- many at a time ---------------------------------------------------------------------------------------------------
+
+
+def _line(author, room, text="hello", cid="c1"):
+    return Line(author=author, room=room, text=text, client_id=cid, surface="web", at=timezone.now())
+
+
+def test_a_group_of_lines_is_numbered_in_the_order_it_came(alice, room):
+    lounge = factories.room("lounge", members=(alice,))
+    _post(alice, room, "before", cid="c0")
+
+    answers = chat.say(
+        [_line(alice, room, "one", "c1"), _line(alice, lounge, "two", "c2"), _line(alice, room, "three", "c3")]
+    )
+
+    assert [(answer["s"], answer["q"]) for answer in answers] == [
+        (f"room:{room.pk}", 2), (f"room:{lounge.pk}", 1), (f"room:{room.pk}", 3),
+    ]  # fmt: skip
+    assert [event.payload["text"] for event in _events("room", room.pk)] == ["before", "one", "three"]
+    assert [line.outcome for line in Line.objects.order_by("client_id")][1:] == answers
+    assert [answer["message"] for answer in answers] == [
+        Message.objects.get(client_id=cid).pk for cid in ("c1", "c2", "c3")
+    ]
+
+
+def test_each_line_of_a_group_has_its_own_answer(alice, room):
+    mallory = factories.person("mallory")
+    first = _post(alice, room, "said before", cid="old")
+
+    known, fresh, again, outsider = chat.say(
+        [
+            _line(alice, room, cid="old"),
+            _line(alice, room, cid="new"),
+            _line(alice, room, cid="new"),
+            _line(mallory, room),
+        ]
+    )
+
+    assert known == {**first, "dup": True}
+    assert (fresh["q"], again) == (2, {**fresh, "dup": True})
+    assert outsider.code == "not_found"
+    assert Line.objects.count() == Message.objects.count() == Event.objects.count() == 2
+
+
+def test_a_line_that_cannot_be_stored_takes_no_other_with_it(alice, room, monkeypatch, caplog):
+    said = bot.said
+
+    def fails(text):
+        if text == "poison":
+            raise IntegrityError
+        return said(text)
+
+    monkeypatch.setattr(bot, "said", fails)
+
+    good, bad, fine = chat.say(
+        [_line(alice, room, "good", "c1"), _line(alice, room, "poison", "c2"), _line(alice, room, "fine", "c3")]
+    )
+
+    assert (good["q"], fine["q"]) == (1, 2)
+    assert isinstance(bad, IntegrityError)
+    assert "could not store a line of alice" in caplog.text
+    assert [line.client_id for line in Line.objects.order_by("client_id")] == ["c1", "c3"]

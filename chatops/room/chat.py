@@ -1,0 +1,121 @@
+"""Lines of chat, stored many at a time: one commit, and so one wait for the disk, for all that came meanwhile.
+
+Each line keeps its own answer. Order of locks: the messages (unique by author and client id), then the heads of the
+rooms' streams, then rows that nobody else writes.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, TypedDict, cast
+
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, transaction
+
+from chatops.room.models import Event, Line, Membership
+from chatops.room.timeline import Timeline
+from deploy_core.errors import Refused
+
+logger = logging.getLogger(__name__)
+
+
+class Outcome(TypedDict, total=False):
+    """What came of a line. `s` and `q` name the event that shows it in the room; `dup`: the line came before.
+
+    `result`: posted (chat), done (a command was answered), accepted (deployment `deployment` began) or error
+    (nothing was done and nothing is shown to others). `reply` has `code, params, suggest, is_error, is_public`.
+    """
+
+    result: str
+    message: int | None
+    s: str | None
+    q: int | None
+    reply: dict[str, Any] | None
+    deployment: int | None
+    dup: bool
+
+
+#: A line's place in the world: one author uses a client id once.
+_Name = tuple[int, str]
+
+
+def check(text: str) -> None:
+    """
+    Raises:
+        Refused: `too_long`, or `bad_text` for what no database or page holds: nothing, NUL, half a surrogate pair.
+    """
+    if len(text) > settings.TEXT_LIMIT:
+        raise Refused("too_long", limit=settings.TEXT_LIMIT)
+    if not text.strip() or "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise Refused("bad_text")
+
+
+def say(lines: Sequence[Line]) -> list[Outcome | Exception]:
+    """Store `lines` (unsaved, none a command), show them in their rooms, and return what came of each, in order.
+
+    An author who is not in the room gets `Refused` with `not_found`. A line that fails takes no other with it.
+    """
+    try:
+        return _store(lines)
+    except (IntegrityError, OperationalError) as error:  # another process stored one of them too, or had to go first
+        logger.info("storing %d lines one by one: %s", len(lines), error)
+        return [_alone(line) for line in lines]
+
+
+def _alone(line: Line) -> Outcome | Exception:
+    line.pk, line.outcome = None, {}
+    try:
+        (answer,) = _store([line])
+    except Exception as error:
+        logger.exception("could not store a line of %s", line.author)
+        return error
+    return answer
+
+
+@transaction.atomic
+def _store(lines: Sequence[Line]) -> list[Outcome | Exception]:
+    members, known = _members(lines), _known(lines)
+    timeline = Timeline()
+    fresh: dict[_Name, tuple[Line, Event]] = {}
+    for line in lines:
+        name = _name(line)
+        if (line.author_id, line.room_id) in members and name not in known and name not in fresh:
+            fresh[name] = line, timeline.chat(line)
+    timeline.write()
+    for line, shown in fresh.values():
+        line.outcome = Outcome(
+            result="posted", message=shown.payload["id"], s=f"room:{line.room_id}", q=shown.number,
+            reply=None, deployment=None,
+        )  # fmt: skip
+    Line.objects.bulk_create([line for line, _ in fresh.values()])
+    known |= {name: line.outcome for name, (line, _) in fresh.items()}
+    return [
+        Refused("not_found") if (line.author_id, line.room_id) not in members
+        # Only the first of equal lines has an outcome of its own.
+        else cast(Outcome, line.outcome or known[_name(line)] | {"dup": True})
+        for line in lines
+    ]  # fmt: skip
+
+
+def _name(line: Line) -> _Name:
+    return line.author_id, line.client_id
+
+
+def _members(lines: Sequence[Line]) -> set[tuple[int, int]]:
+    """The (person, room) of active members among the authors."""
+    of = Membership.objects.filter(
+        person__in={line.author_id for line in lines},
+        room__in={line.room_id for line in lines if line.room_id},
+        person__is_active=True,
+    )
+    return set(of.values_list("person_id", "room_id"))
+
+
+def _known(lines: Sequence[Line]) -> dict[_Name, dict[str, Any]]:
+    """What came of those lines that were stored before."""
+    before = Line.objects.filter(
+        author__in={line.author_id for line in lines}, client_id__in={line.client_id for line in lines}
+    )
+    return {
+        (author, client_id): outcome
+        for author, client_id, outcome in before.values_list("author_id", "client_id", "outcome")
+    }
