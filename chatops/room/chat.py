@@ -45,14 +45,20 @@ def check(text: str) -> None:
     """
     if len(text) > settings.TEXT_LIMIT:
         raise Refused("too_long", limit=settings.TEXT_LIMIT)
-    if not text.strip() or "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.strip() or not is_storable(text):
         raise Refused("bad_text")
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database and page can hold it: no NUL, no half of a surrogate pair."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def say(lines: Sequence[Line]) -> list[Outcome | Exception]:
     """Store `lines` (unsaved, none a command), show them in their rooms, and return what came of each, in order.
 
-    An author who is not in the room gets `Refused` with `not_found`. A line that fails takes no other with it.
+    An author who is not in the room gets `Refused` with `not_found`, one who may only read there `read_only`. A line
+    that fails takes no other with it.
     """
     try:
         return _store(lines)
@@ -73,12 +79,12 @@ def _alone(line: Line) -> Outcome | Exception:
 
 @transaction.atomic
 def _store(lines: Sequence[Line]) -> list[Outcome | Exception]:
-    members, known = _members(lines), _known(lines)
+    writers, known = _writers(lines), _known(lines)
     timeline = Timeline()
     fresh: dict[_Name, tuple[Line, Event]] = {}
     for line in lines:
         name = _name(line)
-        if (line.author_id, line.room_id) in members and name not in known and name not in fresh:
+        if writers.get((line.author_id, line.room_id)) and name not in known and name not in fresh:
             fresh[name] = line, timeline.chat(line)
     timeline.write()
     for line, shown in fresh.values():
@@ -89,7 +95,8 @@ def _store(lines: Sequence[Line]) -> list[Outcome | Exception]:
     Line.objects.bulk_create([line for line, _ in fresh.values()])
     known |= {name: line.outcome for name, (line, _) in fresh.items()}
     return [
-        Refused("not_found") if (line.author_id, line.room_id) not in members
+        Refused("not_found") if (line.author_id, line.room_id) not in writers
+        else Refused("read_only") if not writers[line.author_id, line.room_id]
         # Only the first of equal lines has an outcome of its own.
         else cast(Outcome, line.outcome or known[_name(line)] | {"dup": True})
         for line in lines
@@ -100,14 +107,15 @@ def _name(line: Line) -> _Name:
     return line.author_id, line.client_id
 
 
-def _members(lines: Sequence[Line]) -> set[tuple[int, int]]:
-    """The (person, room) of active members among the authors."""
+def _writers(lines: Sequence[Line]) -> dict[tuple[int, int | None], bool]:
+    """The (person, room) of active members among the authors, and whether they may write there."""
     of = Membership.objects.filter(
         person__in={line.author_id for line in lines},
         room__in={line.room_id for line in lines if line.room_id},
         person__is_active=True,
     )
-    return set(of.values_list("person_id", "room_id"))
+    rows = of.values_list("person_id", "room_id", "is_manager", "room__is_announcements")
+    return {(person, room): is_manager or not is_quiet for person, room, is_manager, is_quiet in rows}
 
 
 def _known(lines: Sequence[Line]) -> dict[_Name, dict[str, Any]]:

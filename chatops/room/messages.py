@@ -17,7 +17,8 @@ from bot.invocation import Announce, Reply, Surface
 from chatops.room import chat
 from chatops.room.chat import Outcome as Outcome
 from chatops.room.chat import check as check
-from chatops.room.models import Event, Line, Membership, Room
+from chatops.room.chat import is_storable as is_storable
+from chatops.room.models import Event, Line, Membership, Message, Room
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
 from deploy_core.models import Deployment, Person
@@ -25,7 +26,16 @@ from deploy_core.models import Deployment, Person
 logger = logging.getLogger(__name__)
 
 
-def post(*, author: Person, room: Room, text: str, client_id: str, surface: Surface, is_late: bool = False) -> Outcome:
+def post(
+    *,
+    author: Person,
+    room: Room,
+    text: str,
+    client_id: str,
+    surface: Surface,
+    is_late: bool = False,
+    reply_to: Message | None = None,
+) -> Outcome:
     """Store a line, let the bot answer if it is a command, and show in the room what is for everybody.
 
     The same author and client id give the same outcome for ever, and act once. `is_late`: the line waited through
@@ -36,6 +46,7 @@ def post(*, author: Person, room: Room, text: str, client_id: str, surface: Surf
     """
     check(text)
     line = Line(author=author, room=room, text=text, client_id=client_id, surface=surface, at=timezone.now())
+    line.reply_to = reply_to
     if not bot.is_command(text, surface):
         (answer,) = chat.say([line])
         if isinstance(answer, Exception):

@@ -96,6 +96,7 @@ class Line(models.Model):
     surface = models.CharField(max_length=12)
     room = models.ForeignKey(Room, on_delete=models.CASCADE, null=True, blank=True, related_name="lines")
     text = models.TextField()
+    reply_to = models.ForeignKey("room.Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     outcome = models.JSONField(default=dict)
     at = models.DateTimeField()
 

@@ -14,9 +14,12 @@ from django.utils import timezone
 
 import bot
 from bot.invocation import Reply
-from chatops.room import hub
+from chatops.room import calls, frames, hub
 from chatops.room.models import Event, Line, Message, Room, Stream
 from deploy_core.models import Deployment, Person, sequence
+
+#: An answer quotes so many characters of what it answers.
+EXCERPT = 200
 
 
 class Timeline:
@@ -39,14 +42,20 @@ class Timeline:
         shown = self._add(
             Stream("room", room_id),
             event,
-            {"text": text},
+            {"text": text, **_quoted(line)},
             at=line.at,
             author=line.author,
             surface=line.surface,
             client_id=line.client_id,
         )
         message = Message(
-            room_id=room_id, kind=kind, author=line.author, client_id=line.client_id, text=text, at=line.at
+            room_id=room_id,
+            kind=kind,
+            author=line.author,
+            client_id=line.client_id,
+            text=text,
+            at=line.at,
+            reply_to=line.reply_to,
         )
         self._shown.append((message, shown))
         return shown
@@ -63,7 +72,15 @@ class Timeline:
             at=timezone.now(),
         )
         told = {"id": message.pk, **_words(reply), "to_cid": line.client_id, "deployment": reply.deployment_id}
-        self._add(_stream_of(room), "reply", told)
+        self._shown.append((message, self._add(_stream_of(room), "reply", told)))
+
+    def changed(self, room_id: int, kind: str, told: Mapping[str, Any], *, by: Person | None) -> Event:
+        """Something about the room, its people or a message is another than before: `kind` names what."""
+        return self._add(Stream("room", room_id), kind, told, author=by, surface="web" if by else "")
+
+    def told(self, person: Person, kind: str, told: Mapping[str, Any]) -> None:
+        """Something that all pages of one person should know."""
+        self._add(Stream("person", person.pk), kind, told)
 
     def private(self, line: Line, room: Room, reply: Reply) -> None:
         """The bot's answer, for the author alone, with the line it answers."""
@@ -98,7 +115,12 @@ class Timeline:
         )
         if is_new:
             told = {"id": message.pk, **words, "deployment": None}
-            self._add(_stream_of(room), "announcement", told, client_id=client_id, at=at)
+            self._shown.append((message, self._add(_stream_of(room), "announcement", told, client_id=client_id, at=at)))
+
+    def head(self, room_id: int) -> int:
+        """The number of the room's newest event so far."""
+        numbers = sequence.StreamHead.objects.filter(kind="room", stream_id=room_id).values_list("number", flat=True)
+        return numbers.first() or 0
 
     def dismiss(self, person: Person, number: int) -> None:
         """The private answer with this number is not shown any more."""
@@ -117,7 +139,9 @@ class Timeline:
                 "ref": deployment.ref,
                 "by": deployment.requested_by.username,
             }
-            self._add(_stream_of(room), "card", told, client_id=message.client_id, at=message.at)
+            self._shown.append(
+                (message, self._add(_stream_of(room), "card", told, client_id=message.client_id, at=message.at))
+            )
 
     def announce(
         self, room: Room, deployment: Deployment, number: int, code: str, params: Mapping[str, Any], *, at: datetime
@@ -127,7 +151,9 @@ class Timeline:
         message, is_new = self._from_bot(room, deployment, number, at, kind=Message.Kind.ANNOUNCEMENT, **words)
         if is_new:
             told = {"id": message.pk, **words, "deployment": deployment.pk}
-            self._add(_stream_of(room), "announcement", told, client_id=message.client_id, at=message.at)
+            self._shown.append(
+                (message, self._add(_stream_of(room), "announcement", told, client_id=message.client_id, at=message.at))
+            )
 
     def _from_bot(
         self, room: Room, deployment: Deployment, number: int, at: datetime | None, **words: Any
@@ -155,22 +181,33 @@ class Timeline:
             first = sequence.take(stream.kind, stream.id, len(events))
             for number, event in enumerate(events, first):
                 event.number = number
-            _ring_after_commit(stream, events[-1].number)
         said = [message for message, _ in self._shown if message._state.adding]
         known = [message for message, _ in self._shown if not message._state.adding]
         for message, event in self._shown:
             message.number = event.number
         Message.objects.bulk_create(said)
+        calls.note(said)
         Message.objects.bulk_update(known, ["number"])
         for message, event in self._shown:
             event.payload = {"id": message.pk, **event.payload}
         Event.objects.bulk_create(self._events)
+        for stream in sorted(of_stream):
+            _ring_after_commit(stream, of_stream[stream])
         self._events, self._shown = [], []
 
 
-def _ring_after_commit(stream: Stream, number: int) -> None:
+def _ring_after_commit(stream: Stream, events: list[Event]) -> None:
     # No partial: Django asks a robust callback that failed for its __qualname__.
-    transaction.on_commit(lambda: hub.ring(stream, number), robust=True)
+    transaction.on_commit(lambda: hub.deliver(stream, [frames.of_event(event) for event in events]), robust=True)
+
+
+def _quoted(line: Line) -> dict[str, Any]:
+    """What the line answers, as far as it is said under it."""
+    said = line.reply_to
+    if said is None:
+        return {}
+    by = said.author.username if said.author else ""
+    return {"reply": {"id": said.pk, "q": said.number, "by": by, "text": said.text[:EXCERPT]}}
 
 
 def _stream_of(room: Room) -> Stream:
