@@ -4,7 +4,7 @@ Card, graph, step list, messages and the replay of a past moment all follow from
 same answer as the rows, and `static/js/deployment_state.js` mirrors it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -149,6 +149,20 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentAnswered:
+    """A person who was asked said yes or no to the plan; `missing` more must say yes."""
+
+    kind: ClassVar[str] = "deployment.answered"
+    by: str
+    is_yes: bool
+    comment: str
+    missing: int
+
+    def payload(self) -> Json:
+        return {"by": self.by, "is_yes": self.is_yes, "comment": self.comment, "missing": self.missing}
+
+
+@dataclass(frozen=True, slots=True)
 class TakenOver:
     """Another process (or the same one, started again) went on with the work; older writers are fenced off."""
 
@@ -250,6 +264,7 @@ class DeploymentState:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     cancel_requested_by: str = ""
+    answers: list[Json] = field(default_factory=list)
     batches: list[list[str]] = field(default_factory=list)
     steps: dict[str, StepState] = field(default_factory=dict)
 
@@ -266,6 +281,10 @@ class DeploymentState:
             case "deployment.planned":
                 for name in ("revision", "ref", "subject", "commits", "previous_revision"):
                     setattr(self, name, payload[name])
+                self.answers = []  # they were given to another plan
+            case "deployment.answered":
+                told = {name: payload[name] for name in ("by", "is_yes", "comment")}
+                self.answers = [*self.answers, {**told, "at": iso(entry.at)}]
             case "deployment.batched":
                 self.batches = payload["batches"]
             case "deployment.moved":
@@ -311,6 +330,7 @@ class DeploymentState:
             "started_at": iso(self.started_at),
             "finished_at": iso(self.finished_at),
             "cancel_requested_by": self.cancel_requested_by,
+            "answers": self.answers,
             "batches": self.batches,
             "steps": [step.as_json() for step in self.steps.values()],
         }
@@ -329,3 +349,16 @@ def replay(deployment_id: int, entries: Iterable[EntryLike]) -> DeploymentState:
     for entry in entries:
         state.apply(entry)
     return state
+
+
+def until(entries: Iterable[EntryLike], moment: datetime) -> Iterator[EntryLike]:
+    """Those of `entries` (from number 1, in order) that had happened by `moment`, to the millisecond that pages know.
+
+    Where a clock went back, an entry counts as not earlier than those before it, so that the past is a prefix.
+    """
+    clock = ""
+    for entry in entries:
+        clock = max(clock, iso(entry.at) or "")
+        if clock > (iso(moment) or ""):
+            return
+        yield entry

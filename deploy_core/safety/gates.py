@@ -15,6 +15,7 @@ from django.utils import timezone
 from deploy_core.errors import Refused
 from deploy_core.ledger import journal
 from deploy_core.models import App, Deployment, Environment, Lock, Person, Schedule
+from deploy_core.rules.events import DeploymentAnswered
 from deploy_core.rules.status import WAITING, Status
 
 from . import access, approvals, fingerprint, freezes, locks
@@ -135,6 +136,7 @@ def approve(deployment: Deployment, *, by: Person, comment: str = "") -> int:
     _require_waiting(deployment)
     approvals.answer(deployment, by=by, is_yes=True, comment=comment)
     left = approvals.missing(deployment)
+    journal.record(deployment.pk, DeploymentAnswered(by.username, True, comment, left), person=by)
     if not left:
         pass_on(deployment.pk, person=by)
     return left
@@ -151,6 +153,8 @@ def reject(deployment: Deployment, *, by: Person, reason: str) -> None:
     if not reason:
         raise Refused("reason_required")
     approvals.answer(deployment, by=by, is_yes=False, comment=reason)
+    left = approvals.missing(deployment)
+    journal.record(deployment.pk, DeploymentAnswered(by.username, False, reason, left), person=by)
     end(deployment.pk, Status.REJECTED, "rejected_by", {"by": by.username, "because": reason}, person=by)
 
 

@@ -25,6 +25,7 @@ export function blank(id) {
     started_at: null,
     finished_at: null,
     cancel_requested_by: "",
+    answers: [],
     batches: [],
     steps: [],
   }
@@ -39,7 +40,11 @@ export function apply(state, { k, d, at }) {
     }
     case "deployment.planned": {
       const { revision, ref, subject, commits, previous_revision } = d
-      return { ...state, revision, ref, subject, commits, previous_revision }
+      return { ...state, revision, ref, subject, commits, previous_revision, answers: [] }
+    }
+    case "deployment.answered": {
+      const { by, is_yes, comment } = d
+      return { ...state, answers: [...state.answers, { by, is_yes, comment, at }] }
     }
     case "deployment.batched":
       return { ...state, batches: d.batches }

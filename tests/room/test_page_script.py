@@ -85,6 +85,7 @@ def _journal() -> list[events.Entry]:
             "shop", "staging", "deploy", "main", "alice", "web", plan.lay_out("deploy", ["a", "b"])
         ),
         events.DeploymentPlanned("f" * 40, "main", "Show the prices", 3, "e" * 40, "h"),
+        events.DeploymentAnswered("bob", True, "fine", 0),
         events.DeploymentMoved("planning", "queued", "behind", {"number": 4}),
         events.DeploymentMoved("queued", "running"),
         events.StepMoved("fetch", "pending", "running", 11, 1),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from deploy_core.rules.events import (
     CancelRequested,
+    DeploymentAnswered,
     DeploymentBatched,
     DeploymentMoved,
     DeploymentPlanned,
@@ -14,6 +15,7 @@ from deploy_core.rules.events import (
     TakenOver,
     iso,
     replay,
+    until,
 )
 from deploy_core.rules.plan import lay_out, way_back
 
@@ -155,3 +157,22 @@ def test_the_batches_are_part_of_the_state():
     state = replay(5, journal(REQUESTED, DeploymentBatched((("web-1",), ("web-2",)))))
 
     assert state.as_json()["batches"] == [["web-1"], ["web-2"]]
+
+
+def test_answers_are_part_of_the_state_until_there_is_another_plan():
+    entries = journal(REQUESTED, PLANNED, DeploymentAnswered("bob", True, "looks fine", 1))
+
+    answers = replay(5, entries).answers
+
+    assert answers == [{"by": "bob", "is_yes": True, "comment": "looks fine", "at": "2026-11-27T12:00:03.000Z"}]
+    assert replay(5, [*entries, entries[1]]).answers == []
+
+
+def test_the_past_is_a_prefix_of_the_journal_also_where_the_clock_went_back():
+    first, second, third = journal(REQUESTED, PLANNED, step("build", "pending", "running"))
+    back = third._replace(at=first.at)
+
+    assert list(until([first, second, third], second.at)) == [first, second]
+    assert list(until([first, second, back], first.at)) == [first]
+    assert list(until([first, second, back], second.at)) == [first, second, back]
+    assert list(until([first, second], first.at - timedelta(seconds=1))) == []
