@@ -10,17 +10,21 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from . import verbs
+from .meant import tidied
 from .mistakes import Mistake, printable
 from .names import Context
 from .normalise import first_line, normalise
 from .sentence import Sentence
 from .suggest import distance, near
 from .syntax import SYNTAX
+from .targets import PREPOSITIONS
 from .verbs import BY_WORD, CLASSIC, Verb
 from .words import Word
 
 _VERB = re.compile(r"([A-Za-z][A-Za-z-]*)(?::([A-Za-z0-9][A-Za-z0-9._-]{0,62}))?(!)?")
 _ADDRESSED = re.compile(r"(?:@(?:chatops|shiproom|hubot)|hubot)[:,]? +/?(?=[^ /])", re.IGNORECASE)
+#: A mention that Slack sent without its name.
+_MENTIONED = re.compile(r"@[UW][A-Z0-9]{2,20}[:,]? +(?=[^ ])")
 #: What input methods put where a slash was meant.
 _LIKE_SLASH = "\uff0f\u3001"
 #: Heaven's `deploy:lock app to env`.
@@ -116,12 +120,13 @@ def _hear_slack(line: str, rest: str, is_app: Callable[[str], bool]) -> Heard:
     addressed = _ADDRESSED.match(line)
     if addressed and not line.startswith("@") and not _verb_at(line, addressed.end()):
         addressed = None  # an app may be called hubot
+    addressed = addressed or _MENTIONED.match(line)
     start = addressed.end() if addressed else int(line.startswith("/"))
     if not line[start:]:
         return Heard("deploy", 0, rest)
     if not _verb_at(line, start):
-        word = line[start:].partition(" ")[0]
-        if is_app(word.rstrip("!")):
+        word = line[start : _end_of_word(line, start)]
+        if word.lower() in PREPOSITIONS or is_app(word.rstrip("!")):
             return Heard(line, start, rest, is_implied=True)
         _known(line, start)
     return Heard(line, start, rest)
@@ -182,7 +187,8 @@ def parse(text: str, context: Context, *, surface: str = "web", room: str = "") 
     except Mistake as mistake:
         line = heard.line if heard else normalise(first_line(text)[0], is_slack=surface == "slack")
         start = heard.start if heard else (mistake.span or (0, 0))[0]
-        mistake.suggest = _corrected(line, start, mistake, surface)
+        lines = _corrected(line, start, mistake, surface)
+        mistake.suggest = lines or _tidied(line, start, context, surface, room)
         raise
 
 
@@ -246,6 +252,19 @@ def _corrected(line: str, start: int, mistake: Mistake, surface: str) -> tuple[s
     joined = "" if mistake.code == "unknown_command" else word[len(re.split("[/@]", word, maxsplit=1)[0]) :]
     before, after = line[start:a], joined + line[b:]
     return tuple(clickable(before + name + after, surface) for name in names)
+
+
+def _tidied(line: str, start: int, context: Context, surface: str, room: str) -> tuple[str, ...]:
+    """The first of the plainer forms of a line that would be understood."""
+    for body in tidied(line[start:]):
+        try:
+            heard = Heard(body, 0)
+            _known(body, 0)
+            _parse_body(heard, context, context.rooms.get(room) or "")
+        except Mistake:
+            continue
+        return (clickable(body, surface),)
+    return ()
 
 
 def clickable(body: str, surface: str) -> str:

@@ -10,6 +10,7 @@ from .suggest import near
 NAME_LIMIT = 63
 REF_LIMIT = 200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ADDRESS = re.compile(r"https?://[^/@]+/([^/@]+)/([^/@]+?)(?:\.git)?/?(?:/tree/([^?#]+)|[@/](?!tree/)([^?#]+))?\Z")
 _HOSTS = re.compile(r"[A-Za-z0-9*][A-Za-z0-9._*,-]*")
 _REF = re.compile(r"[^\W_][\w./@+#=,-]*")
 #: Forms that git reads as something else than the name of a branch or tag, or never allows (git-check-ref-format).
@@ -46,7 +47,15 @@ class Context:
         return lowered if lowered in self.envs else self.env_aliases.get(lowered, "")
 
     def repo(self, words: str) -> tuple[str, str]:
-        """The app whose `owner/repo` starts `words`, and what follows it; `("", words)` when none does."""
+        """The app whose `owner/repo` starts `words`, and what follows it; `("", words)` when none does.
+
+        An address of the repository, or of a branch of it, as it is copied from a browser, says the same.
+        """
+        address = _ADDRESS.match(words)
+        if address:
+            app = self.repos.get(f"{address[1]}/{address[2]}".lower(), "")
+            ref = address[3] or address[4]
+            return (app, f"/{ref}" if ref else "") if app else ("", words)
         parts = re.match(r"([^/]+/[^/@]+)(.*)", words, re.DOTALL)
         if parts and not self.app(words.partition("/")[0]):
             app = self.repos.get(parts.group(1).lower(), "")

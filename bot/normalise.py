@@ -17,6 +17,12 @@ _LINE_ENDS = re.compile("[\n\r\v\f\u0085\u2028\u2029]")
 _RUNS = re.compile(" {2,}")
 #: Slack's `<https://x|label>`, `<@U1|bob>`, `<#C1|general>`, `<!here>`.
 _SLACK = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>|]*))?>")
+#: The same where it was pasted into a room: only what cannot be anything else.
+_PASTED = re.compile(r"<([@#])([UWC][A-Z0-9]+)(?:\|([^<>|]*))?>|<()(https?://[^<>| ]*)(?:\|([^<>|]*))?>")
+#: No command holds more links.
+_MOST_LINKS = 200
+#: Marks that nobody can see, before the first letter of a line: pasted from a page or a chat.
+_UNSEEN = "\u200b\u200e\u200f\u2060\ufeff"
 #: A dash that a phone made of `--` before an option: `–force`.
 _OPTION_DASH = re.compile("(?<= )\u2013(?=[a-z])")
 
@@ -36,17 +42,22 @@ def normalise(line: str, *, is_slack: bool = False) -> str:
     if not line.isascii():
         for typed, plain in _PLAIN.items():
             line = line.replace(typed, plain)
-        line = _OPTION_DASH.sub("--", line)
+        line = _OPTION_DASH.sub("--", line).lstrip(_UNSEEN)
     if is_slack:
-        line = _SLACK.sub(_plain, line).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").lstrip()
+        line = _SLACK.sub(_plain, line, count=_MOST_LINKS) if ">" in line else line
+        line = line.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").lstrip()
+    elif "<" in line and ">" in line:
+        line = _PASTED.sub(_plain, line)
     line = _RUNS.sub(" ", line).rstrip()
-    if len(line) > 2 and line[0] == line[-1] == "`" and "`" not in line[1:-1]:
-        line = line[1:-1].strip()
+    for marks in ("```", "`"):
+        inside = line[len(marks) : -len(marks)]
+        if inside and line.startswith(marks) and line.endswith(marks) and "`" not in inside:
+            return inside.strip()
     return line
 
 
 def _plain(link: re.Match[str]) -> str:
-    kind, target, label = link.groups()
+    kind, target, label = link.groups()[:3] if link[2] is not None else link.groups()[3:]
     if kind == "!":
         return f"@{label or target}".replace("@@", "@")
     return f"{kind}{(label or target).lstrip('@#')}" if kind else label or target

@@ -112,6 +112,13 @@ class Sentence:
         if forced:
             self.fields["force"] = True
 
+    def drop_question_mark(self) -> None:
+        """A question may end as one; no name does."""
+        if self.words and self.words[-1].text.endswith("?"):
+            last = self.words.pop()
+            if last.text.strip("?"):
+                self.words.append(Word(last.text.rstrip("?"), last.start, last.end, last.is_quoted))
+
     def take_otp(self) -> None:
         if len(self.words) > 1 and _OTP.fullmatch(self.words[-1].text):
             self.fields["otp"] = self.words.pop().text
@@ -162,11 +169,22 @@ class Sentence:
         """`#42` (or `42`) as the next word."""
         match = self.take_word(_ID)
         if match:
-            digits = match[1].lstrip("0") or "0"
-            if len(digits) > ID_DIGITS:
-                raise too_long(match[0], "id", ID_DIGITS, match.span())
-            self.fields["id"] = int(digits)
+            self._keep_id(match)
         return bool(match)
+
+    def take_id_word(self) -> bool:
+        """`#42` (or `42`) as the first of the words that are left, wherever the options stood."""
+        match = _ID.fullmatch(self.words[0].text) if self.words else None
+        if match:
+            self._keep_id(match)
+            self.words = self.words[1:]
+        return bool(match)
+
+    def _keep_id(self, match: re.Match[str]) -> None:
+        digits = match[1].lstrip("0") or "0"
+        if len(digits) > ID_DIGITS:
+            raise too_long(match[0], "id", ID_DIGITS, match.span())
+        self.fields["id"] = int(digits)
 
     def take_leading_otp(self) -> None:
         match = self.take_word(_OTP)

@@ -27,6 +27,7 @@ def where(s: Sentence) -> None:
     asked = [word.key for word in s.words[:3]]
     if asked == ["can", "i", "deploy"]:
         s.words = s.words[3:]
+        s.drop_question_mark()
     take_target(s)
 
 
@@ -66,9 +67,9 @@ def changes(s: Sentence) -> None:
 
 
 def logs(s: Sentence) -> None:
-    if not s.take_id():
-        raise Mistake("id_required")
     s.split("-f", "--follow", values=("--tail", "--grep"))
+    if not s.take_id_word():
+        raise Mistake("id_required")
     tail, grep, follow = s.option("--tail"), s.option("--grep"), s.option("-f", "--follow")
     if tail is not None:
         if not (tail.isascii() and tail.isdigit() and len(tail) < 7 and int(tail)):

@@ -30,6 +30,9 @@ def alias(s: Sentence) -> None:
     name = name.strip()
     if name.lower() in BY_WORD:
         raise Mistake("reserved", near=[], given=printable(name))
+    word, _, rest = name.partition(" ")
+    if not equals and rest and _NAME.fullmatch(word):
+        raise Mistake("syntax", instead=f"alias {word} = {rest}", at=printable(name))
     if not _NAME.fullmatch(name) or not equals or not line.strip():
         raise Mistake("syntax", at=printable(name or s.line[s.start : s.end]))
     s.fields["name"] = name.lower()

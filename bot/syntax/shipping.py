@@ -8,6 +8,7 @@ from bot.sentence import Sentence
 from bot.suggest import near
 from bot.targets import PREPOSITIONS, take_env, take_target
 from bot.verbs import BY_WORD
+from bot.words import left_over
 
 _WORD = re.compile(r"[^ ]+")
 _RELEASE_LIKE = re.compile(r"\d+|[0-9a-f]{7,40}", re.IGNORECASE)
@@ -29,7 +30,9 @@ def schedule(s: Sentence) -> None:
     verb = s.take_word(_WORD)
     named = BY_WORD.get(verb[0].lower().rstrip("!")) if verb else None
     if not verb or not named or named.name != "deploy":
-        raise Mistake("syntax", span=verb.span() if verb else None, at=printable(verb[0]) if verb else "")
+        instead = f"schedule deploy {s.line[verb.start() : s.end]}" if verb and not named else ""
+        span = verb.span() if verb else None
+        raise Mistake("syntax", span=span, instead=instead, at=printable(verb[0]) if verb else "")
     if verb[0].endswith("!"):
         s.fields["force"] = True
     s.fields["cmd"] = "deploy"
@@ -50,22 +53,24 @@ def redeploy(s: Sentence) -> None:
 
 def rollback(s: Sentence) -> None:
     s.take_reason()
-    if s.take_id():
-        s.split("--force")
-        s.take_otp()
-        s.take_force()
-        s.done()
-        return
     s.split("--force", "--queue")
     _take_queue(s)
     s.take_otp()
     s.take_force()
+    if s.take_id_word():
+        s.done()
+        return
     _take_release(s)
     take_target(s, app_needed=True)
 
 
 def _take_release(s: Sentence) -> None:
-    """`to <release>` as the last two words, unless that word is an environment, or a slip of one when none is named."""
+    """`to <release>` as the last two words, unless that word is an environment, or a slip of one when none is named.
+
+    The environment may also come last: `to 3f9c2ab in production`.
+    """
+    if len(s.words) > 4 and s.words[-4].is_any("to") and s.words[-2].is_any("in", "on"):
+        s.words = [*s.words[:-4], *s.words[-2:], *s.words[-4:-2]]
     if len(s.words) < 2 or not s.words[-2].is_any("to"):
         return
     word, before = s.words[-1], s.words[:-2]
@@ -89,6 +94,7 @@ def promote(s: Sentence) -> None:
     if len(source) == 1:
         raise Mistake("env_required", span=source[0].span)
     s.words = [word for word in s.words if word not in source]
+    _refuse_bare_source(s, has_source=bool(source))
     take_target(s, refs="joined", app_needed=True, env_needed=True)
     if source:
         target = s.fields.pop("env")
@@ -97,13 +103,23 @@ def promote(s: Sentence) -> None:
         s.fields["env"] = target
 
 
+def _refuse_bare_source(s: Sentence, *, has_source: bool) -> None:
+    """`promote app staging production`: said with `from` and `to` it is clear which is which."""
+    named = [word for word in s.words[1:] if not word.is_any(*PREPOSITIONS)]
+    if has_source or len(named) != 2 or not all(s.context.env(word.text) for word in named):
+        return
+    source, target = named
+    raise left_over(source, instead=f"promote {s.words[0].text} from {source.text} to {target.text}")
+
+
 def retry(s: Sentence) -> None:
     s.take_reason()
-    _need_id(s)
     s.split("--failed", "--force")
     if s.option("--failed"):
         s.fields["only"] = "failed"
     s.take_force()
+    if not s.take_id_word():
+        raise Mistake("id_required")
     s.done()
 
 

@@ -10,6 +10,7 @@ from bot import context_file
 from bot.grammar import parse
 from bot.mistakes import Mistake
 from tests.bot.conftest import CASES
+from tests.bot.sentences import sentences
 
 CONTEXT = context_file.read((CASES / "phrases_context.json").read_text())
 PIECES = st.sampled_from(
@@ -84,3 +85,26 @@ def test_a_deployment_of_any_make_is_read_back_as_it_was_made(
     wanted |= {"otp": otp} if otp else {}
     wanted |= {"force": True} if bang else {}
     assert parsed.as_json() == wanted
+
+
+@settings(max_examples=400, deadline=None)
+@given(sentences())
+def test_a_line_of_any_class_is_read_back_as_it_was_made(sentence):
+    parsed = parse(sentence.text, CONTEXT, surface=sentence.surface, room=sentence.room)
+
+    assert parsed is not None
+    assert parsed.as_json() == sentence.wanted
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(min_size=1, max_size=40), st.sampled_from(["", "/deploy ", "/lock api: ", "/logs #1 --grep "]))
+def test_sixty_four_kilobytes_of_anything_never_fail(text, begin):
+    line = (begin + text * (65_536 // len(text)))[:65_536]
+
+    for surface in ("web", "slack"):
+        try:
+            parsed = parse(line, CONTEXT, surface=surface, room="web-deploys")
+        except Mistake as mistake:
+            json.dumps(mistake.as_json())
+        else:
+            json.dumps(parsed.as_json() if parsed else None)

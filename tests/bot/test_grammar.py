@@ -1,7 +1,6 @@
 """The grammar, line by line: the cases, and what each class of them may hold."""
 
 import json
-import time
 
 import pytest
 
@@ -282,31 +281,3 @@ def test_a_slip_is_answered_with_the_whole_line_that_was_meant(context):
 def test_hearing_a_command_needs_no_names():
     assert hear("/deploy whatever") is not None
     assert hear("what a day") is None
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "/deploy " + "a" * 10_000,
-        "/deploy " + "a " * 5_000,
-        "/deploy " + '"a ' * 3_000,
-        "/deploy api to staging because " + "because " * 1_200,
-        "/lock a" + ":1" * 5_000,
-        "/cancel #" + "9" * 10_000,
-        "/deploy " + "--force " * 1_250,
-        "/deploy " + "\uff50" * 3_300,
-        "<a|b>" * 2_000,
-    ],
-    ids=lambda line: line[:24],
-)
-@pytest.mark.parametrize("surface", ["web", "slack"])
-def test_ten_kilobytes_are_read_in_no_time(line, surface, context):
-    best = min(_seconds(line, context, surface) for _ in range(3))
-
-    assert best < 0.02, "a millisecond is usual; twenty are a sign of quadratic work"
-
-
-def _seconds(line, context, surface):
-    begin = time.perf_counter()
-    explained(line, context, surface=surface)
-    return time.perf_counter() - begin
