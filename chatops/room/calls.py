@@ -49,6 +49,6 @@ def _members(room_id: int, found: Collection[str]) -> set[int]:
 def on_duty(room_id: int) -> set[int]:
     """The members who are on call for an app that the room follows, or for all apps."""
     followed = set(Room.apps.through.objects.filter(room=room_id).values_list("app", flat=True))
-    duties = Duty.objects.at(timezone.now()).values_list("person", "app")
-    people = {person for person, app in duties if app is None or app in followed}
+    duties = Duty.objects.at(timezone.now())
+    people = {duty.person_id for duty in duties if duty.app_id is None or duty.app_id in followed}
     return set(Membership.objects.filter(room=room_id, person__in=people).values_list("person", flat=True))

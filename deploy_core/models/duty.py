@@ -19,7 +19,7 @@ class DutyQuerySet(models.QuerySet["Duty"]):
 
 
 class Duty(models.Model):
-    """A person is on call for an app (null: for every app that has nobody of its own) until `ends`, if that is known."""
+    """A person is on call for an app (null: for every app that has nobody of its own) until `ends`, if it is known."""
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="duties")
     app = models.ForeignKey(App, on_delete=models.CASCADE, null=True, blank=True, related_name="duties")

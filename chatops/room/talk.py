@@ -1,0 +1,111 @@
+"""What becomes of a message after it was said: its author changes it, or takes it back; a manager may take it back too.
+
+The message's own event changes with it, so that who reads the room later finds no other text; an event of its own tells
+those who have read it already. Both say the same, in whatever order they arrive.
+"""
+
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from chatops.room import calls, people
+from chatops.room.models import Event, Line, Message, Room
+from chatops.room.timeline import EXCERPT, Timeline
+from deploy_core.errors import Refused
+from deploy_core.ledger import audit
+from deploy_core.models import Person
+from deploy_core.rules.events import iso
+
+
+class Changed(NamedTuple):
+    """The message, and the number of the event that tells of the change; None when nothing was left to change."""
+
+    message: int
+    number: int | None
+
+
+@transaction.atomic
+def edit(person: Person, room: Room, message_id: int, text: str) -> Changed:
+    """The message says `text` from now on.
+
+    Raises:
+        Refused: `not_found` (no such message here, or it was taken back), `forbidden` (somebody else's, or no chat).
+    """
+    message = _message(room, message_id)
+    if message.author_id != person.pk or message.kind != Message.Kind.CHAT:
+        raise Refused("forbidden")
+    if message.text == text:
+        return Changed(message.pk, None)
+    message.text, message.edited = text, timezone.now()
+    message.save(update_fields=["text", "edited"])
+    calls.note_again(message)
+    _rewrite(message, {"text": text, "edited": iso(message.edited)})
+    _requote(message, text[:EXCERPT])
+    return _tell(message, "message.edited", person, {"id": message.pk, "text": text})
+
+
+@transaction.atomic
+def delete(person: Person, room: Room, message_id: int) -> Changed:
+    """The message is taken back: its text is gone, here and where it was quoted.
+
+    Raises:
+        Refused: `not_found`, `forbidden` (it is somebody else's and the person manages nothing here, or it is no chat).
+    """
+    message = Message.objects.select_for_update().filter(room=room, pk=message_id).first()
+    if message is None:
+        raise Refused("not_found")
+    is_own = message.author_id == person.pk
+    if message.kind != Message.Kind.CHAT or not (is_own or people.may_manage(person, room)):
+        raise Refused("forbidden")
+    if message.deleted:
+        return Changed(message.pk, None)
+    message.text, message.deleted = "", timezone.now()
+    message.save(update_fields=["text", "deleted"])
+    message.mentions.all().delete()
+    Line.objects.filter(author=message.author, client_id=message.client_id).update(text="")
+    _rewrite(message, {"text": "", "deleted": True})
+    _requote(message, "")
+    for told in Event.objects.filter(
+        stream_kind="room",
+        stream_id=room.pk,
+        number__gt=message.number or 0,
+        kind="message.edited",
+        payload__id=message.pk,
+    ):
+        Event.objects.filter(pk=told.pk).update(payload=told.payload | {"text": ""})
+    changed = _tell(message, "message.deleted", person, {"id": message.pk})
+    if not is_own:
+        author = message.author.username if message.author else ""
+        audit.record(person, "message.delete", room.slug, "done", message=message.pk, author=author)
+    return changed
+
+
+def _message(room: Room, message_id: int) -> Message:
+    message = Message.objects.select_for_update().filter(room=room, pk=message_id, deleted__isnull=True).first()
+    if message is None:
+        raise Refused("not_found")
+    return message
+
+
+def _rewrite(message: Message, fields: dict[str, Any]) -> None:
+    """Change what the message's own event says."""
+    own = Event.objects.filter(stream_kind="room", stream_id=message.room_id, number=message.number or 0)
+    for event in own:
+        own.update(payload=event.payload | fields)
+
+
+def _requote(message: Message, text: str) -> None:
+    """Answers that quote the message quote it as it is now."""
+    for answer in message.replies.all():
+        quoted = Event.objects.filter(stream_kind="room", stream_id=answer.room_id, number=answer.number or 0).first()
+        if quoted and quoted.payload.get("reply"):
+            said = quoted.payload | {"reply": quoted.payload["reply"] | {"text": text}}
+            Event.objects.filter(pk=quoted.pk).update(payload=said)
+
+
+def _tell(message: Message, kind: str, person: Person, told: dict[str, Any]) -> Changed:
+    timeline = Timeline()
+    event = timeline.changed(message.room_id, kind, told, by=person)
+    timeline.write()
+    return Changed(message.pk, event.number)
