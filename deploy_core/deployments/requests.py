@@ -208,9 +208,9 @@ def roll_back(
     _open(deployment, servers)
     facts.aim_at(deployment, release)
     gates.pass_on(deployment.pk)
-    _audit(deployment, "deployment.rollback", release=release.name)
     if wish.because and not locks.of_another(app, environment.name, by):
         locks.take(app, environment.name, by=by, reason=wish.because)
+    _audit(deployment, "deployment.rollback", release=release.name)
     engine.start_after_commit(deployment.pk)
     deployment.refresh_from_db()
     return deployment

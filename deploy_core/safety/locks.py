@@ -1,4 +1,8 @@
-"""Who holds an environment: one open lock per scope, until it is given back, stolen, runs out, or its owner leaves."""
+"""Who holds an environment: one open lock per scope, until it is given back, stolen, runs out, or its owner leaves.
+
+All rows of locks that a transaction ends or writes come before the first line of audit: everybody needs the audit's
+head, and who holds it must wait for nobody.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -80,11 +84,11 @@ def take(
         Refused: `locked`: it is somebody else's.
     """
     access.require(by, "lock", app.name if app else EVERYWHERE, environment)
-    lapse()
+    lapsed = _end_lapsed()
     until = until or timezone.now() + timedelta(seconds=settings.LOCK_S)
     scope = Lock.objects.filter(app=app, environment=environment, released__isnull=True)
     if scope.filter(owner=by).update(reason=reason, expires=until):
-        return _taken(scope.get(), None)
+        return _taken(scope.get(), None, lapsed)
     wider = Q(app=app) | Q(app__isnull=True)
     others = standing().filter(wider, environment__in=(EVERYWHERE, environment)).exclude(owner=by)
     same = others.filter(app=app, environment=environment).first()
@@ -93,19 +97,21 @@ def take(
         raise Refused("locked", **told(wall))
     if same:
         _end(same)
-        notices.tell("lock_stolen", told(same) | {"by": by.username}, app=same.app, person=same.owner)
     try:
         with transaction.atomic():
             lock = Lock.objects.create(app=app, environment=environment, owner=by, reason=reason, expires=until)
     except IntegrityError:
         raise Refused("locked", **told(scope.select_related("app", "owner").get())) from None
-    return _taken(lock, same.owner if same else None)
+    return _taken(lock, same, lapsed)
 
 
-def _taken(lock: Lock, stolen_from: Person | None) -> Taken:
-    more = {"stolen_from": stolen_from.username} if stolen_from else {}
+def _taken(lock: Lock, stolen: Lock | None, lapsed: list[Lock]) -> Taken:
+    _tell_lapsed(lapsed)
+    if stolen:
+        notices.tell("lock_stolen", told(stolen) | {"by": lock.owner.username}, app=stolen.app, person=stolen.owner)
+    more = {"stolen_from": stolen.owner.username} if stolen else {}
     audit.record(lock.owner, "lock.take", scope_text(lock), "done", reason=lock.reason, **more)
-    return Taken(lock, stolen_from)
+    return Taken(lock, stolen.owner if stolen else None)
 
 
 @transaction.atomic
@@ -132,26 +138,31 @@ def release(app: App | None, environment: str, *, by: Person, force: bool = Fals
 @transaction.atomic
 def release_mine(by: Person) -> list[Lock]:
     """Give all of one's locks back."""
-    mine = list(standing().filter(owner=by))
+    mine = [lock for lock in standing().filter(owner=by) if _end(lock)]
     for lock in mine:
-        _end(lock)
         audit.record(by, "lock.release", scope_text(lock), "done", owner=by.username)
     return mine
 
 
 def lapse() -> int:
     """End the locks whose time is over or whose owner was deactivated, and say so; how many."""
+    with transaction.atomic():
+        lapsed = _end_lapsed()
+        _tell_lapsed(lapsed)
+    return len(lapsed)
+
+
+def _end_lapsed() -> list[Lock]:
     over_now = Q(expires__lte=timezone.now()) | Q(owner__is_active=False)
-    count = 0
-    for lock in Lock.objects.filter(over_now, released__isnull=True).select_related("app", "owner"):
-        with transaction.atomic():
-            if not _end(lock):
-                continue
-            code = "announce.lock_expired" if lock.owner.is_active else "announce.lock_lapsed"
-            notices.tell(code, told(lock), app=lock.app)
-            audit.record(None, "lock.lapse", scope_text(lock), "done", owner=lock.owner.username)
-            count += 1
-    return count
+    found = Lock.objects.filter(over_now, released__isnull=True).select_related("app", "owner").order_by("pk")
+    return [lock for lock in found if _end(lock)]
+
+
+def _tell_lapsed(lapsed: Iterable[Lock]) -> None:
+    for lock in lapsed:
+        code = "announce.lock_expired" if lock.owner.is_active else "announce.lock_lapsed"
+        notices.tell(code, told(lock), app=lock.app)
+        audit.record(None, "lock.lapse", scope_text(lock), "done", owner=lock.owner.username)
 
 
 def _end(lock: Lock) -> bool:
