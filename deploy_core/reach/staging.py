@@ -177,11 +177,11 @@ def prune(
     protect: Sequence[str] = (),
     timeout_s: float = COMMAND_S,
 ) -> list[str]:
-    """Keep the `keep` newest releases, the current one and `protect`; the names of those removed."""
+    """Keep the `keep` newest releases, the current one and `protect`; the names of all that are left."""
     result = _check(
         connection.run(remote.prune(path, keep, protect, fence), name="prune", timeout_s=timeout_s), "prune"
     )
-    return [line[8:] for line in result.out_tail.splitlines() if line.startswith("removed ")]
+    return [line[5:] for line in result.out_tail.splitlines() if line.startswith("kept ")]
 
 
 def run_in(

@@ -159,7 +159,7 @@ esac; done
 
 
 def prune(path: str, keep: int, protect: Sequence[str], fence: Fence) -> str:
-    """Remove all releases but the `keep` newest, the current one and `protect`; prints `removed <name>` for each.
+    """Remove all releases but the `keep` newest, the current one and `protect`; prints `kept <name>` for each left.
 
     What a stage or a prune before it left behind goes too.
     """
@@ -171,8 +171,9 @@ for id in $(ls -1t releases | grep '\\.id$'); do
   name=${{id%.id}}; n=$((n+1))
   [ $n -gt {max(1, keep)} ] && [ "releases/$name" != "$current" ] || continue
   case ' {kept} ' in *" $name "*) continue;; esac
-  rm -f -- "releases/$id" "releases/$name.stamp"; echo "removed $name"
+  rm -f -- "releases/$id" "releases/$name.stamp"
 done
+for id in releases/*.id; do [ ! -f "$id" ] || {{ id=${{id#releases/}}; echo "kept ${{id%.id}}"; }}; done
 for folder in releases/*/; do
   folder=${{folder%/}}
   [ "$folder" != "$current" ] || continue

@@ -225,11 +225,10 @@ def switched(release: Release, server_id: int) -> None:
         )
 
 
-def pruned(environment: Environment, server_id: int, names: Iterable[str]) -> None:
-    """These releases are gone from a server."""
-    ReleaseCopy.objects.filter(
-        environment=environment, server_id=server_id, release__name__in=list(names), is_current=False
-    ).delete()
+def pruned(environment: Environment, server_id: int, left: Iterable[str]) -> None:
+    """No releases but those of these names are left on a server."""
+    here = ReleaseCopy.objects.filter(environment=environment, server_id=server_id, is_current=False)
+    here.exclude(release__name__in=list(left)).delete()
 
 
 def current_releases(environment: Environment) -> dict[str, Release]:

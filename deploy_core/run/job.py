@@ -63,6 +63,8 @@ class Job:
     patience: Mapping[str, Patience] = field(default_factory=dict)
     #: What went wrong outside of any step: code and parameters.
     fault: tuple[str, dict[str, Any]] | None = None
+    #: Why it ends, once its end has begun.
+    ending: tuple[str, dict[str, Any]] | None = None
     #: Why the threads were told to stop: "" | cancelled | timed_out | parked.
     why: str = ""
     #: While servers go back to their old release, a cancel has been heard already.

@@ -80,9 +80,10 @@ def prune(work: Job, course: Course) -> Code:
     asked: Mapping[str, Callable[[], Any]] = {
         target.name: partial(steps.prune, course, target, awaited) for target in rolling.whole(work, course)
     }
-    removed = work.ask_all(asked)
+    left = work.ask_all(asked)
     for target in rolling.whole(work, course):
-        facts.pruned(environment, target.server_id, removed[target.name])
+        if (names := left[target.name]) is not None:
+            work.persist(partial(facts.pruned, environment, target.server_id, names))
     preparing.forget_unused(course.deployment.app)
     return "ok"
 

@@ -3,11 +3,12 @@
 An act runs in a thread, talks to the world, and leaves rows to the job's own thread.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from deploy_core.errors import CommandFailed
+from deploy_core.errors import CommandFailed, ReachError
 from deploy_core.models import Release
 from deploy_core.reach import health, staging
 from deploy_core.reach.artifacts import Artifact as Built
@@ -19,6 +20,8 @@ from . import bases, facts
 from .acts import Act, Hands
 from .course import Course, port_on
 from .servers import Target
+
+logger = logging.getLogger(__name__)
 
 
 def stage(course: Course, target: Target, release: Release, built: Built, made_of: Sequence[Base] = ()) -> Act:
@@ -168,15 +171,19 @@ def go_back(course: Course, target: Target, release: Release, shape: Environment
     return act
 
 
-def prune(course: Course, target: Target, awaited: Iterable[str] = ()) -> list[str]:
-    """Remove the oldest releases of a server, but none that is `awaited`; the names of those removed."""
+def prune(course: Course, target: Target, awaited: Iterable[str] = ()) -> list[str] | None:
+    """Remove the oldest releases of a server, but none that is `awaited`; what is left, None if nobody can tell."""
     protect = [*awaited, *(release.name for release in (course.before.get(target.name),) if release)]
-    return course.site.use(
-        target,
-        lambda connection: staging.prune(
-            connection, course.site.path, course.pipeline.keep, course.site.fence, protect=protect
-        ),
-    )
+    try:
+        return course.site.use(
+            target,
+            lambda connection: staging.prune(
+                connection, course.site.path, course.pipeline.keep, course.site.fence, protect=protect
+            ),
+        )
+    except (CommandFailed, ReachError) as error:
+        logger.warning("#%d could not prune on %s: %s", course.deployment.pk, target.name, error)
+        return None
 
 
 def current_on(course: Course, target: Target) -> str:

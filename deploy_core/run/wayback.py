@@ -22,12 +22,13 @@ _BROKEN = (StepStatus.FAILED, StepStatus.TIMED_OUT)
 
 def end(work: Job, course: Course | None, code: str) -> Code:
     """Bring the deployment to its end after a phase ended with `code` (`failed` or `cancelled`)."""
-    reason, params = _why(work, code)
+    work.ending = work.ending or _why(work, course, code)  # a fault of the way back itself is no reason
+    reason, params = work.ending
     work.turn_back()
     tried = _tried(work)
     is_back, unasked = not tried, frozenset[str]()
     if course and tried:
-        wanted = _to_take_back(work, course, tried, code)
+        wanted = _to_take_back(work, course, tried) if code != "cancelled" and "step" in params else tried
         if wanted & course.before.keys():
             _announce(work, reason, params)
         is_back = take_back(work, course, wanted) and wanted == tried
@@ -63,11 +64,11 @@ def take_back(work: Job, course: Course, servers: Collection[str]) -> bool:
     return len(able) == len(switched)
 
 
-def _to_take_back(work: Job, course: Course, tried: frozenset[str], code: str) -> frozenset[str]:
-    """What deploy.yml wants of a failed batch. A cancel, and a fault that no step had, take back all of them."""
+def _to_take_back(work: Job, course: Course, tried: frozenset[str]) -> frozenset[str]:
+    """What deploy.yml wants of a batch in which a step failed. Whatever else ends a deployment takes back all of it."""
     broken = broken_servers(work.id)
     policy = course.pipeline.batches.on_failure
-    if code == "cancelled" or not broken or policy == "back":
+    if not broken or policy == "back":
         return tried
     if policy == "stop":
         return frozenset()
@@ -123,9 +124,9 @@ def _close(work: Job, reason: str, params: dict[str, Any], *, is_back: bool) -> 
         journal.close_steps(work.id, epoch=work.epoch)
 
 
-def _why(work: Job, code: str) -> tuple[str, dict[str, Any]]:
-    """The reason: a person's cancel, what it goes back for already, the first step that broke, a fault of ours, or
-    the time that ran out."""
+def _why(work: Job, course: Course | None, code: str) -> tuple[str, dict[str, Any]]:
+    """The reason: a person's cancel, what it goes back for already, the first step that broke (which alone names
+    a `step`), a fault that no step had, or the time that ran out between steps."""
     if code == "cancelled":
         return _cancelled(work.id)
     row = Deployment.objects.values("status", "reason", "reason_params").get(pk=work.id)
@@ -133,6 +134,8 @@ def _why(work: Job, code: str) -> tuple[str, dict[str, Any]]:
         return row["reason"], row["reason_params"]
     # A lost step is no reason: whoever went on either did it again, or came here for another one.
     failed = Step.objects.filter(deployment_id=work.id, status__in=(StepStatus.FAILED, StepStatus.TIMED_OUT))
+    if course and course.pipeline.batches.on_failure == "skip" and (work.fault or work.why == "timed_out"):
+        failed = failed.filter(reason="total_timeout")  # servers that were left behind before are not why
     step = failed.order_by("finished", "position").first()
     if step:
         return step.reason, {

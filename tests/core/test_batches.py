@@ -388,6 +388,26 @@ def test_a_release_that_falls_ill_while_it_is_watched_is_taken_back(world):
     assert moves[-3:] == ["verifying", "rolling_back", "rolled_back"]
 
 
+def test_what_falls_ill_after_a_server_was_left_behind_is_taken_back_everywhere(world):
+    check = "health: {http: {port: PORT}, timeout: 1, interval: 0.05}\nverify: 60\n"
+    pipeline(world, BUILD)
+    world.deploy("v1")
+    pipeline(world, BUILD + check + f"batches: {{size: 1, on_failure: skip, skip_limit: 1}}\n{FAIL_ON_2}")
+    deployment = world.request("v2")
+    runner.plan(deployment.pk)
+
+    def fall_ill(name, phase):
+        if name == "verify":
+            (world.folder() / "current" / "healthy").unlink()
+        return phase()
+
+    runner.run(deployment.pk, do_step=fall_ill)
+
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.reason) == ("rolled_back", "health_failed"), told(deployment)
+    assert world.running() == ["built 1", "built 1"]
+
+
 def test_a_step_that_a_silent_worker_lost_runs_again_and_is_no_reason(world):
     pipeline(world, BUILD)
     deployment = world.request("v1")

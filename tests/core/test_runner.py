@@ -5,10 +5,12 @@ import os
 import pytest
 
 from deploy_core import deployments
+from deploy_core.errors import ConnectionLost
 from deploy_core.ledger import log
 from deploy_core.models import Artifact, KnownCommit, KnownRef, Manifest, Release, ReleaseCopy
+from deploy_core.reach import staging
 from deploy_core.rules.events import replay
-from deploy_core.run import runner
+from deploy_core.run import bases, runner
 from tests.core.world import commit, git, told
 
 
@@ -222,6 +224,28 @@ def test_old_releases_are_pruned_with_their_rows(world):
     names = [deployment.release.name for deployment in made[-2:]]
     assert sorted(path.name for path in (world.folder() / "releases").iterdir() if path.is_dir()) == sorted(names)
     assert set(ReleaseCopy.objects.values_list("release__name", flat=True)) == set(names)
+
+
+def test_a_server_that_cannot_be_pruned_keeps_no_row_of_another_one(world, monkeypatch):
+    world.app.pipeline = "keep: 2"
+    world.app.save()
+    first, _ = world.deploy("v1"), world.deploy("v2")
+    stubborn = f"{world.app.name}-1"
+    prune = staging.prune
+
+    def fail_on_one(connection, *args, **more):
+        if connection.server.name == stubborn:
+            raise ConnectionLost(server=connection.server.name)
+        return prune(connection, *args, **more)
+
+    monkeypatch.setattr(staging, "prune", fail_on_one)
+    monkeypatch.setattr(bases, "_kept", lambda *_: set(Release.objects.values_list("pk", flat=True)))
+    third = world.deploy("v1")
+
+    assert third.status == "succeeded", told(third)
+    left = ReleaseCopy.objects.filter(release=first.release).values_list("server__name", flat=True)
+    assert set(left) == {stubborn}
+    assert [(world.folder(number) / "releases" / first.release.name).exists() for number in (0, 1)] == [True, False]
 
 
 def test_a_release_that_a_queued_rollback_waits_for_is_kept(world):

@@ -255,7 +255,7 @@ def test_prune_keeps_the_newest_the_current_and_the_protected(tmp_path):
     done = sh(remote.prune("app", 2, ("r3",), FENCE), tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert set(done.stdout.split()[2:]) == {b"removed", b"r4", b"r2"}
+    assert set(done.stdout.split()[2:]) == {b"kept", b"r6", b"r5", b"r3", b"r1"}
     assert releases(tmp_path) == {"r6", "r5", "r3", "r1"}
     assert sorted(os.listdir(tmp_path / "app")) == [".lock", "current", "releases"]
 
