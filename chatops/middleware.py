@@ -1,15 +1,41 @@
-"""The Content-Security-Policy header, until Django's own middleware (6.0) reads the same setting."""
+"""Around every page: what no database can look for is turned away, and the Content-Security-Policy is sent.
+
+The policy until Django's own middleware (6.0) reads the same setting.
+"""
 
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
+from itertools import chain
 from typing import Any, cast
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseNotFound
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 Get = Callable[[HttpRequest], Any]
+NUL = "\x00"
+
+
+@sync_and_async_middleware
+def no_nul(get_response: Get) -> Get:
+    """Answer 404 to an address that holds NUL, 400 to a query or a cookie that does: Postgres fails on it, and no page
+    or person of ours writes one."""
+
+    def refusal(request: HttpRequest) -> HttpResponseBase | None:
+        if NUL in request.path_info:
+            return HttpResponseNotFound()
+        if any(NUL in text for text in (*request.GET, *chain(*map(request.GET.getlist, request.GET)))):
+            return HttpResponseBadRequest()
+        return HttpResponseBadRequest() if any(NUL in text for text in request.COOKIES.values()) else None
+
+    async def in_a_loop(request: HttpRequest) -> HttpResponseBase:
+        return refusal(request) or await cast("Awaitable[HttpResponseBase]", get_response(request))
+
+    def in_a_thread(request: HttpRequest) -> HttpResponseBase:
+        return refusal(request) or cast(HttpResponseBase, get_response(request))
+
+    return in_a_loop if iscoroutinefunction(get_response) else in_a_thread
 
 
 @sync_and_async_middleware

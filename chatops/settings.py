@@ -70,6 +70,11 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "deploy_core",
     "bot",
     "chatops",
@@ -82,6 +87,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "chatops.middleware.content_security_policy",
+    "chatops.middleware.no_nul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -89,8 +95,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "chatops.accounts.proof.person_with_proof",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES = [
@@ -152,6 +160,63 @@ SIGN_IN_FAILURES_PER_ADDRESS = env.int("SHIPROOM_SIGN_IN_FAILURES_PER_ADDRESS", 
 SIGN_IN_COOL_OFF_S = env.int("SHIPROOM_SIGN_IN_COOL_OFF_S", 900)
 #: How long a one-time sign-in link is good for.
 SIGN_IN_LINK_S = env.int("SHIPROOM_SIGN_IN_LINK_S", 3600)
+#: A delicate act on one's own account asks for password or second step again after so long.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = env.int("SHIPROOM_ASK_AGAIN_S", 600)
+#: A second step given within so long counts as fresh where an environment wants one.
+PROOF_S = env.float("SHIPROOM_PROOF_S", 600.0)
+ACCOUNT_ADAPTER = "chatops.accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_ADAPTER = "chatops.accounts.adapters.SecondStepAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate_webauthn": "chatops.accounts.passkeys.Show",
+    "login_webauthn": "chatops.accounts.passkeys.ShowAlone",
+    "reauthenticate_webauthn": "chatops.accounts.passkeys.ShowAgain",
+    "add_webauthn": "chatops.accounts.passkeys.Add",
+}
+MFA_TOTP_ISSUER = "Shiproom"
+MFA_TOTP_TOLERANCE = 1
+MFA_PASSKEY_LOGIN_ENABLED = True
+#: Browsers offer passkeys on http for localhost alone.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_PRODUCTION
+#: An OpenID Connect provider that people may sign in with: its address, what it knows us by, and its button's text.
+OIDC_URL = env.str("SHIPROOM_OIDC_URL", "").rstrip("/")
+OIDC_CLIENT_ID = env.str("SHIPROOM_OIDC_CLIENT_ID", "shiproom")
+OIDC_CLIENT_SECRET = env.str("SHIPROOM_OIDC_CLIENT_SECRET", "")
+OIDC_NAME = env.str("SHIPROOM_OIDC_NAME", "Single sign-on")
+#: Whoever it vouches for gets an account, without any grant; else it only lets in who is here already.
+OIDC_OPEN = env.bool("SHIPROOM_OIDC_OPEN", False)
+#: It gives names to nobody but their owners, so `preferred_username` says who somebody is here.
+OIDC_TRUSTS_NAMES = env.bool("SHIPROOM_OIDC_TRUSTS_NAMES", False)
+SOCIALACCOUNT_ADAPTER = "chatops.accounts.adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = "single"
+if OIDC_URL:
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "sign-on",
+                    "name": OIDC_NAME,
+                    "client_id": OIDC_CLIENT_ID,
+                    "secret": OIDC_CLIENT_SECRET,
+                    "settings": {"server_url": OIDC_URL},
+                }
+            ],
+        }
+    }
+#: A directory whose passwords are good here too (the extra `ldap`): its address, and where a name stands in it.
+LDAP_URL = env.str("SHIPROOM_LDAP_URL", "")
+LDAP_PEOPLE = env.str("SHIPROOM_LDAP_PEOPLE", "")
+if LDAP_URL:
+    AUTHENTICATION_BACKENDS.insert(1, "django_auth_ldap.backend.LDAPBackend")
+    AUTH_LDAP_SERVER_URI = LDAP_URL
+    AUTH_LDAP_USER_DN_TEMPLATE = LDAP_PEOPLE
+    AUTH_LDAP_USER_ATTR_MAP = {"email": "mail"}
+    AUTH_LDAP_START_TLS = LDAP_URL.startswith("ldap://")
+    AUTH_LDAP_NO_NEW_USERS = not env.bool("SHIPROOM_LDAP_OPEN", False)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_HANDLER = "chatops.accounts.throttle.Handler"
 AXES_COOLOFF_TIME = "chatops.accounts.throttle.cool_off"
@@ -196,6 +261,8 @@ SECURE_CSP: dict[str, list[str]] = {
     "require-trusted-types-for": ["'script'"],
     "trusted-types": ["default"],
 }
+if OIDC_URL:  # browsers hold the redirect after the button against this too
+    SECURE_CSP["form-action"].append("{0.scheme}://{0.netloc}".format(urlsplit(OIDC_URL)))
 
 # --- languages and time -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -284,6 +351,8 @@ GIT_INTERNAL_HOSTS = env.list("SHIPROOM_GIT_INTERNAL_HOSTS", default=[])
 LOG_FLUSH_S = env.float("SHIPROOM_LOG_FLUSH_S", 0.1)
 #: A step that prints more ends with reason `output_limit`.
 LOG_LIMIT_BYTES = env.int("SHIPROOM_LOG_LIMIT_BYTES", 10 * 1024 * 1024)
+#: How much of what was printed `/logs` looks through, from the end.
+LOG_SEARCH_BYTES = env.int("SHIPROOM_LOG_SEARCH_BYTES", 4 * 1024 * 1024)
 
 # --- safety: how long what people do holds, in seconds ----------------------------------------------------------------
 #: A lock whose owner named no end.
@@ -306,13 +375,13 @@ HEARTBEAT_S = env.float("SHIPROOM_HEARTBEAT_S", 15.0)
 #: A socket that did not say hello by then is closed (4408).
 HELLO_TIMEOUT_S = env.float("SHIPROOM_HELLO_TIMEOUT_S", 10.0)
 #: Sessions and rights behind open sockets are looked at this often, and cached this long between.
-RECHECK_S = env.float("SHIPROOM_RECHECK_S", 5.0)
+RECHECK_S = env.float("SHIPROOM_RECHECK_S", 4.0)
 FRAME_LIMIT_BYTES = env.int("SHIPROOM_FRAME_LIMIT_BYTES", 64 * 1024)
 TEXT_LIMIT = env.int("SHIPROOM_TEXT_LIMIT", 8_000)
 #: Lines that one person may send: so many per window.
 SEND_RATE = env.int("SHIPROOM_SEND_RATE", 10)
 SEND_RATE_WINDOW_S = env.float("SHIPROOM_SEND_RATE_WINDOW_S", 5.0)
-#: Everything else that one socket may ask for, per window.
+#: Everything that one person may ask for, over all their connections, per window.
 ASK_RATE = env.int("SHIPROOM_ASK_RATE", 300)
 #: A command that waited longer is not run.
 COMMAND_TTL_S = env.float("SHIPROOM_COMMAND_TTL_S", 15.0)
@@ -321,6 +390,8 @@ PRESENCE_LINGER_S = env.float("SHIPROOM_PRESENCE_LINGER_S", 3.0)
 #: Whoever has not typed for so long does not type.
 TYPING_S = env.float("SHIPROOM_TYPING_S", 6.0)
 SOCKETS_PER_PERSON = env.int("SHIPROOM_SOCKETS_PER_PERSON", 10)
+#: And so many requests of the long poll.
+POLLS_PER_PERSON = env.int("SHIPROOM_POLLS_PER_PERSON", 20)
 #: A reader with more unread bytes is dropped (4413); it comes back with its cursor.
 BACKLOG_LIMIT_BYTES = env.int("SHIPROOM_BACKLOG_LIMIT_BYTES", 1024 * 1024)
 #: Send by plain ASGI messages even where bytes could be written to the socket directly.

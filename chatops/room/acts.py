@@ -1,16 +1,17 @@
 """What a client asks of the database, with the person's session and rights as they are at that moment."""
 
-from collections.abc import Callable, Collection
-from typing import TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, TypeVar
 
 from django.db import transaction
+from django.utils import timezone
 
-from chatops.room import access, completion, door, messages, streams
+from chatops.room import access, chat, completion, door, messages, streams
 from chatops.room.door import Identity
 from chatops.room.frames import Frame
 from chatops.room.incoming import Unfit
 from chatops.room.messages import Outcome
-from chatops.room.models import Event, Membership, Room, Stream
+from chatops.room.models import Event, Line, Membership, Message, Room, Stream
 from chatops.room.timeline import Timeline
 from deploy_core.models import Person
 
@@ -55,21 +56,65 @@ def snapshot(person: Person, stream: Stream) -> Frame:
     return streams.snapshot(stream, person)
 
 
-def post(person: Person, room_id: int, text: str, client_id: str, *, is_late: bool) -> Outcome:
-    """What came of a line typed on a page."""
+class Said(NamedTuple):
+    """A line of chat typed on a page."""
+
+    by: Identity
+    room: int
+    text: str
+    client_id: str
+    reply_to: int | None
+
+
+def say(lines: Sequence[Said]) -> list[Outcome | Exception]:
+    """What came of each of `lines`, stored together; `Unfit` with `auth` where the session has ended."""
+    people = door.people_of(line.by for line in lines)
+    answered = _answered(lines)
+    now = timezone.now()
+    kept = [
+        Line(
+            author=people[by], room_id=room, text=text, client_id=client_id, surface="web", at=now,
+            reply_to=answered.get((room, reply_to)),
+        )
+        for by, room, text, client_id, reply_to in lines
+        if by in people
+    ]  # fmt: skip
+    outcomes = iter(chat.say(kept))
+    return [next(outcomes) if line.by in people else Unfit("auth") for line in lines]
+
+
+def _answered(lines: Sequence[Said]) -> dict[tuple[int, int | None], Message]:
+    """The messages that lines answer, by room and id. One that is gone is left out: the line is one as any other."""
+    named = {line.reply_to for line in lines if line.reply_to}
+    found = Message.objects.filter(pk__in=named, deleted__isnull=True).select_related("author") if named else ()
+    return {(message.room_id, message.pk): message for message in found}
+
+
+def post(
+    person: Person, room_id: int, text: str, client_id: str, *, is_late: bool, reply_to: int | None = None
+) -> Outcome:
+    """What came of a line typed on a page. An answer to a message that is gone is a line as any other."""
+    room = room_of(person, room_id)
+    answered = Message.objects.filter(room=room, pk=reply_to, deleted__isnull=True).first() if reply_to else None
     return messages.post(
-        author=person, room=_room(person, room_id), text=text, client_id=client_id, surface="web", is_late=is_late
+        author=person,
+        room=room,
+        text=text,
+        client_id=client_id,
+        surface="web",
+        is_late=is_late,
+        reply_to=answered,
     )
 
 
 def complete(person: Person, room_id: int, text: str, caret: int) -> Frame:
     """The fields of a `completions` answer."""
-    return completion.complete(person, _room(person, room_id), text, caret)
+    return completion.complete(person, room_of(person, room_id), text, caret)
 
 
 def mark_read(person: Person, room_id: int, number: int) -> None:
     """The person has read a room's events up to `number`; it never goes back, nor beyond what there is."""
-    room = Stream("room", _room(person, room_id).pk)
+    room = Stream("room", room_of(person, room_id).pk)
     number = min(number, streams.heads([room])[room].number)
     Membership.objects.filter(person=person, room=room_id, read__lt=number).update(read=number)
 
@@ -85,7 +130,11 @@ def dismiss(person: Person, number: int) -> None:
         timeline.write()
 
 
-def _room(person: Person, room_id: int) -> Room:
+def room_of(person: Person, room_id: int) -> Room:
+    """
+    Raises:
+        Unfit: `not_found`: there is no such room, or the person is not in it.
+    """
     room = Room.objects.select_related("default_app").filter(pk=room_id, members=person).first()
     if room is None:
         raise Unfit("not_found")

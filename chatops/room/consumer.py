@@ -33,7 +33,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             await send({"type": "websocket.close"})  # before accept: the server answers 403
             return
         await send({"type": "websocket.accept"})
-        if guests().count(identity.person_id) >= settings.SOCKETS_PER_PERSON:
+        if guests().count(identity.person_id, lasting=True) >= settings.SOCKETS_PER_PERSON:
             await send({"type": "websocket.close", "code": TOO_MANY})
             return
         session = Session(identity, wire.for_socket(scope, send))

@@ -1,5 +1,6 @@
 """Who stands at the door of a socket or a long poll: from where the page came, and whose session it has."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,6 +18,8 @@ from django.utils.crypto import constant_time_compare
 from deploy_core.models import Person
 
 _PORTS = {"http": 80, "https": 443}
+#: What a session's key looks like (django.contrib.sessions). Anything else is nobody's, and may be no text at all.
+_SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def session_key(scope: Mapping[str, Any]) -> str:
     for name, value in scope["headers"]:
         if name == b"cookie":
             key: str | None = parse_cookie(value.decode("latin1")).get(settings.SESSION_COOKIE_NAME)
-            if key:
+            if key and _SESSION_KEY.fullmatch(key):
                 return key
     return ""
 
@@ -77,8 +80,8 @@ def person_of(identity: Identity) -> Person | None:
     return person if constant_time_compare(person.get_session_auth_hash(), identity.auth_hash) else None
 
 
-def still_valid(identities: Iterable[Identity]) -> set[Identity]:
-    """Those whose session still exists, whose person is active, and whose password is the one they signed in with."""
+def people_of(identities: Iterable[Identity]) -> dict[Identity, Person]:
+    """The people whose session still exists, who are active, and whose password is the one they signed in with."""
     asked = set(identities)
     keys = set(
         StoredSession.objects.filter(
@@ -88,7 +91,7 @@ def still_valid(identities: Iterable[Identity]) -> set[Identity]:
     people = Person.objects.filter(is_active=True).in_bulk({identity.person_id for identity in asked})
     hashes = {pk: person.get_session_auth_hash() for pk, person in people.items()}
     return {
-        identity
+        identity: people[identity.person_id]
         for identity in asked
         if identity.session_key in keys
         and constant_time_compare(hashes.get(identity.person_id, ""), identity.auth_hash)

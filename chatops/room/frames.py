@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chatops.room.models import Event, Stream
+from chatops.room.models import Event, Message, Stream
 from deploy_core.models import JournalEntry, Person
 from deploy_core.rules.events import iso
 
@@ -21,6 +21,8 @@ ERRORS: Mapping[str, str] = {
     "too_large": "the frame is too large",
     "rate_limited": "too much in too short a time",
     "not_found": "no such thing, or not for you",
+    "forbidden": "that is not yours to do",
+    "read_only": "only its managers write in this room",
     "expired": "the command is too old to run",
     "auth": "the session has ended",
     "version": "this version of the protocol is not spoken here",
@@ -33,7 +35,7 @@ def encode(frame: Mapping[str, Any]) -> bytes:
     return json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
-def of_event(event: Event, epoch: str) -> Frame:
+def of_event(event: Event, epoch: str = "") -> Frame:
     """An event of a room's or a person's stream. `event.author` is read: select it with the rows."""
     frame: Frame = {
         "t": "event",
@@ -67,6 +69,12 @@ def of_entry(entry: JournalEntry, epoch: str) -> Frame:
 def by(person: Person | None, surface: str) -> Frame | None:
     """Who did it, and through which door; None is the bot."""
     return {"id": person.pk, "name": person.username, "via": surface} if person else None
+
+
+def pinned(message: Message) -> Frame:
+    """The announcement that stands above a room's talk."""
+    by = message.params.get("by", "")
+    return {"id": message.pk, "q": message.number, "at": iso(message.at), "by": by, "text": message.text}
 
 
 def log(stream: Stream, epoch: str, lines: Sequence[LogLine], *, is_eof: bool) -> Frame:

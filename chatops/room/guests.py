@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Collection
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
 
@@ -17,7 +17,6 @@ from chatops.room import access, door, pool
 from chatops.room.door import Identity
 from chatops.room.loops import PerLoop
 from chatops.room.models import Membership, Stream
-from deploy_core.models import Person
 
 SESSION_ENDED = 4401
 
@@ -28,6 +27,8 @@ class Guest(Protocol):
     """One connection."""
 
     identity: Identity
+    #: A socket; else one request of the long poll.
+    is_lasting: bool
 
     @property
     def following(self) -> Collection[Stream]:
@@ -61,26 +62,41 @@ class Window:
         return not self._acts or self._acts[-1] + self._window_s < time.monotonic()
 
 
+class _Vouched(NamedTuple):
+    identity: Identity
+    streams: set[Stream]
+    until: float
+
+
 class Guests:
     """The connections of one event loop."""
 
     def __init__(self) -> None:
         self._guests: set[Guest] = set()
+        self._of: dict[int, set[Guest]] = {}
         self._lines: dict[int, Window] = {}
+        self._asks: dict[int, Window] = {}
+        #: What was found true at the last look, by session: whose it is, and what they may follow.
+        self._vouched: dict[str, _Vouched] = {}
         self._checking: asyncio.Task[None] | None = None
 
     def add(self, guest: Guest) -> None:
         """Look after `guest` until it is discarded."""
         self._guests.add(guest)
+        self._of.setdefault(guest.identity.person_id, set()).add(guest)
         if self._checking is None or self._checking.done():
             self._checking = asyncio.create_task(self._keep_checking())
 
     def discard(self, guest: Guest) -> None:
         self._guests.discard(guest)
+        own = self._of.get(guest.identity.person_id, set())
+        own.discard(guest)
+        if not own:
+            self._of.pop(guest.identity.person_id, None)
 
-    def count(self, person_id: int) -> int:
-        """How many connections a person has."""
-        return sum(guest.identity.person_id == person_id for guest in self._guests)
+    def count(self, person_id: int, *, lasting: bool) -> int:
+        """How many sockets, or else requests of the long poll, a person has open."""
+        return sum(guest.is_lasting == lasting for guest in self._of.get(person_id, ()))
 
     def take_line(self, person_id: int) -> int:
         """Whether the person may send one more line, over all their pages: 0, or the milliseconds to wait."""
@@ -89,8 +105,37 @@ class Guests:
             window = self._lines[person_id] = Window(settings.SEND_RATE, settings.SEND_RATE_WINDOW_S)
         return window.take()
 
+    def take_ask(self, person_id: int) -> int:
+        """The same for anything else that they ask for."""
+        window = self._asks.get(person_id)
+        if window is None:
+            window = self._asks[person_id] = Window(settings.ASK_RATE, settings.SEND_RATE_WINDOW_S)
+        return window.take()
+
+    def known(self, key: str) -> Identity | None:
+        """Whose session `key` is, if that was looked at less than `RECHECK_S` ago."""
+        found = self._vouched.get(key)
+        return found.identity if found and found.until > time.monotonic() else None
+
+    def seen_by(self, identity: Identity, asked: Collection[Stream]) -> list[Stream] | None:
+        """Those of `asked` that the person may follow; None when it was not looked at a moment ago."""
+        found = self._vouched.get(identity.session_key)
+        if found is None or found.until <= time.monotonic() or not found.streams.issuperset(asked):
+            return None
+        return list(asked)
+
+    def vouch(self, identity: Identity, streams: Collection[Stream]) -> None:
+        """It was just now seen that `identity` is true, and that its person may follow `streams`."""
+        found = self._vouched.get(identity.session_key)
+        now = time.monotonic()
+        if found is not None and found.until > now:
+            found.streams.update(streams)  # no longer than what was seen first
+        else:
+            self._vouched[identity.session_key] = _Vouched(identity, set(streams), now + settings.RECHECK_S)
+
     def end_session(self, key: str) -> None:
         """Close whatever was opened with this session."""
+        self._vouched.pop(key, None)
         for guest in list(self._guests):
             if guest.identity.session_key == key:
                 guest.end(SESSION_ENDED)
@@ -111,20 +156,23 @@ class Guests:
     async def recheck(self) -> None:
         """Close and cut what is not allowed any more."""
         self._lines = {pk: window for pk, window in self._lines.items() if not window.is_idle}
+        self._asks = {pk: window for pk, window in self._asks.items() if not window.is_idle}
         guests = list(self._guests)
         asked = [(guest.identity, tuple(guest.following)) for guest in guests]
+        self._vouched = {}
         for guest, lost in zip(guests, await pool.run(_lost, asked), strict=True):
             if lost is None:
                 guest.end(SESSION_ENDED)
             else:
+                self.vouch(guest.identity, set(guest.following).difference(lost))
                 for stream in lost:
                     guest.lose(stream)
 
 
 def _lost(asked: list[tuple[Identity, tuple[Stream, ...]]]) -> list[tuple[Stream, ...] | None]:
     """For each of `asked`: the streams it may not follow any more; None when it may not be here at all."""
-    valid = door.still_valid(identity for identity, _ in asked)
-    people = Person.objects.in_bulk({identity.person_id for identity in valid})
+    valid = door.people_of(identity for identity, _ in asked)
+    people = {person.pk: person for person in valid.values()}
     memberships = set(Membership.objects.filter(person__in=people).values_list("person_id", "room_id"))
     seen: dict[tuple[int, Stream], bool] = {}
 

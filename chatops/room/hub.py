@@ -1,13 +1,15 @@
 """Fan-out: one hub per process and open stream hands every event, in order and once, to the wires that follow it.
 
-The rows are the truth. Whoever commits an event rings (`ring`, from any thread); the ring says only
-`(stream, number)`, and the hub reads what it has not delivered yet, one range query per burst. Rings may be
+The rows are the truth. Whoever commits an event rings (`ring`, from any thread); between processes a ring says only
+`(stream, number)`, and the hub reads what it has not delivered yet, one range query per burst. Within a process
+`deliver` brings the events themselves. Rings may be
 lost, doubled or forged: a ticker compares every open stream with its head once a second and reads the rest.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +19,7 @@ from chatops.room.doorbell import Doorbell, LoneBell, shared_layer
 from chatops.room.frames import Frame
 from chatops.room.loops import PerLoop
 from chatops.room.models import Stream
+from chatops.room.streams import Head
 from chatops.room.wire import Batch, Wire
 
 #: Rows that one range query reads.
@@ -33,6 +36,7 @@ class Hub:
     def __init__(self, hubs: "Hubs", stream: Stream) -> None:
         self.stream = stream
         self.number: int | None = None
+        self.floor = 1
         self.members: set[Wire] = set()
         self.beginning: asyncio.Task[None] | None = None
         self._hubs = hubs
@@ -40,19 +44,22 @@ class Hub:
         self._rings = 0
         self._filling: asyncio.Task[None] | None = None
         self._pending: list[bytes] = []
+        self._recent: deque[bytes] = deque()
+        self._recent_bytes = 0
         self._progress: dict[str, Mapping[str, Any]] = {}
         self._flush_later: asyncio.TimerHandle | None = None
         self._next_flush = 0.0
 
-    def begin(self, number: int) -> None:
-        """Members have the events up to `number` from elsewhere; all later ones come from here."""
-        self.number = number
-        self.hear(number)
+    def begin(self, head: Head) -> None:
+        """Members have the events up to the head from elsewhere; all later ones come from here."""
+        self.number, self.floor = head
+        self.hear(head.number)
 
     def begin_anew(self, number: int, reason: str) -> None:
         """The stream is another one now: members drop what they have and take a snapshot."""
         self.tell({"t": "reset", "s": str(self.stream), "reason": reason}, is_volatile=False)
         self.number = self._heard = number
+        self._forget()
 
     def hear(self, number: int) -> None:
         """There are events up to `number`; those not delivered yet are read and delivered."""
@@ -60,6 +67,15 @@ class Hub:
         self._rings += 1
         if self.number is not None and self._heard > self.number and (self._filling is None or self._filling.done()):
             self._filling = asyncio.create_task(self._fill(self.number))
+
+    def take(self, events: Sequence[Frame]) -> None:
+        """Events as their writer has them: given on without a read if they are the very next ones."""
+        is_reading = self._filling is not None and not self._filling.done()
+        if self.number is not None and not is_reading and events[0]["q"] == self.number + 1:
+            self.number = events[-1]["q"]
+            self._heard = max(self._heard, self.number)
+            self._give([frames.encode({**event, "e": self._hubs.epoch}) for event in events])
+        self.hear(events[-1]["q"])
 
     async def _fill(self, delivered: int) -> None:
         while self.members and self._heard > delivered:
@@ -71,11 +87,30 @@ class Hub:
                 return
             if self.number != delivered:
                 return  # the stream began anew meanwhile
-            if burst.frames:
+            if burst.payloads:
                 self.number = delivered = burst.number
-                self._offer([frames.encode(frame) for frame in burst.frames])
+                self._give(burst.payloads)
             elif self._rings == rings:
                 self._heard = delivered  # a ring for nothing; one that came meanwhile may be for something
+
+    def since(self, number: int) -> list[bytes] | None:
+        """The events after `number` up to the hub's own, if they are kept here; None: they must be read."""
+        missing = (self.number or 0) - number
+        if self.stream.kind == "log" or not 0 <= missing <= len(self._recent):
+            return None
+        return list(self._recent)[len(self._recent) - missing :]
+
+    def _give(self, payloads: list[bytes]) -> None:
+        """Send events, and keep the newest for whoever comes a moment later."""
+        self._recent.extend(payloads)
+        self._recent_bytes += sum(map(len, payloads))
+        while self._recent_bytes > streams.PAGE_BYTES:
+            self._recent_bytes -= len(self._recent.popleft())
+        self._offer(payloads)
+
+    def _forget(self) -> None:
+        self._recent.clear()
+        self._recent_bytes = 0
 
     def _offer(self, payloads: list[bytes]) -> None:
         self._pending += payloads
@@ -159,7 +194,7 @@ class Hubs:
         except BaseException:
             self._open.pop(hub.stream, None)
             raise
-        hub.begin(heads[hub.stream].number)
+        hub.begin(heads[hub.stream])
         hub.beginning = None
 
     def leave(self, stream: Stream, wire: Wire) -> None:
@@ -182,6 +217,13 @@ class Hubs:
         self.hear(stream, number)
         self.start()
         self._doorbell.ring(stream, number)
+
+    def deliver(self, stream: Stream, events: Sequence[Frame]) -> None:
+        """Like `ring`, by whoever has the events themselves: they need not be read."""
+        if hub := self._open.get(stream):
+            hub.take(events)
+        self.start()
+        self._doorbell.ring(stream, events[-1]["q"])
 
     def hear(self, stream: Stream, number: int) -> None:
         """An event was committed somewhere."""
@@ -213,6 +255,7 @@ class Hubs:
             hub = self._open.get(stream)
             if hub is None:
                 continue
+            hub.floor = head.floor
             if is_same_life and head.number >= delivered[stream]:
                 hub.hear(head.number)
             else:
@@ -247,6 +290,12 @@ def ring(stream: Stream | str, number: int) -> None:
         raise ValueError(f"no stream {stream!r}")
     if not _hubs.tell(lambda here: here.ring(named, number)):
         _lone_bell.ring(named, number)
+
+
+def deliver(stream: Stream, events: Sequence[Frame]) -> None:
+    """`ring` for events that this process has just committed, all that follow one another; "e" is filled in here."""
+    if not _hubs.tell(lambda here: here.deliver(stream, events)):
+        _lone_bell.ring(stream, events[-1]["q"])
 
 
 def tell_progress(stream: Stream, steps: Mapping[str, Mapping[str, Any]]) -> None:

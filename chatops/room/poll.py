@@ -18,6 +18,8 @@ from django.http.multipartparser import MultiPartParserError
 from django.middleware.csrf import CsrfViewMiddleware
 
 from chatops.room import door, frames, pool, streams
+from chatops.room.door import Identity
+from chatops.room.guests import guests
 from chatops.room.incoming import Incoming, Unfit
 from chatops.room.session import STREAMS, Session
 from chatops.room.wire import Batch
@@ -40,10 +42,12 @@ class Collector:
     def __init__(self) -> None:
         self.is_open = True
         self.payloads: list[bytes] = []
+        self.size_bytes = 0
         self.has_news = asyncio.Event()
 
     def send(self, batch: Batch) -> None:
         self.payloads += batch.payloads
+        self.size_bytes += sum(map(len, batch.payloads))
         self.has_news.set()
 
     def close(self, code: int) -> None:
@@ -70,11 +74,13 @@ async def _serve(scope: Any, receive: Receive, send: Send, answer: Answer) -> No
         await _respond(send, 405, [])
     elif _is_forged(scope, body):
         await _respond(send, 403, [])
-    elif (identity := await pool.run(door.identify, door.session_key(scope))) is None:
+    elif (identity := await _identify(door.session_key(scope))) is None:
         await _respond(send, 401, [frames.encode(frames.error("auth"))])
+    elif wait_ms := _too_much(identity):
+        await _respond(send, 429, [frames.encode(frames.error("rate_limited", retry_after_ms=wait_ms))])
     else:
         collector = Collector()
-        session = Session(identity, collector)
+        session = Session(identity, collector, is_lasting=False)
         try:
             await answer(session, collector, Incoming.parse(body.decode(errors="replace")), receive)
         except Unfit as unfit:
@@ -82,6 +88,17 @@ async def _serve(scope: Any, receive: Receive, send: Send, answer: Answer) -> No
         finally:
             session.leave(linger_s=LINGER_S)
         await _respond(send, 200, collector.payloads)
+
+
+async def _identify(key: str) -> Identity | None:
+    return guests().known(key) or await pool.run(door.identify, key)
+
+
+def _too_much(identity: Identity) -> int:
+    """Whether the person asks too often or has too many requests open: 0, or the milliseconds to wait."""
+    if guests().count(identity.person_id, lasting=False) >= settings.POLLS_PER_PERSON:
+        return int(settings.SEND_RATE_WINDOW_S * 1000)
+    return guests().take_ask(identity.person_id)
 
 
 async def _poll(session: Session, collector: Collector, asked: Incoming, receive: Receive) -> None:
@@ -92,9 +109,9 @@ async def _poll(session: Session, collector: Collector, asked: Incoming, receive
         session.welcome(heads)
     session.enter(heads, is_visible=asked.flag("visible", True))
     for stream, (epoch, number) in cursors.items():
-        if stream in heads and heads[stream].floor <= number + 1 <= heads[stream].number:
-            for missed in (await pool.run(streams.burst, stream, number, streams.PAGE, epoch)).frames:
-                session.tell(missed)
+        is_full = collector.size_bytes > streams.PAGE_BYTES  # what is left is asked for again: `head` says of it
+        if not is_full and stream in heads and heads[stream].floor <= number + 1 <= heads[stream].number:
+            collector.send(Batch(await session.missed(stream, number, epoch)))
     if not collector.payloads:
         await _news(collector, receive, wait_s)
     session.tell({"t": "head", "streams": session.standings()})
@@ -114,7 +131,9 @@ async def _news(collector: Collector, receive: Receive, wait_s: float) -> None:
 
 async def _send(session: Session, collector: Collector, asked: Incoming, receive: Receive) -> None:
     for frame in asked.list("frames", FRAMES):
-        if collector.is_open:
+        if collector.size_bytes > settings.BACKLOG_LIMIT_BYTES:
+            session.refuse_more(frame)
+        elif collector.is_open:
             await session.receive(json.dumps(frame))
 
 

@@ -8,16 +8,20 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from django.conf import settings
 from django.utils import timezone
 
-from chatops.room import acts, frames, messages, pool, streams
+import bot
+from chatops.room import acts, asks, frames, messages, pool, streams
+from chatops.room.acts import Said
 from chatops.room.door import Identity
 from chatops.room.frames import Frame
-from chatops.room.guests import SESSION_ENDED, Guests, Window, guests
+from chatops.room.guests import SESSION_ENDED, Guests, guests
 from chatops.room.hub import Hubs, hubs
 from chatops.room.incoming import Incoming, Unfit
 from chatops.room.loops import PerLoop
 from chatops.room.models import Stream
+from chatops.room.postbox import postbox
 from chatops.room.presence import Presence
 from chatops.room.streams import Head
+from chatops.room.watching import watchers
 from chatops.room.wire import Batch, Wire
 from deploy_core.errors import Refused
 from deploy_core.models import Person
@@ -53,8 +57,9 @@ def presence_now(room: int) -> list[dict[str, Any]]:
 class Session:
     """A signed-in client. `receive` takes its frames one after the other; what it is told goes to `wire`."""
 
-    def __init__(self, identity: Identity, wire: Wire) -> None:
+    def __init__(self, identity: Identity, wire: Wire, *, is_lasting: bool = True) -> None:
         self.identity = identity
+        self.is_lasting = is_lasting
         self.wire = wire
         self.has_said_hello = False
         self._hubs: Hubs = hubs()
@@ -63,7 +68,6 @@ class Session:
         self._following: set[Stream] = set()
         self._rooms: set[int] = set()
         self._bad_frames = 0
-        self._asks = Window(settings.ASK_RATE, settings.SEND_RATE_WINDOW_S)
         self._guests.add(self)
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -93,6 +97,7 @@ class Session:
         self._guests.discard(self)
         for room in self._rooms:
             self._presence.leave(room, self.identity.person_id, self, linger_s=linger_s)
+        watchers().leave(self, self.identity.person_id, linger_s=linger_s)
         for stream in self._following:
             self._hubs.leave(stream, self.wire)
         self._rooms, self._following = set(), set()
@@ -102,18 +107,27 @@ class Session:
     async def follow(self, cursors: dict[Stream, tuple[str, int]], want: list[Stream]) -> dict[Stream, Head]:
         """Follow those of the streams that the person may see, and return their heads; says `reset` where a cursor
         cannot be continued."""
-        asked = list(dict.fromkeys([*cursors, *want]))[:STREAMS]
-        allowed = await self._work(acts.visible, asked)
+        asked = self._room_for(dict.fromkeys([*cursors, *want]))
+        allowed = self._guests.seen_by(self.identity, asked)
+        if allowed is None:
+            allowed = await self._work(acts.visible, asked)
+            self._guests.vouch(self.identity, allowed)
         for stream in asked:
             if stream not in allowed:
                 self.tell({"t": "reset", "s": str(stream), "reason": "access"})
         for stream in allowed:
             await self._join(stream)
-        heads = await self._heads(allowed)
+        heads = await self._heads(allowed, cursors)
         for stream, (epoch, number) in cursors.items():
             if stream in heads and (reason := _why_not(heads[stream], self._hubs.epoch, epoch, number)):
                 self.tell({"t": "reset", "s": str(stream), "reason": reason})
         return heads
+
+    def _room_for(self, asked: Iterable[Stream]) -> list[Stream]:
+        """Those of `asked` that can be followed beside what is followed already. `sub` says so of the others."""
+        fresh = [stream for stream in asked if stream not in self._following]
+        known = [stream for stream in asked if stream in self._following]
+        return known + fresh[: STREAMS - len(self._following)]
 
     def enter(self, shown: Iterable[Stream], *, is_visible: bool) -> None:
         """Be present in the rooms among what the page shows."""
@@ -139,15 +153,32 @@ class Session:
         hubs = [hub for stream in self._following if (hub := self._hubs.get(stream))]
         return [{"s": str(hub.stream), "e": self._hubs.epoch, "head": hub.number or 0} for hub in hubs]
 
-    async def _heads(self, wanted: Collection[Stream]) -> dict[Stream, Head]:
-        """Where the streams stand: not below what a hub has given out already, which the client may have seen."""
-        _, heads = await pool.run(streams.look, list(wanted))
-        for stream, head in heads.items():
+    async def _heads(
+        self, wanted: Collection[Stream], cursors: Mapping[Stream, tuple[str, int]] | None = None
+    ) -> dict[Stream, Head]:
+        """Where streams that were joined stand. What a hub has not given out yet, it will give to this client too;
+        only a client that knows of more than the hub is a reason to look at the rows."""
+        heads: dict[Stream, Head] = {}
+        for stream in wanted:
             hub = self._hubs.get(stream)
-            if hub is not None and hub.number is not None:
-                hub.hear(head.number)
-                heads[stream] = head._replace(number=max(head.number, hub.number))
-        return heads
+            _, known = (cursors or {}).get(stream, ("", 0))
+            if hub is not None and hub.number is not None and known <= hub.number:
+                heads[stream] = Head(hub.number, hub.floor)
+        if unsure := [stream for stream in wanted if stream not in heads]:
+            _, looked = await pool.run(streams.look, unsure)
+            for stream, head in looked.items():
+                if hub := self._hubs.get(stream):
+                    hub.hear(head.number)
+                heads[stream] = head
+        return {stream: heads[stream] for stream in wanted}
+
+    async def missed(self, stream: Stream, number: int, epoch: str) -> list[bytes]:
+        """The events of a followed stream after `number`, as many as one answer carries."""
+        hub = self._hubs.get(stream)
+        kept = hub.since(number) if hub is not None and epoch == self._hubs.epoch else None
+        if kept is not None:
+            return kept
+        return (await pool.run(streams.burst, stream, number, streams.PAGE, epoch)).payloads
 
     # --- frames ---------------------------------------------------------------------------------------------------
 
@@ -176,7 +207,7 @@ class Session:
         handler = _HANDLERS.get(frame.t)
         if handler is None:
             raise Unfit("unknown_type", type=frame.t[:40])
-        if wait_ms := self._asks.take():
+        if wait_ms := self._guests.take_ask(self.identity.person_id):
             raise Unfit("rate_limited", retry_after_ms=wait_ms)
         await handler(self, frame)
 
@@ -188,6 +219,11 @@ class Session:
             self._bad_frames += 1
             if self._bad_frames >= BAD_FRAMES:
                 self.end(PROTOCOL_BROKEN)
+
+    def refuse_more(self, frame: object) -> None:
+        """Answer that this answer is full: the frame may be sent again."""
+        answers_to = Incoming(frame).answers_to if isinstance(frame, dict) else {}
+        self._refuse("rate_limited", answers_to | {"retry_after_ms": 0})
 
     async def _work(self, work: Callable[Concatenate[Person, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `work` returns, done as the person, if they still may be here at that moment.
@@ -205,6 +241,7 @@ class Session:
         heads = await self.follow(frame.cursors("resume", STREAMS), frame.streams("want", STREAMS))
         self.has_said_hello = True
         self.welcome(heads)
+        self._tell_watchers(heads)
         self.enter(heads, is_visible=True)
 
     def welcome(self, heads: dict[Stream, Head]) -> None:
@@ -230,6 +267,12 @@ class Session:
         await self._join(stream)
         heads = await self._heads([stream])
         self.tell({"t": "subbed", **frame.answers_to, **standing(stream, heads[stream], self._hubs.epoch)})
+        self._tell_watchers([stream])
+
+    def _tell_watchers(self, followed: Iterable[Stream]) -> None:
+        for stream in followed:
+            if stream.kind == "deployment" and (told := watchers().frame(stream.id)):
+                self.tell(told)
 
     async def _unsub(self, frame: Incoming) -> None:
         self._unfollow(frame.stream())
@@ -265,7 +308,11 @@ class Session:
         if wait_ms := self._guests.take_line(self.identity.person_id):
             raise Unfit("rate_limited", retry_after_ms=wait_ms)
         is_late = frame.number("age_ms", 0) > settings.COMMAND_TTL_S * 1000
-        outcome = await self._work(acts.post, room, text, client_id, is_late=is_late)
+        reply_to = frame.number("reply_to") if frame.has("reply_to") else None
+        if bot.is_command(text, "web"):
+            outcome = await self._work(acts.post, room, text, client_id, is_late=is_late, reply_to=reply_to)
+        else:
+            outcome = await postbox().post(Said(self.identity, room, text, client_id, reply_to))
         told = {name: value for name, value in outcome.items() if name != "dup"}
         repeat = {"dup": True} if outcome.get("dup") else {}
         place = {"result": outcome["result"], "s": outcome["s"], "q": outcome["q"]}
@@ -273,11 +320,24 @@ class Session:
 
     async def _complete(self, frame: Incoming) -> None:
         room, text, caret = frame.number("room"), frame.text("text"), frame.number("caret", 0)
+        if not messages.is_storable(text):
+            raise Unfit("bad_text")
         found = await self._work(acts.complete, room, text[: settings.TEXT_LIMIT], caret)
         self.tell({"t": "completions", **frame.answers_to, **found})
 
     async def _read(self, frame: Incoming) -> None:
-        await self._work(acts.mark_read, frame.number("room"), frame.number("q"))
+        room, number = frame.number("room"), frame.number("q")
+        await self._work(acts.mark_read, room, number)
+        if own := self._hubs.get(Stream("person", self.identity.person_id)):
+            own.tell({"t": "read", "room": room, "q": number})
+
+    async def _ask(self, frame: Incoming) -> None:
+        self.tell(await self._work(asks.answer, frame))
+
+    async def _watch(self, frame: Incoming) -> None:
+        deployment = frame.number("deployment") if frame.has("deployment") else None
+        if deployment is None or Stream("deployment", deployment) in self._following:
+            watchers().look(self, self.identity.person_id, self.identity.name, deployment)
 
     async def _dismiss(self, frame: Incoming) -> None:
         await self._work(acts.dismiss, frame.number("q"))
@@ -331,4 +391,6 @@ _HANDLERS: Mapping[str, Callable[[Session, Incoming], Awaitable[None]]] = {
     "typing": Session._typing,
     "presence": Session._visible,
     "ping": Session._ping,
+    "watch": Session._watch,
+    **dict.fromkeys(asks.ASKS, Session._ask),
 }

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from chatops.room import access, frames, graph
+from chatops.room import access, frames, graph, unread
 from chatops.room.frames import Frame
 from chatops.room.models import Event, Membership, Room, Stream
 from deploy_core.ledger import log
@@ -66,20 +66,24 @@ def heads(streams: Collection[Stream]) -> dict[Stream, Head]:
 class Burst(NamedTuple):
     """What follows a number, ready to send: `number` is the newest in it."""
 
-    frames: list[Frame]
+    payloads: list[bytes]
     number: int
 
 
 def burst(stream: Stream, after: int, limit: int, epoch: str) -> Burst:
-    """At most `limit` events (or log lines, as one frame) that follow number `after`."""
+    """At most `limit` events (or log lines, as one frame) that follow number `after`, within `PAGE_BYTES`."""
     if stream.kind == "log":
         lines = log.lines(stream.id, after, limit)
+        lines = lines[: _within(len(line[3].encode(errors="replace")) for line in lines)]
         if not lines:
             return Burst([], after)
         newest = lines[-1][0]
-        return Burst([frames.log(stream, epoch, lines, is_eof=_is_eof(stream.id, newest))], newest)
+        frame = frames.log(stream, epoch, lines, is_eof=_is_eof(stream.id, newest))
+        return Burst([frames.encode(frame)], newest)
     events = _events(stream, after, after + limit, epoch)
-    return Burst(events, events[-1]["q"] if events else after)
+    payloads = [frames.encode(event) for event in events]
+    count = _within(map(len, payloads))
+    return Burst(payloads[:count], events[count - 1]["q"] if events else after)
 
 
 def page(stream: Stream, *, after: int | None = None, before: int | None = None, limit: int = PAGE) -> Frame:
@@ -110,7 +114,11 @@ def snapshot(stream: Stream, person: Person) -> Frame:
         case "room":
             state: Any = room_state(stream.id, person, events)
         case "person":
-            state = {"unread": unread(person)}
+            waiting = unread.of(person)
+            state = {
+                "unread": {room: each.count for room, each in waiting.items()},
+                "mentions": {room: each.mentions for room, each in waiting.items()},
+            }
         case "deployment":
             state = deployment_state(stream.id, upto=number)
         case _:
@@ -127,7 +135,12 @@ def room_state(room_id: int, person: Person, events: Iterable[Frame]) -> Frame:
     ids = [*running.values_list("pk", flat=True)[:DEPLOYMENTS_SHOWN], *sorted(cards, reverse=True)]
     shown = access.visible(person, dict.fromkeys(ids))[:DEPLOYMENTS_SHOWN]
     names = members.order_by("person__username").values_list("person", "person__username")
+    room = Room.objects.select_related("pinned__author").get(pk=room_id)
     return {
+        "topic": room.topic,
+        "is_closed": room.is_closed,
+        "is_announcements": room.is_announcements,
+        "pinned": frames.pinned(room.pinned) if room.pinned else None,
         "members": [{"id": pk, "name": name} for pk, name in names[:MEMBERS_SHOWN]],
         "member_count": members.count(),
         "deployments": [deployment_state(pk) for pk in shown],
@@ -156,13 +169,6 @@ def log_state(step_id: int, number: int) -> Frame:
     return {"deployment": step.deployment_id, "key": step.key, "eof": _is_eof(step_id, number)}
 
 
-def unread(person: Person) -> dict[int, int]:
-    """How many events each of the person's rooms has above the last one they read."""
-    read = dict(Membership.objects.filter(person=person).values_list("room", "read"))
-    found = heads([Stream("room", room) for room in read])
-    return {room: max(0, found[Stream("room", room)].number - number) for room, number in read.items()}
-
-
 def private_replies(person: Person, room_id: int) -> list[Frame]:
     """The bot's private answers to lines typed in a room that are still to be shown, oldest first."""
     since = timezone.now() - timedelta(seconds=settings.PRIVATE_REPLY_S)
@@ -183,12 +189,18 @@ def _numbered(stream: Stream, low: int, upto: int, epoch: str) -> list[Frame]:
 
 def _oldest(events: list[Frame]) -> list[Frame]:
     """As many of `events`, from the first on, as one answer carries; at least one."""
-    size_bytes = 0
-    for index, event in enumerate(events):
-        size_bytes += len(frames.encode(event))
-        if size_bytes > PAGE_BYTES and index:
-            return events[:index]
-    return events
+    return events[: _within(len(frames.encode(event)) for event in events)]
+
+
+def _within(sizes_bytes: Iterable[int]) -> int:
+    """How many things of these sizes go into `PAGE_BYTES`; at least one, if there is one."""
+    total, count = 0, 0
+    for size_bytes in sizes_bytes:
+        total += size_bytes
+        if total > PAGE_BYTES and count:
+            break
+        count += 1
+    return count
 
 
 def _newest(events: list[Frame]) -> list[Frame]:

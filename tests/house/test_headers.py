@@ -6,7 +6,7 @@ import pytest
 from django.http import HttpResponse
 
 from chatops.logs import OneLine
-from chatops.middleware import content_security_policy
+from chatops.middleware import content_security_policy, no_nul
 from chatops.proxy import client_address
 
 STRICT = ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'")
@@ -18,6 +18,28 @@ def test_every_response_forbids_inline_code(rf):
     directives = response["Content-Security-Policy"].split("; ")
     assert set(STRICT) <= set(directives)
     assert "unsafe" not in response["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("address", "cookie", "status"),
+    [("/rooms/a%00b/", "", 404), ("/deployments/?app=a%00b", "", 400), ("/healthz?a%00=1", "", 400),
+     ("/healthz", "a\x00b", 400), ("/healthz", "ab", 200)],
+)  # fmt: skip
+def test_nul_is_turned_away_before_any_database_sees_it(client, db, address, cookie, status):
+    client.cookies["session"] = cookie
+
+    response = client.get(address)
+
+    assert response.status_code == status
+    assert "Content-Security-Policy" in response
+
+
+async def test_nul_is_turned_away_from_a_loop_too(rf):
+    async def page(request):
+        return HttpResponse()
+
+    assert (await no_nul(page)(rf.get("/?q=%00"))).status_code == 400
+    assert (await no_nul(page)(rf.get("/?q=0"))).status_code == 200
 
 
 async def test_the_policy_is_sent_from_a_loop_too(rf):

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from channels.testing import HttpCommunicator
 from django.conf import settings as django_settings
+from django.contrib.sessions.models import Session as StoredSession
 from django.middleware.csrf import _get_new_csrf_string
 
-from chatops.room import messages
+from chatops.room import messages, streams
 from chatops.room.hub import hubs
 from chatops.room.session import presence_now
 from tests.room.conftest import WAIT_S, Cast, Connect, off_loop, sign_in
@@ -141,9 +142,10 @@ async def test_whoever_polls_is_present_and_stays_so_between_two_polls(cast: Cas
     assert [person["name"] for person in presence_now(cast.room.pk)] == ["alice"]
 
 
+@pytest.mark.parametrize("key", ["nonsense", "a" * 32, '"a\\000b"', "a\x00b"])
 @pytest.mark.parametrize("path", ["/rt/poll", "/rt/send"])
-async def test_no_session_is_401(cast: Cast, path):
-    status, frames = await Poller("nonsense").ask(path, {})
+async def test_no_session_is_401(cast: Cast, path, key):
+    status, frames = await Poller(key).ask(path, {})
 
     assert (status, frames[0]["code"]) == (401, "auth")
 
@@ -175,6 +177,69 @@ async def test_a_stream_one_may_not_see_is_taken_away(cast: Cast):
     frames = await dave.poll(conn="x", want=[str(cast.stream)], wait_ms=20_000)
 
     assert [(frame["t"], frame.get("reason")) for frame in frames] == [("reset", "access"), ("head", None)]
+
+
+async def test_one_answer_is_not_larger_than_a_slow_line_bears(cast: Cast, alice: Poller, monkeypatch):
+    monkeypatch.setattr(streams, "PAGE_BYTES", 2000)
+    first = await alice.poll(want=[str(cast.stream)], wait_ms=0)
+    cursor = {"s": str(cast.stream), "e": first[0]["streams"][0]["e"], "q": 0}
+    for n in range(5):
+        await off_loop(_say, cast, "x" * 900, f"c{n}")
+
+    seen, answers = 0, 0
+    while seen < 5:
+        frames = await alice.poll(conn="x", resume=[cursor | {"q": seen}], wait_ms=0)
+        assert sum(len(json.dumps(frame)) for frame in frames if frame["t"] == "event") < 3000
+        seen += len([frame for frame in frames if frame["t"] == "event"])
+        answers += 1
+
+    assert answers >= 3
+    assert seen == 5
+
+
+async def test_questions_beyond_a_full_answer_may_be_asked_again(cast: Cast, alice: Poller, settings):
+    settings.BACKLOG_LIMIT_BYTES = 1000
+    await off_loop(_say, cast, "x" * 2000, "c1")
+    question = {"t": "range", "s": str(cast.stream), "after": 0, "limit": 200}
+
+    first, second = await alice.send(question | {"rid": 1}, question | {"rid": 2})
+
+    assert (first["t"], first["rid"]) == ("range", 1)
+    assert (second["code"], second["rid"]) == ("rate_limited", 2)
+
+
+async def test_a_person_has_so_many_polls_open_and_asks_so_often(cast: Cast, alice: Poller, settings):
+    settings.POLLS_PER_PERSON = 2
+    question = {"want": [str(cast.stream)], "conn": "x", "wait_ms": 20_000}
+    await alice.ask("/rt/poll", question)  # its own presence is told once
+    waiting = [asyncio.create_task(alice.ask("/rt/poll", question)) for _ in range(2)]
+
+    async def are_waiting() -> bool:
+        hub = hubs().get(cast.stream)
+        return hub is not None and len(hub.members) == 2
+
+    await eventually(are_waiting)
+    status, frames = await alice.ask("/rt/poll", question)
+    assert (status, frames[0]["code"]) == (429, "rate_limited")
+    await off_loop(_say, cast, "go on", "c1")
+    assert [(await one)[0] for one in waiting] == [200, 200]
+
+    settings.ASK_RATE = 3
+    bob = Poller(await off_loop(sign_in, cast.bob))
+    answers = [await bob.ask("/rt/poll", {"wait_ms": 0}) for _ in range(4)]
+    assert [status for status, _ in answers] == [200, 200, 200, 429]
+    assert answers[3][1][0]["retry_after_ms"] > 0
+
+
+async def test_an_ended_session_is_not_believed_for_longer_than_a_recheck(cast: Cast, alice: Poller, settings):
+    settings.RECHECK_S = 0.02
+    await alice.poll(want=[str(cast.stream)], wait_ms=0)
+    await off_loop(StoredSession.objects.all().delete)
+
+    async def is_refused() -> bool:
+        return (await alice.ask("/rt/poll", {"wait_ms": 0}))[0] == 401
+
+    await eventually(is_refused)
 
 
 async def test_a_body_that_claims_to_be_a_form_is_refused_and_no_fault(alice):

@@ -9,15 +9,19 @@ from django.contrib.sessions.models import Session as StoredSession
 
 import bot
 from bot.invocation import Reply
-from chatops.room import guests, messages
+from chatops.room import chat, guests, messages
+from chatops.room.acts import Said
+from chatops.room.door import Identity
 from chatops.room.hub import hubs, ring, tell_progress
 from chatops.room.models import Line, Membership, Message, Room, Stream
+from chatops.room.postbox import postbox
 from deploy_core import deployments
 from deploy_core.ledger import journal, log
 from deploy_core.models import Grant, Person, Step
 from deploy_core.models.sequence import Installation
 from deploy_core.models.sequence import epoch as current_epoch
 from deploy_core.rules.status import Status
+from tests import factories
 from tests.room.conftest import WAIT_S, Cast, Client, Connect, off_loop, sign_in
 
 
@@ -205,6 +209,57 @@ async def test_asking_too_much_is_refused_too(cast: Cast, connect: Connect, sett
             await alice.send({"t": "ping", "n": n})
 
         assert (await alice.next("err"))["code"] == "rate_limited"
+        async with connect(cast.alice) as other, connect(cast.bob) as bob:
+            await other.send({"t": "ping", "n": 1})
+            assert (await other.next("err"))["code"] == "rate_limited"  # her pages share what she may ask
+            await bob.send({"t": "ping", "n": 1})
+            assert (await bob.next("pong"))["n"] == 1
+
+
+async def test_a_second_hello_cannot_follow_more_than_is_allowed(cast: Cast, connect: Connect, monkeypatch):
+    monkeypatch.setattr("chatops.room.session.STREAMS", 2)
+    rooms = await off_loop(lambda: [factories.room(f"r{n}", members=(cast.alice,)) for n in range(3)])
+    named = [str(Stream("room", room.pk)) for room in rooms]
+    async with connect(cast.alice) as alice:
+        first = await alice.hello(*named[:1])
+        second = await alice.hello(*named[1:])
+        refused = await alice.ask({"t": "sub", "rid": 1, "s": named[2]}, "subbed")
+        again = await alice.hello(named[0])
+
+    assert [[each["s"] for each in welcome["streams"]] for welcome in (first, second, again)] == [
+        named[:1], named[1:2], named[:1],
+    ]  # fmt: skip
+    assert refused["code"] == "rate_limited"
+
+
+@pytest.mark.parametrize("text", ["/deploy \x00", "/deploy \ud800"])
+async def test_what_no_database_holds_is_not_completed(cast: Cast, connect: Connect, text):
+    async with connect(cast.alice) as alice:
+        answer = await alice.ask({"t": "complete", "rid": 1, "room": cast.room.pk, "text": text, "caret": 3}, "never")
+
+    assert answer["code"] == "bad_text"
+
+
+async def test_many_lines_at_once_are_stored_in_few_transactions(cast: Cast, connect: Connect, settings):
+    settings.SEND_RATE = 1000
+    groups: list[int] = []
+    say = chat.say
+    async with connect(cast.alice, cast.stream) as alice, connect(cast.bob, cast.stream) as bob:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(chat, "say", lambda lines: groups.append(len(lines)) or say(lines))
+            lines = [
+                postbox().post(Said(alice_id(cast, alice), cast.room.pk, f"{n}", f"g{n}", None)) for n in range(100)
+            ]
+            outcomes = await asyncio.gather(*lines)
+        seen = [(await bob.event("message"))["d"]["text"] for _ in range(100)]
+
+    assert [outcome["q"] for outcome in outcomes] == list(range(1, 101))
+    assert seen == [f"{n}" for n in range(100)]
+    assert len(groups) <= 4
+
+
+def alice_id(cast: Cast, alice: Client) -> Identity:
+    return Identity(cast.alice.pk, "alice", alice.key, cast.alice.get_session_auth_hash())
 
 
 async def test_completion_is_the_bots(cast: Cast, connect: Connect):

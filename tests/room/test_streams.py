@@ -1,5 +1,7 @@
 """The streams as rows: pages of them, pictures, and who may see what."""
 
+import json
+
 import pytest
 from django.db import transaction
 from django.utils import timezone
@@ -164,13 +166,27 @@ def test_a_log_is_a_stream_of_lines(alice, deployment):
 
     assert [(event["q"], event["c"], event["text"]) for event in page["events"]] == [(2, "o", "ok"), (3, "e", "hm")]
     assert (page["head"], page["more"]) == (3, False)
-    (frame,) = burst.frames
+    (frame,) = map(json.loads, burst.payloads)
     assert (frame["first"], [line[1:] for line in frame["lines"]], frame["eof"]) == (
         1,
         [["m", "$ make"], ["o", "ok"], ["e", "hm"]],
         False,
     )
     assert burst.number == 3
+
+
+def test_a_burst_has_a_greatest_size_too(alice, room, deployment, monkeypatch):
+    monkeypatch.setattr(streams, "PAGE_BYTES", 1000)
+    for n in range(3):
+        messages.post(author=alice, room=room, text="x" * 400, client_id=f"c{n}", surface="web")
+    step = _log_of(deployment, ("o", "x" * 400), ("o", "y" * 400), ("o", "z" * 400))
+
+    events = streams.burst(Stream("room", room.pk), 0, 200, "e1")
+    lines = streams.burst(Stream("log", step.pk), 0, 200, "e1")
+
+    assert (events.number, len(events.payloads)) == (1, 1)
+    assert lines.number == 2
+    assert streams.burst(Stream("log", step.pk), 2, 200, "e1").number == 3
 
 
 def test_a_log_has_ended_with_its_step(alice, deployment):
@@ -183,13 +199,6 @@ def test_a_log_has_ended_with_its_step(alice, deployment):
         "key": "build",
         "eof": True,
     }
-
-
-def test_unread_counts_what_came_after_the_last_one_read(alice, room):
-    _say(alice, room, 3)
-    room.memberships.update(read=1)
-
-    assert streams.unread(alice) == {room.pk: 2}
 
 
 def test_private_answers_are_shown_again_until_they_are_dismissed_or_old(alice, room, settings):
