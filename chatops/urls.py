@@ -13,5 +13,6 @@ urlpatterns = [
     path("board/", board.board, name="board"),
     path("fleet/", include("chatops.fleet.urls")),
     path("accounts/", include("chatops.accounts.urls")),
+    path("", include("chatops.trust.urls")),
     path("healthz", health.healthz, name="healthz"),
 ]

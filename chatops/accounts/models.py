@@ -1,4 +1,4 @@
-"""The one table of signing in that is not Django's own."""
+"""What signing in keeps besides Django's and allauth's own tables."""
 
 from django.conf import settings
 from django.db import models
@@ -14,3 +14,16 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"sign-in link of {self.person}"
+
+
+class Visit(models.Model):
+    """A session somebody opened: from where and with what, so that its owner knows it again in the list."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="visits")
+    session_key = models.CharField(max_length=40, unique=True)
+    address = models.CharField(max_length=64, blank=True)
+    agent = models.CharField(max_length=200, blank=True)
+    began = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"visit of {self.person}"

@@ -1,9 +1,10 @@
-"""Signing in and out: by name and password, or by a one-time link."""
+"""Signing in and out: by name and password, or by a one-time link. A second step follows where there is one."""
 
 from typing import Any
 
+from allauth.account.internal.flows import login as flow
+from allauth.account.models import Login
 from django.conf import settings
-from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, RedirectURLMixin
 from django.http import HttpRequest, HttpResponse
@@ -17,11 +18,7 @@ from django.views.i18n import set_language
 
 from chatops.accounts import links, profile
 from chatops.accounts.forms import SignInForm
-from deploy_core.ledger import audit
 from deploy_core.models import Person
-
-#: Who vouches for a person that came by a link; `login` wants one when there is more than one backend.
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class SignIn(LoginView):
@@ -32,11 +29,16 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Sign in (Django changes the session key), and learn zone and language from the browser."""
-        response = super().form_valid(form)
-        profile.remember_browser(form.get_user(), self.request, response)
-        audit.record(form.get_user(), "sign_in", form.get_user().username, "done", by="password")
+        """Sign in, or ask for the second step (the session key changes), and learn zone and language."""
+        person = form.get_user()
+        flow.record_authentication(self.request, person, "password")
+        response = flow.perform_login(self.request, Login(user=person, redirect_url=self.get_success_url()))
+        profile.remember_browser(person, self.request, response)
         return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Beside the form, the other ways in."""
+        return super().get_context_data(**kwargs) | {"single_sign_on": settings.OIDC_NAME if settings.OIDC_URL else ""}
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any]) -> HttpResponse:
@@ -66,11 +68,15 @@ class Link(RedirectURLMixin, View):
         person = links.redeem(token)
         if person is None:
             return render(request, "accounts/link.html", {"person": None}, status=410)
-        login(request, person, backend=BACKEND)
-        response = HttpResponse(status=302, headers={"Location": self.get_success_url()})
+        flow.record_authentication(request, person, "link")
+        response = flow.perform_login(request, Login(user=person, redirect_url=self.get_success_url()))
         profile.remember_browser(person, request, response)
-        audit.record(person, "sign_in", person.username, "done", by="link")
         return response
+
+
+def closed(request: HttpRequest) -> HttpResponse:
+    """Nobody makes an account for themselves."""
+    return render(request, "accounts/closed.html", status=403)
 
 
 @require_POST

@@ -14,12 +14,14 @@ class RoomConfig(AppConfig):
         """Hear the journal, and who signs out. What hears is imported when there is something to hear."""
         from django.contrib.auth.signals import user_logged_out
 
+        from chatops.accounts.visits import ended
         from deploy_core.ledger import progress
         from deploy_core.ledger.journal import recorded
 
         recorded.connect(_recorded, dispatch_uid="room")
         progress.told.connect(_told, dispatch_uid="room")
         user_logged_out.connect(_signed_out, dispatch_uid="room")
+        ended.connect(_session_ended, dispatch_uid="room")
 
 
 def _recorded(*, stream: str, number: int, **_: Any) -> None:
@@ -42,3 +44,9 @@ def _signed_out(*, request: Any, **_: Any) -> None:
     key = request.session.session_key if request is not None else None
     if key:
         guests.session_ended(key)
+
+
+def _session_ended(*, key: str, **_: Any) -> None:
+    from chatops.room import guests
+
+    guests.session_ended(key)

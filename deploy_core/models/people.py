@@ -1,5 +1,7 @@
 """People, and what they may do where."""
 
+from datetime import datetime
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
@@ -10,6 +12,9 @@ class Person(AbstractUser):
     class Kind(models.TextChoices):
         PERSON = "person"
         SERVICE = "service"
+
+    #: When the session that speaks for this person last gave a second step. No column: doors without a session leave it.
+    proven: datetime | None = None
 
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PERSON)
     language = models.CharField(max_length=16, blank=True)

@@ -1,0 +1,19 @@
+"""Addresses of trust: one's own account, who may do what, and what was done."""
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from chatops.trust import account
+
+#: allauth goes back to pages of these names; here they are one.
+_OWN = RedirectView.as_view(pattern_name="account")
+
+urlpatterns = [
+    path("accounts/", account.page, name="account"),
+    path("accounts/two-steps/", _OWN, name="mfa_index"),
+    path("accounts/passkeys/", _OWN, name="mfa_list_webauthn"),
+    path("accounts/password/", account.password, name="password"),
+    path("accounts/sessions/end/", account.end_visit, name="end-visit"),
+    path("accounts/prove/", account.prove, name="prove"),
+    path("accounts/stale/", account.stale, name="account-stale"),
+]
