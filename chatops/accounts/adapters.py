@@ -34,7 +34,8 @@ class AccountAdapter(DefaultAccountAdapter):
         """Service persons own tokens; they come in by no door of this kind."""
         if user.kind == Person.Kind.SERVICE:
             return self.respond_user_inactive(request, user)
-        return super().pre_login(request, user, **kwargs)
+        response: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return response
 
     def respond_user_inactive(self, request: HttpRequest, user: Person) -> HttpResponse:
         """The same words for whoever may not come in."""
@@ -43,7 +44,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: Person, **kwargs: Any) -> HttpResponse:
         """All steps are done."""
         audit.record(user, "sign_in", user.username, "done", by=_steps(request, user))
-        return super().post_login(request, user, **kwargs)
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        return response
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Pages say in their place what happened."""

@@ -32,7 +32,7 @@ class SignIn(LoginView):
         """Sign in, or ask for the second step (the session key changes), and learn zone and language."""
         person = form.get_user()
         flow.record_authentication(self.request, person, "password")
-        response = flow.perform_login(self.request, Login(user=person, redirect_url=self.get_success_url()))
+        response: HttpResponse = flow.perform_login(self.request, Login(user=person, redirect_url=self.get_success_url()))
         profile.remember_browser(person, self.request, response)
         return response
 
@@ -69,7 +69,7 @@ class Link(RedirectURLMixin, View):
         if person is None:
             return render(request, "accounts/link.html", {"person": None}, status=410)
         flow.record_authentication(request, person, "link")
-        response = flow.perform_login(request, Login(user=person, redirect_url=self.get_success_url()))
+        response: HttpResponse = flow.perform_login(request, Login(user=person, redirect_url=self.get_success_url()))
         profile.remember_browser(person, request, response)
         return response
 
