@@ -1,4 +1,4 @@
-"""The bot as a Django app: its commands `explain` lives here; it has no tables."""
+"""The bot as a Django app: its commands, and what people call their own lines."""
 
 from django.apps import AppConfig
 

@@ -8,12 +8,14 @@ from deploy_core.errors import DeployError, Refused
 from deploy_core.ledger import audit
 from deploy_core.safety import access
 
-from . import grammar, refusal, world
+from . import grammar, own_aliases, refusal, world
 from .commands import COMMANDS
 from .grammar import Parsed
 from .invocation import Invocation, Reply
 from .mistakes import Mistake, printable
 from .order import Order
+from .own_aliases import Expansion
+from .verbs import BY_WORD
 from .world import World
 
 logger = logging.getLogger(__name__)
@@ -28,13 +30,29 @@ def handle(invocation: Invocation) -> Reply:
     parsed: Parsed | None = None
     try:
         with transaction.atomic():
-            parsed = grammar.parse(invocation.text, seen.context, surface=invocation.surface, room=invocation.room)
-            if parsed is None:
-                raise Refused("not_a_command")
+            parsed, own = _understood(invocation, seen)
+            if own and not BY_WORD[parsed.cmd].is_read_only:
+                told = {"word": own.word, "command": {"line": own.line}}
+                return Reply("alias_means", told, suggest=(own.line,))
             return _run(parsed, invocation, seen)
     except DeployError as error:
         _audit(error, parsed, invocation)
         return refusal.reply_to(error, parsed, invocation, seen)
+
+
+def _understood(invocation: Invocation, seen: World) -> tuple[Parsed, Expansion | None]:
+    """What the line says; with what it stands for, where it begins with one of its author's own words."""
+    own = None
+    try:
+        parsed = grammar.parse(invocation.text, seen.context, surface=invocation.surface, room=invocation.room)
+    except Mistake as mistake:
+        own = own_aliases.expansion_of(mistake, invocation)
+        if own is None:
+            raise
+        parsed = grammar.parse(own.line, seen.context, surface=invocation.surface, room=invocation.room)
+    if parsed is None:
+        raise Refused("not_a_command")
+    return parsed, own
 
 
 def _run(parsed: Parsed, invocation: Invocation, seen: World) -> Reply:

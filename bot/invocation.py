@@ -14,7 +14,8 @@ class Invocation:
     """One line that a person typed somewhere.
 
     `room` is the room's slug ("" outside rooms); `default_app` and `apps` are the room's app names;
-    `client_id` names the line for ever: the same id gets the same answer.
+    `client_id` names the line for ever: the same id gets the same answer. `identities` are the author's accounts
+    elsewhere, as people read them (`alice in Slack team acme`).
     """
 
     text: str
@@ -24,6 +25,7 @@ class Invocation:
     default_app: str = ""
     apps: tuple[str, ...] = ()
     client_id: str = ""
+    identities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

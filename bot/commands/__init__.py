@@ -2,6 +2,19 @@
 
 from bot.registry import COMMANDS
 
-from . import ahead, consent, guard, help, look, ship, steer, waiting, watch
+from . import ahead, consent, guard, help, look, output, own, ship, steer, waiting, watch
 
-__all__ = ["COMMANDS", "ahead", "consent", "guard", "help", "look", "ship", "steer", "waiting", "watch"]
+__all__ = [
+    "COMMANDS",
+    "ahead",
+    "consent",
+    "guard",
+    "help",
+    "look",
+    "output",
+    "own",
+    "ship",
+    "steer",
+    "waiting",
+    "watch",
+]

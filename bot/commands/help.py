@@ -1,11 +1,15 @@
 """Commands about the bot and about oneself."""
 
+from typing import Any
+
 from bot.invocation import Reply
 from bot.order import Order
 from bot.phrases.tables import phrase, table
 from bot.registry import COMMANDS, Argument, command, in_order
 from deploy_core.errors import Refused
+from deploy_core.models import Lock
 from deploy_core.rules.grants import EVERYWHERE
+from deploy_core.safety import locks
 
 
 @command("help", Argument("command", "command"), example="/help deploy")
@@ -36,7 +40,17 @@ def whoami(order: Order) -> Reply:
         ]
         for grant in order.world.rights
     ]
-    who = order.invocation.actor.username
+    actor = order.invocation.actor
+    told = {
+        "who": actor.username,
+        "zone": order.zone().key,
+        "identities": list(order.invocation.identities),
+        "locks": [_held(lock) for lock in locks.standing().filter(owner=actor)],
+    }
     if not rows:
-        return Reply("whoami.no_roles", {"who": who})
-    return Reply("whoami", {"who": who, "table": table(("role", "app", "environment"), rows)})
+        return Reply("whoami.no_roles", told)
+    return Reply("whoami", {**told, "table": table(("role", "app", "environment"), rows)})
+
+
+def _held(lock: Lock) -> dict[str, Any]:
+    return phrase("word.place", locks.place(lock.app, lock.environment))

@@ -8,7 +8,7 @@ from bot.order import Order
 from bot.phrases.tables import Cell, at, phrase, table
 from bot.registry import Argument, command
 from deploy_core.errors import Refused
-from deploy_core.models import App, KnownCommit, KnownRef, Placement, ReleaseCopy
+from deploy_core.models import App, Environment, KnownCommit, KnownRef, Placement, ReleaseCopy
 from deploy_core.run import errands
 
 _MOST_REFS = 30
@@ -79,8 +79,10 @@ def apps(order: Order) -> Reply:
     return order.answer("apps", *names, table=table(("app", "environments", "ref"), rows))
 
 
-@command("envs", _APP, example="/envs shop")
+@command("envs", Argument("app", "app"), example="/envs shop")
 def envs(order: Order) -> Reply:
+    if not order.app_name or (order.parsed.env and not order.parsed.app):
+        return _everywhere(order)
     app = order.app()
     rows: list[list[Cell]] = []
     servers: dict[int, list[str]] = {}
@@ -89,14 +91,28 @@ def envs(order: Order) -> Reply:
     for environment in order.environments():
         if environment.app_id != app.pk:
             continue
-        mark = phrase("word.protected") if environment.is_protected else ""
-        rows.append(
-            [environment.name, servers.get(environment.pk, []), environment.default_ref or app.default_ref, mark]
-        )
+        ref = environment.default_ref or app.default_ref
+        rows.append([environment.name, servers.get(environment.pk, []), ref, _mark(environment)])
     if not rows:
         return order.answer("envs.none", app.name, app=app.name)
     head = ("environment", "servers", "ref", "status")
     return order.answer("envs", app.name, app=app.name, table=table(head, rows))
+
+
+def _everywhere(order: Order) -> Reply:
+    """The environments of every app, or those of one name."""
+    found = order.environments()
+    rows: list[list[Cell]] = [
+        [each.app.name, each.name, each.default_ref or each.app.default_ref, _mark(each)] for each in found
+    ]
+    if not rows:
+        return order.answer("envs.nothing")
+    names = dict.fromkeys(each.app.name for each in found)
+    return order.answer("envs.all", *names, table=table(("app", "environment", "ref", "status"), rows))
+
+
+def _mark(environment: Environment) -> Cell:
+    return phrase("word.protected") if environment.is_protected else ""
 
 
 @command("servers", Argument("app", "app"), Argument("environment", "environment"), example="/servers shop staging")

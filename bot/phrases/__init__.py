@@ -20,6 +20,7 @@ from .answers import ANNOUNCEMENTS, ANSWERS, RUNS, SUMMARIES, USAGES
 from .errands import ERRANDS
 from .faults import FAULTS
 from .lexicon import COLUMNS, STATUSES, STEPS, WORDS
+from .lookup import LOOKUP
 from .refusals import HINTS, REFUSALS
 from .safety import SAFETY
 from .turns import TURNS
@@ -40,6 +41,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
     ERRANDS,
     SAFETY,
     TURNS,
+    LOOKUP,
 )
 PHRASES: dict[str, Promise] = {code: phrase for part in _PARTS for code, phrase in part.items()}
 

@@ -31,13 +31,21 @@ ANSWERS = {
     "commits.none": _("No commits of “%(branch)s” are known for %(app)s, as of %(fetched)s."),
     "apps": _("The apps you can see:"),
     "envs": _("Where %(app)s goes:"),
+    "envs.all": _("Where things go:"),
+    "envs.nothing": _("There is no such environment that you can see."),
     "envs.none": _("%(app)s has no environment yet."),
     "servers": _("Servers:"),
     "servers.none": _("No server there."),
     "help": _("What I can do:"),
     "help.command": _("%(usage)s: %(summary)s.[[ Also written %(aliases)s.]]"),
-    "whoami": _("You are %(who)s. Your roles:"),
-    "whoami.no_roles": _("You are %(who)s. You have no role yet, so you can talk but not deploy."),
+    "whoami": _(
+        "You are %(who)s, by the clocks of %(zone)s[[, also known as %(identities)s]].[[ You hold %(locks)s.]] "
+        "Your roles:"
+    ),
+    "whoami.no_roles": _(
+        "You are %(who)s, by the clocks of %(zone)s[[, also known as %(identities)s]].[[ You hold %(locks)s.]] "
+        "You have no role yet, so you can talk but not deploy."
+    ),
 }
 
 #: Which servers run what, where they differ: parts of other sentences.
@@ -70,7 +78,7 @@ SUMMARIES = {
     "help.tags": _("tags as of the last fetch; * stands for anything"),
     "help.commits": _("the newest commits of a branch"),
     "help.apps": _("the apps you can see"),
-    "help.envs": _("where an app goes"),
+    "help.envs": _("where an app goes, or everything does"),
     "help.servers": _("servers, and what they run"),
     "help.help": _("this list, or one command in full"),
     "help.whoami": _("who you are here, and what you may do"),
@@ -88,7 +96,7 @@ USAGES = {
     "usage.tags": _("/tags app [pattern]"),
     "usage.commits": _("/commits app[/branch] [last N]"),
     "usage.apps": _("/apps"),
-    "usage.envs": _("/envs app"),
+    "usage.envs": _("/envs [app]"),
     "usage.servers": _("/servers [check] [app] [environment]"),
     "usage.help": _("/help [command]"),
     "usage.whoami": _("/whoami"),
