@@ -32,7 +32,8 @@ class SignIn(LoginView):
         """Sign in, or ask for the second step (the session key changes), and learn zone and language."""
         person = form.get_user()
         flow.record_authentication(self.request, person, "password")
-        response: HttpResponse = flow.perform_login(self.request, Login(user=person, redirect_url=self.get_success_url()))
+        login = Login(user=person, redirect_url=self.get_success_url())
+        response: HttpResponse = flow.perform_login(self.request, login)
         profile.remember_browser(person, self.request, response)
         return response
 
