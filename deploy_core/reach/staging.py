@@ -29,7 +29,8 @@ _HOW = ("zstd", "gzip")
 class ReleaseSpec:
     """What is to lie where: `path` is the environment's folder on the server, `name` the release's below it.
 
-    `bases`: complete releases there from which it may be made, the preferred one first.
+    `bases`: complete releases there from which it may be made, the preferred one first. `stands_alone`: it shares no
+    file with them.
     """
 
     path: str
@@ -39,6 +40,7 @@ class ReleaseSpec:
     shared_files: Sequence[str] = ()
     shared_folders: Sequence[str] = ()
     bases: Sequence[Base] = ()
+    stands_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def stage(
             release.shared_files,
             release.shared_folders,
             [layout.BaseRelease(base.name, base.delta.base.id, base.is_spare) for base in bases],
+            stands_alone=release.stands_alone,
         )
         return connection.run(script, name="stage", stdin=sender, on_line=hear, timeout_s=timeout_s, stop=stop), sender
 

@@ -14,6 +14,7 @@ from .remote import (
     RELEASE_MUTEX,
     REMEMBER_GROUP,
     STALE_BASE,
+    TAKEN_OVER,
     WRONG_CONTENT,
     Fence,
     enter,
@@ -47,6 +48,8 @@ def stage(
     shared_files: Sequence[str] = (),
     shared_folders: Sequence[str] = (),
     bases: Sequence[BaseRelease] = (),
+    *,
+    stands_alone: bool = False,
 ) -> str:
     """Unpack what comes on stdin, verify it, and only then let it appear as `releases/<name>`.
 
@@ -55,6 +58,9 @@ def stage(
     sender does next: `have` (nothing: this release is there and complete), `full <zstd or gzip>` (send the artifact,
     compressed so), or send what a base lacks: `delta <base> <use or link> <zstd or gzip>`, `check …` (with the means
     to verify all of the base) or `ask …` (the same, unless all that was seen is right). The last line is `staged`.
+
+    Each attempt has a folder of its own, so that what an earlier one still writes ends up nowhere. A release that
+    `stands_alone` shares no file with its base: what is not sent is copied, because hooks will write into it.
 
     The artifact holds `tree/…` and at its very end `sums`, so one that was cut short has none. What comes is verified
     before a base is used up. Exits TAKEN_OVER, WRONG_CONTENT, STALE_BASE (send the whole artifact), IN_USE (the name
@@ -66,7 +72,7 @@ def stage(
     judged = "".join(f"judge {release_name(it.name)} {it.manifest_id} {_WAYS[it.is_spare]}\n" for it in bases)
     return f"""\
 {enter(path)}{taking(fence)}{END_REMEMBERED_GROUP}{REMEMBER_GROUP}\
-R=releases/{name}; S=.stage.{name}.{fence}
+R=releases/{name}; S=.stage.{name}.{fence}.$$
 if [ "$(cat "$R.id" 2>/dev/null)" = {manifest_id} ] && [ -d "$R" ]; then echo have; exit 0; fi
 if [ "$(readlink current || :)" = "$R" ]; then echo "$R is current, with other content" >&2; exit {IN_USE}; fi
 trap 'status=$?; rm -rf -- "$S"; exit $status' EXIT
@@ -82,12 +88,13 @@ $unpack | tar -xof - -C "$S"
 if [ -s "$S/sums" ]; then (cd "$S/tree" && sha256sum -c ../sums >"../verified" 2>&1) || {{
   grep -v ': OK$' "$S/verified" | tail -n 20 >&2; exit {WRONG_CONTENT}; }}
 fi
-{_made_of_base(fence) if bases else ""}\
+{_made_of_base(fence, "cp -a --reflink=auto" if stands_alone else "cp -al") if bases else ""}\
 if [ -n "$has_kinds" ]; then
   kinds=$(cd "$S/tree" && {KINDS_LISTING} | sort -z | sha256sum)
   [ "${{kinds%% *}}" = {kinds_sum} ] || {{ echo 'links, modes or folders differ' >&2; exit {WRONG_CONTENT}; }}
 fi
 {links}{holding(fence)}\
+[ -d "$S/tree" ] || {{ echo 'a later attempt took its place' >&2; exit {TAKEN_OVER}; }}
 rm -rf -- "$R" "$R.id" "$R.stamp"; mv -T -- "$S/tree" "$R"; : > "$R.stamp"
 echo {manifest_id} | cat > "$S/id"; mv -T -- "$S/id" "$R.id"
 echo staged
@@ -124,8 +131,8 @@ if [ "$verdict" = check ] && [ -n "$(find "releases/$base" ! -user "$(id -u)" -p
 """
 
 
-def _made_of_base(fence: Fence) -> str:
-    """Turn `$S/tree`, the changed part, into the whole tree.
+def _made_of_base(fence: Fence, copy: str) -> str:
+    """Turn `$S/tree`, the changed part, into the whole tree; `copy` brings the rest where the base stays.
 
     Nothing is written in place: other releases may share the file. Linking and unlinking change the ctime of the
     base's files, so it gets a new stamp, unless it was touched before and is to be looked at again.
@@ -145,7 +152,7 @@ if [ "$verdict" != full ]; then B=releases/$base
     rm -f -- "$B.id" "$B.stamp"; mv -T -- "$B" "$S/base"
 {RELEASE_MUTEX}\
   else
-    cp -al -- "$B" "$S/base" || stale 'it cannot be linked'
+    {copy} -- "$B" "$S/base" || stale 'it cannot be linked'
   fi
   (cd "$S/base" && xargs -0 rm -rf --) < "$S/delete"
   [ "$way$verdict" != linkdelta ] || : > "$B.stamp"

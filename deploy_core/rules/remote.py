@@ -9,7 +9,7 @@ Layout below an environment's folder::
     releases/<name>.id     its manifest id, written last
     shared/                files and folders that outlive releases
     current                -> releases/<name>, changed by one rename(2)
-    .stage.<name>.<fence>  a release on its way
+    .stage.<name>.<...>    a release on its way; after the name the fence and the number of the attempt's process
     .lock/                 mutex, and two links whose targets are words: holder (the fence of whoever may act) and
                            group (the process group of what runs). A link takes no block, so a full disk can be left.
 
@@ -180,7 +180,7 @@ for folder in releases/*/; do
   [ -f "$folder.id" ] || [ ! -d "$folder" ] || mv -T -- "$folder" ".trash.${{folder#releases/}}"
 done
 {RELEASE_MUTEX}rm -rf -- .trash.*
-for left in .stage.*; do case $left in *.{fence}) ;; *) rm -rf -- "$left";; esac; done
+for left in .stage.*; do case $left in *.{fence}|*.{fence}.*) ;; *) rm -rf -- "$left";; esac; done
 """
 
 

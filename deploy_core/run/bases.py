@@ -50,7 +50,9 @@ def of_servers(course: Course, release: Release) -> Mapping[int, tuple[Base, ...
             found[server_id] = ()
             continue
         oldest, spare = copies[-1], None
-        if len(copies) >= max(2, course.pipeline.keep) and oldest.release_id not in kept:
+        is_over = len(copies) >= max(2, course.pipeline.keep)
+        # A spare may itself share files with a release that stays.
+        if is_over and oldest.release_id not in kept and not course.is_written_to:
             spare = base(oldest, is_spare=True)
         if spare:
             oldest.delete()

@@ -50,6 +50,11 @@ class Course:
         ours = {"SHIPROOM_APP": deployment.app.name, "SHIPROOM_REVISION": deployment.revision}
         return {**self.pipeline.variables, **own, **ours}
 
+    @property
+    def is_written_to(self) -> bool:
+        """Whether commands may change the release on a server, so that it must share no file with an older one."""
+        return bool(self.pipeline.hooks.before_switch or self.pipeline.hooks.after_switch)
+
     def variables_on(self, target: Target, release: Release | None = None) -> dict[str, str]:
         """What commands on a server get; those about a release get its name and revision too."""
         about = {"SHIPROOM_RELEASE": release.name, "SHIPROOM_REVISION": release.revision} if release else {}

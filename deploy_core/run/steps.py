@@ -34,6 +34,7 @@ def stage(course: Course, target: Target, release: Release, built: Built, made_o
         shared_files=course.pipeline.shared.files,
         shared_folders=course.pipeline.shared.folders,
         bases=made_of,
+        stands_alone=course.is_written_to,
     )
 
     def act(hands: Hands) -> None:
@@ -50,7 +51,7 @@ def stage(course: Course, target: Target, release: Release, built: Built, made_o
         done = course.site.use(target, lay_out, claims=True)
         for name, why in done.remarks:
             hands.say(f"{name} {_UNUSABLE.get(why, why)}")
-        hands.say(_told(release, built, done))
+        hands.say(_told(release, built, done, "copied" if course.is_written_to else "linked"))
         hands.record(partial(facts.staged, release, target.server_id))
         gone = {done.base} if done.is_used_up else set()
         gone |= {name for name, why in done.remarks if why in ("missing", "stale")}
@@ -69,12 +70,12 @@ _UNUSABLE = {
 }
 
 
-def _told(release: Release, built: Built, done: staging.Staged) -> str:
+def _told(release: Release, built: Built, done: staging.Staged, brought: str) -> str:
     """How the release came there, for the log."""
     if done.was_there:
         return f"{release.name} was there already, complete and verified; 0 bytes sent"
     sent = f"{done.sent_bytes:,} bytes sent, {done.sent_files:,} of {built.manifest.files:,} files"
-    how = f", {'in place of' if done.is_used_up else 'the rest linked from'} {done.base}" if done.base else ""
+    how = f", {'in place of' if done.is_used_up else f'the rest {brought} from'} {done.base}" if done.base else ""
     return f"{release.name} is complete and verified; {sent}{how}"
 
 

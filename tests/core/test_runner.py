@@ -226,6 +226,22 @@ def test_old_releases_are_pruned_with_their_rows(world):
     assert set(ReleaseCopy.objects.values_list("release__name", flat=True)) == set(names)
 
 
+def test_a_hook_that_writes_into_its_release_leaves_the_one_before_as_it_was(world):
+    world.app.pipeline = "keep: 3"
+    world.app.save()
+    first = world.deploy("v1")
+    world.app.pipeline = "keep: 3\nhooks: {before_switch: ['echo warm >> healthy']}"
+    world.app.save()
+
+    second = world.deploy("v2")
+
+    releases = world.folder() / "releases"
+    assert (releases / second.release.name / "healthy").read_text() == "yeswarm\n"
+    assert (releases / first.release.name / "healthy").read_text() == "yes"
+    stage = second.steps.filter(key__startswith="stage:").first()
+    assert f"from {first.release.name}" in list(log.lines(stage.pk))[-1][3]
+
+
 def test_a_server_that_cannot_be_pruned_keeps_no_row_of_another_one(world, monkeypatch):
     world.app.pipeline = "keep: 2"
     world.app.save()

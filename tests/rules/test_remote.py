@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy_core.reach import artifacts
 from deploy_core.rules import layout, remote, shell
+from deploy_core.rules.manifest import kinds_sum
 from deploy_core.rules.remote import Fence
 from tests.waiting import wait_until
 
@@ -242,6 +244,32 @@ def test_look_sees_nothing_where_nothing_is(tmp_path):
 
     assert (done.returncode, done.stdout.splitlines()[1:], done.stderr) == (0, [], b"")
     assert os.listdir(tmp_path) == []
+
+
+def test_what_an_earlier_attempt_still_receives_ends_up_nowhere(tmp_path):
+    """Its sender lives on, and the server does not know any more what to end."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").write_text("x")
+    artifact = artifacts.store(tree, tmp_path / "artifacts")
+    script = layout.stage("app", "r1", artifact.manifest.id, kinds_sum(artifact.manifest), FENCE)
+    line = shell.wrapped(script, "MARK", has_stdin=True)
+    orphan = subprocess.Popen(
+        ["sh", "-c", line], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert orphan.stdout is not None
+    how = [orphan.stdout.readline(), orphan.stdout.readline()][1].split()[1].decode()
+    data = artifacts.packed(artifact, how).read_bytes()
+    (tmp_path / "app/.lock/group").unlink()
+
+    later = sh(script, tmp_path, data)
+    laid = (tmp_path / "app/releases/r1").stat()
+    _, complaint = orphan.communicate(data, timeout=30)
+
+    assert later.returncode == 0, later.stderr
+    assert orphan.returncode != 0, complaint
+    assert (tmp_path / "app/releases/r1").stat().st_ino == laid.st_ino
+    assert sorted(os.listdir(tmp_path / "app")) == [".lock", "releases"]
 
 
 def test_prune_keeps_the_newest_the_current_and_the_protected(tmp_path):
