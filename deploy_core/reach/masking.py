@@ -5,20 +5,28 @@ import json
 import re
 import shlex
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 MASK = b"[MASKED]"
 
 #: A shorter secret would mask half of every log; `variants` of a longer one are also at least this long.
 LEAST = 6
+#: Where base64 may be broken: `base64` breaks after 76 characters, others after 64, of a text that began anywhere.
+_BREAK = rb"(?:\r?\n)?"
+_BREAK_BYTES = 2
 
 
 class Masker:
     """Replaces secrets, as they are and as programs like to print them (JSON, URL, shell, base64), by `[MASKED]`."""
 
     def __init__(self, secrets: Iterable[str | bytes] = ()) -> None:
-        self._patterns = sorted({v for s in secrets for v in variants(s) if len(v) >= LEAST}, key=len, reverse=True)
-        self._regex = re.compile(b"|".join(map(re.escape, self._patterns))) if self._patterns else None
+        known = [secret for secret in secrets if len(_raw(secret)) >= LEAST]
+        self._patterns = {v for secret in known for v in variants(secret) if len(v) >= LEAST}
+        self._broken = {v for secret in known for v in in_base64(secret)}
+        forms = {v: re.escape(v) for v in self._patterns}
+        forms |= {v: _BREAK.join(re.escape(v[at : at + 1]) for at in range(len(v))) for v in self._broken}
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._regex = re.compile(b"|".join(forms[v] for v in longest_first)) if forms else None
 
     def text(self, text: str) -> str:
         """`text` with every secret masked; for a whole line or message, not for pieces of one."""
@@ -28,15 +36,17 @@ class Masker:
 
     def stream(self) -> "Stream":
         """A masker of one byte stream that arrives in pieces."""
-        return Stream(self._regex, self._patterns)
+        return Stream(self._regex, self._patterns, self._broken)
 
 
 class Stream:
     """Holds back the longest end of what it saw that may be the beginning of a secret, and nothing more."""
 
-    def __init__(self, regex: re.Pattern[bytes] | None, patterns: list[bytes]) -> None:
+    def __init__(self, regex: re.Pattern[bytes] | None, patterns: Collection[bytes], broken: Collection[bytes]) -> None:
         self._regex = regex
         self._patterns = patterns
+        self._broken = broken
+        self._reach = (1 + _BREAK_BYTES) * max(map(len, broken), default=0)
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -45,6 +55,7 @@ class Stream:
             return data
         data = self._held + data
         cut = min((_beginning(data, pattern) for pattern in self._patterns), default=len(data))
+        cut = min(cut, self._beginning_of_broken(data))
         shown, at = [], 0
         for match in self._regex.finditer(data):
             if match.start() >= cut:
@@ -62,6 +73,14 @@ class Stream:
         rest, self._held = self._held, b""
         return self._regex.sub(MASK, rest) if self._regex else rest
 
+    def _beginning_of_broken(self, data: bytes) -> int:
+        """As `_beginning`, of all that may be broken into lines."""
+        start = max(0, len(data) - self._reach)
+        where = [at for at in range(start, len(data)) if data[at] not in b"\r\n"]
+        whole = data[start:].translate(None, b"\r\n")
+        first = min((_beginning(whole, pattern) for pattern in self._broken), default=len(whole))
+        return where[first] if first < len(whole) else len(data)
+
 
 def _beginning(data: bytes, pattern: bytes) -> int:
     """Where the longest end of `data` starts that `pattern` begins with, but is longer than; else the end of `data`."""
@@ -74,8 +93,8 @@ def _beginning(data: bytes, pattern: bytes) -> int:
 
 
 def variants(secret: str | bytes) -> set[bytes]:
-    """The forms in which `secret` shows up in output: each line of it, quoted and encoded."""
-    raw = secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
+    """The forms in which `secret` shows up in output: each line of it, and quoted."""
+    raw = _raw(secret)
     text = raw.decode("utf-8", "surrogateescape")
     forms = {
         raw,
@@ -87,10 +106,17 @@ def variants(secret: str | bytes) -> set[bytes]:
         shlex.quote(text).encode("utf-8", "surrogateescape"),
     }
     forms.update(line.strip() for line in raw.splitlines())
-    for form in (raw, raw + b"\n"):
-        for offset in range(3):
-            forms.update(_base64_core(form, offset))
     return {form for form in forms if form}
+
+
+def in_base64(secret: str | bytes) -> set[bytes]:
+    """`secret` in base64, wherever in the encoded text it begins; programs break that into lines."""
+    raw = _raw(secret)
+    return {core for form in (raw, raw + b"\n") for offset in range(3) for core in _base64_core(form, offset)}
+
+
+def _raw(secret: str | bytes) -> bytes:
+    return secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
 
 
 def _base64_core(raw: bytes, offset: int) -> Iterable[bytes]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets as secrets_of_system
 import shlex
 import urllib.parse
 
@@ -71,6 +72,30 @@ def test_base64_is_masked_in_all_alignments(before):
     assert secret.encode() not in base64.b64decode(shown.replace(MASK, b"") + b"===")
 
 
+@pytest.mark.parametrize("size", [8, 57, 58, 200])
+@pytest.mark.parametrize("before", ["", "x", "xy", "user:" * 20])
+@pytest.mark.parametrize("line", [64, 76])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_base64_that_is_broken_into_lines_is_masked_in_all_alignments(size, before, line, end):
+    secret = secrets_of_system.token_urlsafe(size)[:size]
+    encoded = base64.b64encode((before + secret + " and more of it").encode())
+    said = end.join(encoded[at : at + line] for at in range(0, len(encoded), line)) + end
+    pieces = [said[at : at + 7] for at in range(0, len(said), 7)]
+
+    for shown in (masked(Masker([secret]), pieces), Masker([secret]).text(said.decode()).encode()):
+        assert MASK in shown
+        left = shown.replace(end, b"").partition(MASK)
+        assert len(left[0]) <= len(base64.b64encode(before.encode())), shown
+        assert len(left[2]) <= len(base64.b64encode(b" and more of it")) + 4, shown
+
+
+def test_what_only_begins_like_base64_of_a_secret_is_shown_at_the_end():
+    secret = "correct horse battery staple"
+    begun = base64.b64encode(secret.encode())[:20] + b"\n"
+
+    assert masked(Masker([secret]), [begun]) == begun
+
+
 @pytest.mark.parametrize(
     "printed",
     [
@@ -99,3 +124,4 @@ def test_signs_of_an_expression_are_plain_text():
 
 def test_a_word_of_everyday_is_no_secret():
     assert Masker(["yes", ""]).text("yes it is") == "yes it is"
+    assert masked(Masker(["hello"]), [b"hello ", base64.b64encode(b"hello")]) == b"hello aGVsbG8="
