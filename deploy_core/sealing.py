@@ -69,11 +69,12 @@ def _ring() -> tuple[str, dict[str, bytes]]:
     """The primary key's id, and all keys by id."""
     path = Path(settings.SHIPROOM_KEY_FILE)
     try:
+        if not path.exists():
+            _make(path)
         stat = path.stat()
-    except FileNotFoundError:
-        _make(path)
-        stat = path.stat()
-    return _read(path, stat.st_mtime_ns, stat.st_mode)
+        return _read(path, stat.st_mtime_ns, stat.st_mode)
+    except OSError as error:  # another user's file, a folder in its place, a full disk
+        raise SealError("key_file_unreadable", file=str(path), problem=error.strerror or str(error)) from error
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,7 @@
 """Sealing: what the database holds opens with the key file only, and only in its place."""
 
 import base64
+import errno
 import json
 import logging
 import os
@@ -125,6 +126,28 @@ def test_a_named_file_that_is_missing_is_not_made(key_file, settings, tmp_path):
 
     assert caught.value.code == "key_file_missing"
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_key_file_that_may_not_be_read_is_named(key_file, monkeypatch):
+    write_ring(key_file, {"primary": "k1", "keys": {"k1": a_key()}})
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read everything
+
+    with pytest.raises(SealError) as caught:
+        sealing.seal(b"x", about="a")
+
+    assert caught.value.code == "key_file_unreadable"
+    assert caught.value.params == {"file": str(key_file), "problem": "Permission denied"}
+
+
+def test_a_folder_in_place_of_the_key_file_is_named(key_file):
+    key_file.mkdir(mode=0o700)
+
+    with pytest.raises(SealError, match="key_file_unreadable"):
+        sealing.seal(b"x", about="a")
 
 
 def test_production_makes_no_key_beside_its_data(key_file, settings):

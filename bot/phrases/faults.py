@@ -63,6 +63,7 @@ FAULTS = {
     "key_file_missing": _("The key file %(file)s is not there. Put back the one that sealed the stored secrets."),
     "key_file_open": _("Others may read the key file %(file)s (mode %(mode)s). It wants mode 600."),
     "key_file_wrong": _("%(file)s is no key file."),
+    "key_file_unreadable": _("The key file %(file)s cannot be read: %(problem)s."),
     # the deployment as a whole
     "failed": _("It failed."),
     "total_timeout": _("The whole deployment took longer than it may[[ (%(seconds)s s)]]."),
