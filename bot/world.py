@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from deploy_core.models import Alias, App, Environment, Grant, Person
+from deploy_core.models import Alias, App, Environment, Person
 from deploy_core.rules import grants
-from deploy_core.rules.grants import EVERYWHERE, Action, GrantRow
+from deploy_core.rules.grants import Action, GrantRow
 from deploy_core.safety import access
 
 from .invocation import Invocation
@@ -44,8 +44,7 @@ class World:
     @cached_property
     def rights(self) -> list[GrantRow]:
         """The actor's grants, asked once."""
-        rows = Grant.objects.filter(person=self.actor).select_related("app").order_by("pk")
-        return [GrantRow(row.role, row.app.name if row.app else EVERYWHERE, row.environment) for row in rows]
+        return access.held(self.actor)
 
     def may_view(self, app: str, environment: str) -> bool:
         """Through the room, which shows all of an app, or by a grant, which may be for one environment."""

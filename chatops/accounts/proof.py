@@ -1,16 +1,14 @@
 """How fresh the second step of a session is. Protected environments may want one that was just given."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from inspect import iscoroutinefunction
 from typing import Any, cast
 
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
-from django.conf import settings
 from django.contrib.auth.middleware import get_user
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import SimpleLazyObject
 
@@ -27,11 +25,6 @@ def given(session: Mapping[str, Any]) -> datetime | None:
         return None
     times = [each["at"] for each in records if each.get("method") == "mfa" and each.get("type") in PROVES]
     return datetime.fromtimestamp(max(times), UTC) if times else None
-
-
-def is_fresh(person: Person) -> bool:
-    """Whether `person` gave a second step within PROOF_S, in the session that speaks."""
-    return person.proven is not None and timezone.now() - person.proven <= timedelta(seconds=settings.PROOF_S)
 
 
 @sync_and_async_middleware

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from chatops.room.models import Membership, Room, Stream
 from deploy_core.models import Deployment, Environment, Person, Step
+from deploy_core.rules import grants
 from deploy_core.safety import access as rights
 
 
@@ -41,10 +42,11 @@ def _sees(person: Person, place: tuple[int, str, str] | None) -> bool:
 def visible_environments(person: Person) -> set[int]:
     """The ids of all environments whose deployments `person` may see."""
     followed = set(Room.objects.filter(members=person).values_list("apps", flat=True))
+    held = rights.held(person)
     return {
         pk
         for pk, app_id, app, environment in Environment.objects.values_list("pk", "app_id", "app__name", "name")
-        if app_id in followed or rights.can(person, "view", app, environment)
+        if app_id in followed or grants.can(held, "view", app, environment)
     }
 
 

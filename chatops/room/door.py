@@ -15,6 +15,7 @@ from django.http import HttpRequest, parse_cookie
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from chatops.accounts import proof
 from deploy_core.models import Person
 
 _PORTS = {"http": 80, "https": 443}
@@ -74,9 +75,10 @@ def identify(key: str) -> Identity | None:
 def person_of(identity: Identity) -> Person | None:
     """The person, if `identity` is still valid at this moment."""
     person = Person.objects.filter(pk=identity.person_id, is_active=True).first()
-    has_session = StoredSession.objects.filter(session_key=identity.session_key, expire_date__gt=timezone.now())
-    if person is None or not has_session.exists():
+    found = StoredSession.objects.filter(session_key=identity.session_key, expire_date__gt=timezone.now()).first()
+    if person is None or found is None:
         return None
+    person.proven = proof.given(found.get_decoded())
     return person if constant_time_compare(person.get_session_auth_hash(), identity.auth_hash) else None
 
 

@@ -14,7 +14,7 @@ from chatops.room.models import Membership, Room
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit
-from deploy_core.models import App, Grant, Person
+from deploy_core.models import App, Person
 from deploy_core.rules.grants import EVERYWHERE
 from deploy_core.safety import access
 
@@ -26,7 +26,7 @@ def may_manage(person: Person, room: Room) -> bool:
 
 
 def _manages_everything(person: Person) -> bool:
-    return Grant.objects.filter(person=person, app=None, environment=EVERYWHERE, role="manager").exists()
+    return access.can(person, "manage", EVERYWHERE, EVERYWHERE)
 
 
 def require_manager(person: Person, room: Room) -> None:

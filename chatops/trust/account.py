@@ -18,6 +18,7 @@ from chatops.accounts import proof, visits
 from chatops.room.views import MemberRequest, rail
 from deploy_core.ledger import audit
 from deploy_core.models import Person
+from deploy_core.safety.proof import is_fresh
 
 
 @never_cache
@@ -83,7 +84,7 @@ def prove(request: MemberRequest) -> HttpResponse:
     """Give a second step afresh, then go on where `next` says. Who has none is shown where to set one up."""
     wanted = request.GET.get("next", "")
     onward = wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else reverse("home")
-    if proof.is_fresh(request.user):
+    if is_fresh(request.user):
         return redirect(onward)
     kinds = set(Authenticator.objects.filter(user=request.user).values_list("type", flat=True))
     if not kinds & set(proof.PROVES):

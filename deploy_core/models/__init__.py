@@ -1,12 +1,13 @@
 """The tables of the core."""
 
 from .audit import AuditEntry
+from .checks import CheckLook, CommitCheck, Forge
 from .deployments import Deployment, Errand, Executor, JournalEntry, LogChunk, Step
 from .duty import Duty
 from .fleet import Alias, App, Credential, Environment, Group, KnownCommit, KnownRef, Placement, Server
-from .people import Grant, Person
+from .people import Grant, Person, Team
 from .releases import Artifact, Manifest, Release, ReleaseCopy
-from .safety import Approval, Freeze, Lock, Notice, Schedule, Window
+from .safety import Approval, BreakGlass, Freeze, Lock, Notice, Schedule, Window
 from .sequence import Installation, StreamHead
 
 __all__ = [
@@ -15,12 +16,16 @@ __all__ = [
     "Approval",
     "Artifact",
     "AuditEntry",
+    "BreakGlass",
+    "CheckLook",
+    "CommitCheck",
     "Credential",
     "Deployment",
     "Duty",
     "Environment",
     "Errand",
     "Executor",
+    "Forge",
     "Freeze",
     "Grant",
     "Group",
@@ -40,5 +45,6 @@ __all__ = [
     "Server",
     "Step",
     "StreamHead",
+    "Team",
     "Window",
 ]

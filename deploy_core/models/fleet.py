@@ -1,12 +1,8 @@
 """What is deployed where: apps, environments, servers, and how to log in."""
 
-from django.core.validators import RegexValidator
 from django.db import models
 
-#: Names that people type. `\\Z`, not `$`: `$` lets a trailing newline through.
-NAME = RegexValidator(
-    r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "Lower-case letters, digits, dot, dash, underscore; 63 at most."
-)
+from .names import NAME as NAME
 
 
 class Credential(models.Model):
@@ -71,8 +67,12 @@ class Environment(models.Model):
     """A named target of an app. `path` is where its releases live on each server (relative: below the login's home).
 
     Who asks for a deployment to a protected one confirms it; `approvals_needed` others say yes to its plan.
+    With `needs_proof` whoever starts, confirms or approves one has just given a second step.
     Of deploy.yml the stricter holds: at most `batch_size` servers (0: any number) switch together, health is watched
     for at least `verify_minutes` after the last one, and with `needs_health` there is no deployment without a check.
+    `command_rooms` (slugs; none: everywhere) are where commands for it may be typed. A push to `followed_branch`
+    deploys it. `required_checks` (names, `*` for all there are; none: no gate) must be green on the revision, unless
+    somebody forces it where `checks_may_be_forced`.
     """
 
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="environments")
@@ -81,10 +81,15 @@ class Environment(models.Model):
     servers = models.ManyToManyField(Server, through="Placement", related_name="environments")
     default_ref = models.CharField(max_length=200, blank=True)
     is_protected = models.BooleanField(default=False)
+    needs_proof = models.BooleanField(default=False)
     approvals_needed = models.PositiveSmallIntegerField(default=0)
     batch_size = models.PositiveIntegerField(default=0)
     verify_minutes = models.PositiveIntegerField(default=0)
     needs_health = models.BooleanField(default=False)
+    command_rooms = models.JSONField(default=list, blank=True)
+    followed_branch = models.CharField(max_length=200, blank=True)
+    required_checks = models.JSONField(default=list, blank=True)
+    checks_may_be_forced = models.BooleanField(default=True)
     variables = models.JSONField(default=dict, blank=True)
     position = models.PositiveIntegerField(default=0)
 

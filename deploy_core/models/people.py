@@ -5,6 +5,8 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from .names import NAME
+
 
 class Person(AbstractUser):
     """Someone who speaks in rooms. A service person owns webhooks and tokens and cannot sign in."""
@@ -13,7 +15,7 @@ class Person(AbstractUser):
         PERSON = "person"
         SERVICE = "service"
 
-    #: When the session that speaks for this person last gave a second step. No column: doors without a session leave it.
+    #: When the session that speaks for this person last gave a second step; no column, and None without a session.
     proven: datetime | None = None
 
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PERSON)
@@ -24,10 +26,21 @@ class Person(AbstractUser):
         return self.username
 
 
-class Grant(models.Model):
-    """One role for one person, on one app (null: every app) and one environment name (`*`: every environment)."""
+class Team(models.Model):
+    """People who are given roles together. (A *group* is a set of servers.)"""
 
-    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="grants")
+    name = models.CharField(max_length=63, unique=True, validators=[NAME])
+    people = models.ManyToManyField(Person, related_name="teams", blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Grant(models.Model):
+    """One role on one app (null: every app) and one environment name (`*`: every one), for a person or for a team."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, null=True, blank=True, related_name="grants")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, blank=True, related_name="grants")
     role = models.CharField(max_length=16)
     app = models.ForeignKey("deploy_core.App", on_delete=models.CASCADE, null=True, blank=True, related_name="grants")
     environment = models.CharField(max_length=64, default="*")
@@ -40,7 +53,16 @@ class Grant(models.Model):
                 condition=models.Q(app__isnull=True),
                 name="grant_on_all_apps_once",
             ),
+            models.UniqueConstraint(fields=("team", "role", "app", "environment"), name="grant_to_team_once"),
+            models.UniqueConstraint(
+                fields=("team", "role", "environment"),
+                condition=models.Q(app__isnull=True),
+                name="grant_to_team_on_all_apps_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(person__isnull=True) ^ models.Q(team__isnull=True), name="grant_to_person_or_team"
+            ),
         )
 
     def __str__(self) -> str:
-        return f"{self.person} is {self.role} on {self.app or '*'}/{self.environment}"
+        return f"{self.person or self.team} is {self.role} on {self.app or '*'}/{self.environment}"

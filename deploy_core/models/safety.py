@@ -96,6 +96,25 @@ class Approval(models.Model):
         return f"{self.deployment} {'yes' if self.is_yes else 'no'} by {self.person}"
 
 
+class BreakGlass(models.Model):
+    """An emergency in which somebody deployed without the approvals that the environment wants, and why.
+
+    Open until somebody else, who may approve there, looked at it and signed.
+    """
+
+    deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, related_name="break_glass")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=500)
+    at = models.DateTimeField(auto_now_add=True)
+    told = models.JSONField(default=list)
+    signed_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    signed = models.DateTimeField(null=True, blank=True, db_index=True)
+    note = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"glass broken for {self.deployment} by {self.person}"
+
+
 class Schedule(models.Model):
     """A deployment that starts at a time, with its author's rights at that time."""
 

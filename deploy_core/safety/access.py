@@ -1,5 +1,7 @@
 """Whether a person may do something: their grants, asked of the pure rule. Rooms add their own view on top."""
 
+from collections.abc import Iterable
+
 from django.db.models import Q, QuerySet
 
 from deploy_core.errors import Forbidden
@@ -8,9 +10,16 @@ from deploy_core.rules import grants
 from deploy_core.rules.grants import EVERYWHERE, GrantRow
 
 
+def held(person: Person) -> list[GrantRow]:
+    """What `person` is granted, by name and through teams. Nothing for whoever is inactive."""
+    if not person.is_active:
+        return []
+    return [_row(grant) for grant in _granted(person).select_related("app").order_by("pk")]
+
+
 def can(person: Person, action: str, app: str, environment: str) -> bool:
     """Whether `person` may do `action` to the app and environment of these names; nobody inactive may do anything."""
-    return person.is_active and grants.can(_rows(Q(person=person)), action, app, environment)
+    return grants.can(held(person), action, app, environment)
 
 
 def require(person: Person, action: str, app: str, environment: str) -> None:
@@ -30,24 +39,32 @@ def require(person: Person, action: str, app: str, environment: str) -> None:
 
 def who_can(action: str, app: str, environment: str) -> list[str]:
     """The names of the active people who may, sorted."""
-    people = Person.objects.filter(is_active=True, kind=Person.Kind.PERSON, grants__isnull=False).distinct()
-    held: dict[int, list[GrantRow]] = {}
-    for row in Grant.objects.select_related("app"):
-        held.setdefault(row.person_id, []).append(_row(row))
-    return sorted(person.username for person in people if grants.can(held[person.pk], action, app, environment))
+    rows: dict[int, list[GrantRow]] = {}
+    for grant in Grant.objects.select_related("app", "team").prefetch_related("team__people"):
+        for pk in _holders(grant):
+            rows.setdefault(pk, []).append(_row(grant))
+    people = Person.objects.filter(is_active=True, kind=Person.Kind.PERSON, pk__in=rows)
+    return sorted(person.username for person in people if grants.can(rows[person.pk], action, app, environment))
 
 
 def visible_apps(person: Person) -> QuerySet[App]:
     """The apps that a grant shows to `person`, by name."""
     if not person.is_active:
         return App.objects.none()
-    if person.grants.filter(app__isnull=True, role__in=grants.ROLES).exists():
+    mine = _granted(person).filter(role__in=grants.ROLES)
+    if mine.filter(app__isnull=True).exists():
         return App.objects.order_by("name")
-    return App.objects.filter(grants__person=person, grants__role__in=grants.ROLES).distinct().order_by("name")
+    return App.objects.filter(pk__in=mine.values("app")).order_by("name")
 
 
-def _rows(which: Q) -> list[GrantRow]:
-    return [_row(grant) for grant in Grant.objects.filter(which).select_related("app")]
+def _granted(person: Person) -> QuerySet[Grant]:
+    return Grant.objects.filter(Q(person=person) | Q(team__in=person.teams.all()))
+
+
+def _holders(grant: Grant) -> Iterable[int]:
+    if grant.team is None:
+        return [grant.person_id] if grant.person_id else []
+    return [person.pk for person in grant.team.people.all()]
 
 
 def _row(grant: Grant) -> GrantRow:

@@ -6,15 +6,22 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from deploy_core.errors import Refused
-from deploy_core.models import Approval, Deployment, Person
+from deploy_core.models import Approval, BreakGlass, Deployment, Person
 
-from . import access, fingerprint
+from . import access, fingerprint, proof
 
 
 def missing(deployment: Deployment) -> int:
     """How many more people must say yes."""
     needed = deployment.environment.approvals_needed
-    return max(0, needed - len(given(deployment))) if needed else 0
+    if not needed or is_emergency(deployment):
+        return 0
+    return max(0, needed - len(given(deployment)))
+
+
+def is_emergency(deployment: Deployment) -> bool:
+    """Whether its author broke glass for it: it waits for nobody, and somebody looks at it afterwards."""
+    return BreakGlass.objects.filter(deployment=deployment).exists()
 
 
 def given(deployment: Deployment) -> list[str]:
@@ -37,13 +44,16 @@ def answer(deployment: Deployment, *, by: Person, is_yes: bool, comment: str = "
 
     Raises:
         Forbidden: `by` may not approve there.
-        Refused: `self_approval`, `already_answered`, or `plan_changed`: what was planned would come out otherwise now.
+        Refused: `self_approval`, `already_answered`, or `plan_changed`: what was planned would come out otherwise now;
+            `proof_wanted`.
     """
     access.require(by, "approve", deployment.app.name, deployment.environment.name)
     if by.pk == deployment.requested_by_id:
         raise Refused("self_approval", number=deployment.pk)
     if is_yes and not fingerprint.is_still_true(deployment):
         raise Refused("plan_changed", number=deployment.pk)
+    if is_yes:
+        proof.require(deployment.environment, by)
     try:
         with transaction.atomic():
             Approval.objects.create(

@@ -18,7 +18,7 @@ from deploy_core.models import App, Deployment, Environment, Lock, Person, Sched
 from deploy_core.rules.events import DeploymentAnswered
 from deploy_core.rules.status import WAITING, Status
 
-from . import access, approvals, fingerprint, freezes, locks
+from . import access, approvals, fingerprint, freezes, locks, proof
 from .locks import moment
 
 
@@ -39,6 +39,7 @@ class Wish(NamedTuple):
     waits_for_lock: bool = False
     at: datetime | None = None
     zone: str = "UTC"
+    breaks_glass: bool = False
 
 
 NO_WISH = Wish()
@@ -49,8 +50,13 @@ def refuse(app: App, environment: Environment, *, by: Person, wish: Wish, forcin
 
     Raises:
         Forbidden: forced without the right.
-        Refused: `locked`, `frozen`, or `reason_required`: forced without saying why.
+        Refused: `locked`, `frozen`, or `reason_required`: forced without saying why; `proof_wanted`.
     """
+    if wish.breaks_glass:
+        proof.require(environment, by)
+        return
+    if forcing != "rollback":  # on the way back nobody is stopped
+        proof.require_at_request(environment, by)
     if wish.force:
         access.require(by, forcing, app.name, environment.name)
         if not wish.because:
@@ -93,7 +99,7 @@ def _next(deployment: Deployment) -> Stop:
             params = approvals.wanted(deployment) | {"until": moment(deadline)}
             return Stop(Status.AWAITING_APPROVAL, "approval_wanted", params, deadline)
         is_agreed = environment.approvals_needed or deployment.confirmed == deployment.plan_hash
-        if environment.is_protected and not is_agreed:
+        if environment.is_protected and not is_agreed and not approvals.is_emergency(deployment):
             deadline = now + timedelta(seconds=settings.CONFIRM_S)
             params = {"by": deployment.requested_by.username, "until": moment(deadline)}
             return Stop(Status.AWAITING_CONFIRMATION, "confirmation_wanted", params, deadline)
@@ -114,10 +120,11 @@ def confirm(deployment: Deployment, plan_hash: str, *, by: Person) -> None:
     """Its author says yes to what `plan_hash` names, and the deployment goes on.
 
     Raises:
-        Refused: `not_waiting`, `confirm_not_yours`, `plan_changed`.
+        Refused: `not_waiting`, `confirm_not_yours`, `plan_changed`, `proof_wanted`.
     """
     if deployment.requested_by_id != by.pk:
         raise Refused("confirm_not_yours", number=deployment.pk, by=deployment.requested_by.username)
+    proof.require(deployment.environment, by)
     if not fingerprint.is_still_true(deployment):
         raise Refused("plan_changed", number=deployment.pk)
     waiting = Deployment.objects.filter(pk=deployment.pk, status=Status.AWAITING_CONFIRMATION, plan_hash=plan_hash)
