@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "chatops.deployments",
     "chatops.slack",
     "chatops.api",
+    "chatops.webhooks",
 ]
 MIDDLEWARE = [
     "chatops.middleware.content_security_policy",

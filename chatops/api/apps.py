@@ -1,4 +1,4 @@
-"""This part of the web project as a Django app."""
+"""The HTTP API as a Django app."""
 
 from django.apps import AppConfig
 
@@ -6,3 +6,4 @@ from django.apps import AppConfig
 class ApiConfig(AppConfig):
     name = "chatops.api"
     label = "api"
+    default_auto_field = "django.db.models.BigAutoField"
