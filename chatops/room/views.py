@@ -13,10 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 
 from bot import phrases
-from chatops.room import access, streams
+from chatops.room import access, alerts, people, streams, unread
 from chatops.room.frames import Frame
 from chatops.room.models import Room, Stream
 from chatops.room.session import limits, presence_now
+from chatops.room.unread import Unread
 from deploy_core.models import Person
 from deploy_core.rules.events import iso
 
@@ -47,6 +48,7 @@ def room(request: MemberRequest, slug: str) -> HttpResponse:
     context = {
         "room": shown,
         "rooms": rail(request.user, shown),
+        "pinned": boot["room_stream"]["state"]["pinned"],
         "people": boot["room_stream"]["state"]["people"],
         "events": [_readable(event) for event in boot["room_stream"]["last"]],
         "boot": boot,
@@ -56,16 +58,23 @@ def room(request: MemberRequest, slug: str) -> HttpResponse:
 
 def rail(person: Person, current: Room | None = None) -> list[dict[str, Any]]:
     """The person's rooms, as every page lists them."""
-    unread = streams.unread(person)
-    return [
-        {
-            "slug": each.slug,
-            "topic": each.topic,
-            "is_current": current is not None and each.pk == current.pk,
-            "unread": 0 if current is not None and each.pk == current.pk else unread[each.pk],
-        }
-        for each in person.rooms.order_by("slug")
-    ]
+    waiting = unread.of(person)
+    found = []
+    for each in person.rooms.order_by("slug"):
+        is_current = current is not None and each.pk == current.pk
+        news = Unread() if is_current else waiting.get(each.pk, Unread())
+        found.append(
+            {
+                "id": each.pk,
+                "slug": each.slug,
+                "topic": each.topic,
+                "is_current": is_current,
+                "is_closed": each.is_closed,
+                "unread": news.count,
+                "mentions": news.mentions,
+            }
+        )
+    return found
 
 
 def page_boot(person: Person) -> Frame:
@@ -99,12 +108,26 @@ def _boot(person: Person, shown: Room) -> Frame:
             "topic": shown.topic,
             "default_app": shown.default_app.name if shown.default_app else "",
             "apps": list(shown.apps.order_by("name").values_list("name", flat=True)),
+            "is_manager": people.may_manage(person, shown),
         },
+        "rooms": _others(person, shown),
+        "alerts": alerts.of(person),
         "room_stream": _picture(own, in_room),
         "person_stream": _picture(others, in_private | {"last": streams.private_replies(person, shown.pk)}),
         "deployments": [_picture(Stream("deployment", pk), streams.deployment_picture(pk)) for pk in seen],
         "read": shown.memberships.values_list("read", flat=True).get(person=person),
     }
+
+
+def _others(person: Person, shown: Room) -> list[Frame]:
+    """The person's other rooms, each with where its stream stands: the page follows them for news, from there on."""
+    rooms = {Stream("room", each["id"]): each for each in rail(person, shown) if not each["is_current"]}
+    epoch, heads = streams.look(list(rooms))
+    return [
+        {"id": each["id"], "slug": each["slug"], "e": epoch, "q": heads[stream].number}
+        | {"unread": each["unread"], "mentions": each["mentions"]}
+        for stream, each in rooms.items()
+    ]
 
 
 def _picture(stream: Stream, fields: Frame) -> Frame:

@@ -1,4 +1,4 @@
-"""Who has a deployment open just now: known to this process only, never stored, told to whoever follows the deployment."""
+"""Who has a deployment open just now: known to this process only, never stored, told to whoever follows it."""
 
 import asyncio
 from collections.abc import Hashable

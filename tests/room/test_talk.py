@@ -1,0 +1,294 @@
+"""Talk over real sockets: messages that change, answers, calls, what is unread, finding, links that unfurl."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from chatops.room import messages, people, unread
+from chatops.room.models import Event, Line, Membership, Mention, Message, Stream
+from deploy_core import deployments
+from deploy_core.errors import Refused
+from deploy_core.ledger import log
+from deploy_core.models import Duty, Step
+from tests import factories
+from tests.room.conftest import Cast, Client, Connect, off_loop
+
+
+async def _edit(client: Client, room, message: int, text: str, cid: str = "e-1"):
+    return await client.ask({"t": "message.edit", "cid": cid, "room": room.pk, "id": message, "text": text}, "ack")
+
+
+async def _delete(client: Client, room, message: int, cid: str = "d-1"):
+    return await client.ask({"t": "message.delete", "cid": cid, "room": room.pk, "id": message}, "ack")
+
+
+async def test_an_edited_message_is_told_to_all_and_read_as_it_is_now(cast: Cast, connect: Connect) -> None:
+    async with connect(cast.alice, cast.stream) as alice, connect(cast.bob, cast.stream) as bob:
+        said = await alice.say(cast.room, "ship at noon")
+        message = said["d"]["message"]
+
+        done = await _edit(alice, cast.room, message, "ship at one")
+        told = await bob.event("message.edited")
+        again = await _edit(alice, cast.room, message, "ship at one", cid="e-2")
+        page = await bob.ask({"t": "range", "rid": "1", "s": str(cast.stream), "after": 0, "limit": 10}, "range")
+
+    assert (done["result"], told["q"]) == ("edited", done["q"])
+    assert told["d"] == {"id": message, "text": "ship at one"}
+    assert again["q"] is None  # nothing was left to change, and nothing is told twice
+    original, change = page["events"]
+    assert (original["d"]["text"], "edited" in original["d"], change["k"]) == ("ship at one", True, "message.edited")
+
+
+async def test_a_page_that_was_away_gets_the_change_from_its_cursor_on(cast: Cast, connect: Connect) -> None:
+    async with connect(cast.alice, cast.stream) as alice:
+        said = await alice.say(cast.room, "one")
+        cursor = {"s": str(cast.stream), "e": (await alice.event("message"))["e"], "q": said["q"]}
+        await _edit(alice, cast.room, said["d"]["message"], "two")
+        await _delete(alice, cast.room, said["d"]["message"])
+    async with connect(cast.bob) as bob:
+        welcome = await bob.hello(resume=[cursor])
+        page = await bob.ask({"t": "range", "rid": "1", "s": str(cast.stream), "after": cursor["q"]}, "range")
+
+    assert welcome["streams"][0]["head"] == said["q"] + 2
+    assert [event["k"] for event in page["events"]] == ["message.edited", "message.deleted"]
+    assert page["events"][0]["d"]["text"] == ""  # taken back is taken back everywhere
+
+
+async def test_nothing_of_a_deleted_message_is_left(cast: Cast, connect: Connect) -> None:
+    async with connect(cast.alice, cast.stream) as alice, connect(cast.bob, cast.stream) as bob:
+        said = await alice.say(cast.room, "the word is swordfish @bob")
+        message = said["d"]["message"]
+        frame = {"t": "message", "cid": "answer", "room": cast.room.pk, "text": "which?", "reply_to": message}
+        await bob.ask(frame, "ack")
+        await _edit(alice, cast.room, message, "the word is swordfish!")
+        await _delete(alice, cast.room, message)
+        await bob.event("message.deleted")
+
+    left = await off_loop(
+        lambda: (
+            list(Event.objects.filter(stream_kind="room").values_list("payload", flat=True)),
+            list(Message.objects.values_list("text", flat=True)),
+            list(Line.objects.values_list("text", flat=True)),
+            Mention.objects.count(),
+        )
+    )
+    assert "swordfish" not in str(left)
+    assert left[3] == 0
+
+
+async def test_only_its_author_edits_a_message_and_a_manager_may_delete_it(cast: Cast, connect: Connect) -> None:
+    await off_loop(Membership.objects.filter(person=cast.carol).update, is_manager=True)
+    async with (
+        connect(cast.alice, cast.stream) as alice,
+        connect(cast.bob, cast.stream) as bob,
+        connect(cast.carol, cast.stream) as carol,
+    ):
+        message = (await alice.say(cast.room, "mine"))["d"]["message"]
+
+        edits = [(await _edit(client, cast.room, message, "theirs"))["code"] for client in (bob, carol)]
+        refused = await _delete(bob, cast.room, message)
+        done = await _delete(carol, cast.room, message)
+        gone = await _edit(alice, cast.room, message, "again")
+
+    assert edits == ["forbidden", "forbidden"]
+    assert (refused["code"], done["result"], gone["code"]) == ("forbidden", "deleted", "not_found")
+
+
+async def test_an_answer_quotes_what_it_answers_and_follows_its_changes(cast: Cast, connect: Connect) -> None:
+    async with connect(cast.alice, cast.stream) as alice, connect(cast.bob, cast.stream) as bob:
+        said = await alice.say(cast.room, "who is on call?")
+        frame = {"t": "message", "cid": "a1", "room": cast.room.pk, "text": "me", "reply_to": said["d"]["message"]}
+        answered = await bob.ask(frame, "ack")
+        told = await alice.next("event", where=lambda event: event.get("q") == answered["q"])
+        await _edit(alice, cast.room, said["d"]["message"], "who was on call?")
+        page = await bob.ask({"t": "range", "rid": "1", "s": str(cast.stream), "after": 0}, "range")
+        lost = await bob.ask(frame | {"cid": "a2", "reply_to": 999_999}, "ack")
+
+    quoted = {"id": said["d"]["message"], "q": said["q"], "by": "alice"}
+    assert told["d"]["reply"] == quoted | {"text": "who is on call?"}
+    assert page["events"][1]["d"]["reply"] == quoted | {"text": "who was on call?"}
+    assert lost["result"] == "posted"  # what it answered is gone: the line is one as any other
+
+
+def test_a_call_counts_for_those_it_calls(cast: Cast) -> None:
+    Duty.objects.create(person=cast.carol, app=cast.shop, starts=timezone.now(), set_by=cast.bob)
+    for number, text in enumerate(
+        ("@bob look", "`@bob` is code", "see @Bob, @dave and @oncall.", "mail bob@bob.example")
+    ):
+        messages.post(author=cast.alice, room=cast.room, text=text, client_id=f"c{number}", surface="web")
+
+    found = {person.username: unread.of(person).get(cast.room.pk) for person in (cast.alice, cast.bob, cast.carol)}
+
+    assert found == {
+        "alice": unread.Unread(0, 0),
+        "bob": unread.Unread(4, 2),
+        "carol": unread.Unread(4, 1),
+    }
+    assert not Mention.objects.filter(person=cast.dave).exists()  # he is not in the room
+
+
+async def test_what_is_read_on_one_device_is_read_on_the_others(cast: Cast, connect: Connect) -> None:
+    own = Stream("person", cast.bob.pk)
+    async with connect(cast.alice, cast.stream) as alice, connect(cast.bob, cast.stream) as laptop:
+        said = await alice.say(cast.room, "news")
+        async with connect(cast.bob, own) as phone:
+            await laptop.send({"t": "read", "room": cast.room.pk, "q": said["q"]})
+            told = await phone.next("read")
+
+    assert (told["room"], told["q"]) == (cast.room.pk, said["q"])
+    assert (await off_loop(unread.of, cast.bob))[cast.room.pk] == unread.Unread(0, 0)
+
+
+async def test_one_finds_only_what_was_said_in_ones_own_rooms(cast: Cast, connect: Connect) -> None:
+    other = await off_loop(factories.room, "secret", members=(cast.alice,))
+    async with connect(cast.alice, cast.stream) as alice, connect(cast.bob, cast.stream) as bob:
+        seen = await alice.say(cast.room, "数据库 migration tonight")
+        await alice.say(other, "migration of the payroll")
+        await bob.say(cast.room, "tonight I sleep")
+
+        by_bob = await bob.ask({"t": "search", "rid": "1", "text": "MIGRATION"}, "found")
+        two_words = await bob.ask({"t": "search", "rid": "2", "text": "tonight 数据库"}, "found")
+        elsewhere = await bob.ask({"t": "search", "rid": "3", "text": "payroll", "room": other.pk}, "found")
+        of_alice = await bob.ask({"t": "search", "rid": "4", "text": "from:alice tonight"}, "found")
+
+    for answer in (by_bob, two_words, of_alice):
+        assert [(item["q"], item["slug"], item["by"]) for item in answer["items"]] == [(seen["q"], "demo", "alice")]
+    assert elsewhere["items"] == []
+
+
+async def test_links_unfurl_for_those_who_may_see_what_they_name(cast: Cast, connect: Connect) -> None:
+    deployment = await off_loop(_with_a_log, cast)
+    links = [
+        {"deployment": deployment.pk},
+        {"deployment": deployment.pk, "step": "build", "line": 2, "to": 3},
+        {"deployment": deployment.pk, "step": "nothing", "line": 2},
+        {"deployment": 999_999},
+        {"deployment": "1"},
+    ]
+    async with connect(cast.carol, cast.stream) as carol, connect(cast.dave) as dave:
+        await dave.hello()
+        seen = await carol.ask({"t": "unfurl", "rid": "1", "links": links}, "unfurled")
+        hidden = await dave.ask({"t": "unfurl", "rid": "1", "links": links}, "unfurled")
+
+    whole, line, no_step, missing, bad = seen["items"]
+    assert (whole["app"], whole["environment"], whole["log"]) == ("shop", "staging", None)
+    assert [(n, text) for n, _, _, text in line["log"]["lines"]] == [(2, "ok"), (3, "slow")]
+    assert (no_step["log"], missing, bad) == (None, None, None)
+    assert hidden["items"] == [None] * 5
+
+
+def _with_a_log(cast: Cast):
+    deployment = deployments.request(cast.shop, "main", cast.staging, by=cast.alice, surface="web")
+    step = Step.objects.get(deployment=deployment, key="build")
+    with log.LogWriter(step.pk, deployment.epoch) as writer:
+        for channel, text in (("m", "$ make"), ("o", "ok"), ("e", "slow")):
+            writer.write(channel, text)
+    return deployment
+
+
+async def test_everybody_at_a_deployment_sees_who_else_watches(cast: Cast, connect: Connect) -> None:
+    deployment = await off_loop(deployments.request, cast.shop, "main", cast.staging, by=cast.alice, surface="web")
+    stream = Stream("deployment", deployment.pk)
+    async with connect(cast.alice, cast.stream, stream) as alice:
+        async with connect(cast.bob, cast.stream, stream) as bob:
+            await bob.send({"t": "watch", "deployment": deployment.pk})
+            here = await alice.next("watching")
+        gone = await alice.next("watching")
+        async with connect(cast.carol, cast.stream) as carol:
+            await carol.send({"t": "watch", "deployment": deployment.pk})  # she does not follow it
+            await carol.ask({"t": "sub", "rid": "1", "s": str(stream)}, "subbed")
+            await asyncio.sleep(0)
+
+    assert [person["name"] for person in here["people"]] == ["bob"]
+    assert gone["people"] == []
+    assert "watching" not in alice.left
+
+
+def test_in_an_announcements_room_only_managers_write(cast: Cast) -> None:
+    cast.room.is_announcements = True
+    cast.room.save()
+    Membership.objects.filter(person=cast.alice).update(is_manager=True)
+
+    said = messages.post(author=cast.alice, room=cast.room, text="hello", client_id="1", surface="web")
+    with pytest.raises(Refused, match="read_only"):
+        messages.post(author=cast.bob, room=cast.room, text="hello", client_id="1", surface="web")
+
+    assert said["result"] == "posted"
+
+
+async def test_the_level_of_a_room_is_told_to_all_pages_of_the_person(cast: Cast, connect: Connect) -> None:
+    own = Stream("person", cast.bob.pk)
+    async with connect(cast.bob, cast.stream) as one, connect(cast.bob, own) as two:
+        done = await one.ask({"t": "level", "rid": "1", "room": cast.room.pk, "level": "nothing"}, "alerts")
+        told = await two.event("alerts")
+        wrong = await one.ask({"t": "level", "rid": "2", "room": cast.room.pk, "level": "loud"}, "alerts")
+
+    assert done["levels"] == {str(cast.room.pk): "nothing"} == told["d"]["levels"]
+    assert wrong["code"] == "not_found"
+
+
+async def test_own_commands_are_there_for_the_next_device(cast: Cast, connect: Connect) -> None:
+    async with connect(cast.bob, cast.stream) as bob, connect(cast.carol, cast.stream) as carol:
+        for text in ("/status", "hello", "/apps"):
+            await bob.say(cast.room, text)
+        own = await bob.ask({"t": "lines", "rid": "1", "room": cast.room.pk}, "lines")
+        others = await carol.ask({"t": "lines", "rid": "1", "room": cast.room.pk}, "lines")
+
+    assert (own["lines"], others["lines"]) == (["/status", "/apps"], [])
+
+
+def test_rooms_are_opened_joined_left_and_kept_by_their_managers(cast: Cast) -> None:
+    from chatops.room.models import Room
+
+    made = people.create(cast.dave, Room(slug="ops", is_closed=True), [])
+    with pytest.raises(Refused, match="not_found"):
+        people.join(cast.bob, "ops")
+    people.invite(cast.dave, made, "@Bob")
+    with pytest.raises(Refused, match="forbidden"):
+        people.invite(cast.bob, made, "carol")
+    with pytest.raises(Refused, match="last_manager"):
+        people.remove(cast.dave, made, cast.dave.pk)
+    people.change(cast.dave, made, topic="Ship", is_closed=False, is_announcements=False)
+    people.join(cast.carol, "ops")
+    people.remove(cast.dave, made, cast.bob.pk)
+    people.promote(cast.dave, made, cast.carol.pk, is_manager=True)
+    people.remove(cast.dave, made, cast.dave.pk)
+
+    told = Event.objects.filter(stream_kind="room", stream_id=made.pk).order_by("number")
+    assert [event.kind for event in told] == [
+        "member.joined", "member.joined", "topic.changed", "room.changed",
+        "member.joined", "member.left", "member.left",
+    ]  # fmt: skip
+    assert set(made.members.values_list("username", flat=True)) == {"carol"}
+
+
+def test_a_room_that_shows_an_app_is_opened_only_by_who_manages_it(cast: Cast) -> None:
+    Membership.objects.filter(person=cast.bob).update(is_manager=True)
+    cast.room.is_closed = True
+    cast.room.save()
+
+    with pytest.raises(Refused, match="opens_apps"):
+        people.change(cast.bob, cast.room, topic="", is_closed=False, is_announcements=False)
+
+    factories.grant(cast.bob, "manager", app=cast.shop)
+    people.change(cast.bob, cast.room, topic="", is_closed=False, is_announcements=False)
+    assert not cast.room.is_closed
+
+
+def test_who_joins_has_read_what_was_said_before(cast: Cast) -> None:
+    messages.post(author=cast.alice, room=cast.room, text="long ago", client_id="1", surface="web")
+
+    people.join(cast.dave, "demo")
+    messages.post(author=cast.alice, room=cast.room, text="welcome", client_id="2", surface="web")
+
+    assert unread.of(cast.dave)[cast.room.pk].count == 1
+
+
+def test_duties_end(cast: Cast) -> None:
+    now = timezone.now()
+    Duty.objects.create(person=cast.bob, app=None, starts=now - timedelta(hours=2), ends=now - timedelta(hours=1))
+    messages.post(author=cast.alice, room=cast.room, text="@oncall?", client_id="1", surface="web")
+
+    assert not Mention.objects.exists()
