@@ -5,7 +5,7 @@ import uuid
 from django.db import transaction
 
 from deploy_core.ledger import audit, journal
-from deploy_core.models import Deployment, Executor
+from deploy_core.models import Deployment
 from deploy_core.models.sequence import Installation
 from deploy_core.rules.status import ENDED, Status
 
@@ -15,10 +15,10 @@ def begin_anew() -> list[int]:
     """Begin another life of the database; the numbers of the deployments that were not done with in the backup.
 
     They end as failed: they went on, or were stopped, in a time that is gone, and nobody waits for them any more. Pages
-    that are open forget what they have. Servers let the newer owner in, because epochs follow the time.
+    that are open forget what they have. Servers let the newer owner in, because epochs follow the time. Engines of the
+    backup stay in their rows: they are found silent, and the runs that they had in hand are ended by another one.
     """
     Installation.objects.update_or_create(pk=1, defaults={"epoch": uuid.uuid4().hex[:8]})
-    Executor.objects.all().delete()
     left = list(Deployment.objects.exclude(status__in=ENDED).order_by("pk").values_list("pk", flat=True))
     for number in left:
         epoch = journal.fence_off(number)

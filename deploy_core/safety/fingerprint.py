@@ -8,9 +8,11 @@ from deploy_core.rules.plan import plan_hash
 
 def of(environment: Environment, revision: str, pipeline: str, servers: Sequence[str]) -> str:
     """The hash of a plan as the environment stands now."""
+    placed = environment.placements.filter(server__name__in=servers).select_related("server")
     values = {
         "path": environment.path,
         "variables": environment.variables,
+        "on_servers": {it.server.name: {**it.server.variables, **it.variables} for it in placed},
         "batch_size": environment.batch_size,
         "verify_minutes": environment.verify_minutes,
         "needs_health": environment.needs_health,

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from deploy_core import deployments
 from deploy_core.errors import Refused
-from deploy_core.models import Deployment, Environment, Placement, Schedule
+from deploy_core.models import Deployment, Environment, Placement, Schedule, Server
 from deploy_core.run import heartbeat, runner
 from deploy_core.safety import due, freezes, locks
 from deploy_core.safety.gates import Wish
@@ -56,13 +56,26 @@ def test_what_was_approved_is_what_ships_though_the_branch_has_moved(world, bob,
     assert (asked.status, asked.revision) == ("succeeded", planned), told(asked)
 
 
-def test_a_plan_that_changed_after_its_approval_is_not_run(world, bob):
+def of_environment(environment, variables):
+    Environment.objects.filter(pk=environment.pk).update(variables=variables)
+
+
+def of_a_server(environment, variables):
+    Server.objects.filter(pk=environment.placements.first().server_id).update(variables=variables)
+
+
+def of_a_placement(environment, variables):
+    environment.placements.filter(position=1).update(variables=variables)
+
+
+@pytest.mark.parametrize("change", [of_environment, of_a_server, of_a_placement])
+def test_a_plan_that_changed_after_its_approval_is_not_run(world, bob, change):
     Environment.objects.filter(pk=world.environment.pk).update(approvals_needed=1)
     asked = world.request("main")
     runner.plan(asked.pk)
     asked.refresh_from_db()
     deployments.approve(asked, by=bob)
-    Environment.objects.filter(pk=world.environment.pk).update(variables={"COLOUR": "red"})
+    change(world.environment, {"COLOUR": "red"})
 
     runner.run(asked.pk)
 

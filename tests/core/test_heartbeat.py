@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from deploy_core import restoring
 from deploy_core.models import Deployment, Executor
 from deploy_core.rules.status import Status
-from deploy_core.run import heartbeat
+from deploy_core.run import heartbeat, runner
 from tests import factories
 from tests.waiting import wait_until
 
@@ -65,6 +66,21 @@ def test_runs_of_a_silent_executor_are_taken_over_once(db, clock):
 
     assert taken == ["silent"]
     assert set(Executor.objects.values_list("name", flat=True)) == {"me", "quick"}
+
+
+def test_runs_that_an_engine_of_the_backup_had_in_hand_are_ended_by_another_one(db, clock, deployment):
+    Executor.objects.create(name="lost", seen=timezone.now() - timedelta(hours=2), started=timezone.now())
+    Deployment.objects.filter(pk=deployment.pk).update(status=Status.RUNNING, executor="lost", run=1)
+    watch, taken = heartbeat.Watch(clock), []
+
+    restoring.begin_anew()
+    for clock.now in (100, 111):
+        beat("me")
+        heartbeat.take_over_silent("me", lambda name: taken.append(name) or 1, watch)
+
+    assert taken == ["lost"]
+    assert runner.run(deployment.pk, 1) == "over"
+    assert not Executor.objects.filter(name="lost").exists()
 
 
 def test_an_executor_that_speaks_again_meanwhile_keeps_its_row(db, clock):
