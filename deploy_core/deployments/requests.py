@@ -235,6 +235,7 @@ def _open(deployment: Deployment, servers: list[str]) -> None:
         by=deployment.requested_by.username,
         surface=deployment.surface,
         steps=steps,
+        because=deployment.because,
     )
     journal.record(deployment.pk, event, person=deployment.requested_by)
 

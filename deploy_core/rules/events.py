@@ -36,6 +36,7 @@ class DeploymentRequested:
     by: str
     surface: str
     steps: tuple[PlannedStep, ...]
+    because: str = ""
 
     def payload(self) -> Json:
         return {
@@ -46,6 +47,7 @@ class DeploymentRequested:
             "by": self.by,
             "surface": self.surface,
             "steps": [step.as_json() for step in self.steps],
+            "because": self.because,
         }
 
 
@@ -257,6 +259,7 @@ class DeploymentState:
     previous_revision: str = ""
     by: str = ""
     surface: str = ""
+    because: str = ""
     status: str = Status.PLANNING
     reason: str = ""
     params: Json = field(default_factory=dict)
@@ -276,6 +279,7 @@ class DeploymentState:
             case "deployment.requested":
                 for name in ("app", "environment", "kind", "ref", "by", "surface"):
                     setattr(self, name, payload[name])
+                self.because = payload.get("because", "")
                 self.requested_at = entry.at
                 self._add(payload["steps"])
             case "deployment.planned":
@@ -323,6 +327,7 @@ class DeploymentState:
             "previous_revision": self.previous_revision,
             "by": self.by,
             "surface": self.surface,
+            "because": self.because,
             "status": str(self.status),
             "reason": self.reason,
             "params": self.params,

@@ -18,6 +18,7 @@ export function blank(id) {
     previous_revision: "",
     by: "",
     surface: "",
+    because: "",
     status: "planning",
     reason: "",
     params: {},
@@ -35,8 +36,8 @@ export function blank(id) {
 export function apply(state, { k, d, at }) {
   switch (k) {
     case "deployment.requested": {
-      const { app, environment, kind, ref, by, surface } = d
-      return added({ ...state, app, environment, kind, ref, by, surface, requested_at: at }, d.steps)
+      const { app, environment, kind, ref, by, surface, because = "" } = d
+      return added({ ...state, app, environment, kind, ref, by, surface, because, requested_at: at }, d.steps)
     }
     case "deployment.planned": {
       const { revision, ref, subject, commits, previous_revision } = d

@@ -82,7 +82,7 @@ def _journal() -> list[events.Entry]:
     """A deployment to two servers that is taken over, fails its health check and goes back."""
     told: list[events.Event] = [
         events.DeploymentRequested(
-            "shop", "staging", "deploy", "main", "alice", "web", plan.lay_out("deploy", ["a", "b"])
+            "shop", "staging", "deploy", "main", "alice", "web", plan.lay_out("deploy", ["a", "b"]), "the menu is due"
         ),
         events.DeploymentPlanned("f" * 40, "main", "Show the prices", 3, "e" * 40, "h"),
         events.DeploymentAnswered("bob", True, "fine", 0),
