@@ -405,6 +405,10 @@ PRIVATE_REPLY_S = env.float("SHIPROOM_PRIVATE_REPLY_S", 24 * 3600.0)
 SAY_POLL_S = env.float("SHIPROOM_SAY_POLL_S", 0.2)
 NO_ENGINE_S = env.float("SHIPROOM_NO_ENGINE_S", 15.0)
 
+# --- webhooks ---------------------------------------------------------------------------------------------------------
+#: Deliveries that no hook signed and that are written to the audit log, per minute and process; all are answered 401.
+HOOK_REFUSALS_KEPT = env.int("SHIPROOM_HOOK_REFUSALS_KEPT", 30)
+
 # --- the web server ---------------------------------------------------------------------------------------------------
 #: Origins besides PUBLIC_URL's that are this very server; `serve` fills it in when PUBLIC_URL is not set.
 OWN_ORIGINS: tuple[str, ...] = ()

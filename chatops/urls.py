@@ -14,5 +14,6 @@ urlpatterns = [
     path("fleet/", include("chatops.fleet.urls")),
     path("accounts/", include("chatops.accounts.urls")),
     path("", include("chatops.trust.urls")),
+    path("hooks/", include("chatops.webhooks.urls")),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -10,6 +10,8 @@ from chatops.demo import ports
 from chatops.demo.keys import Keys
 from chatops.room import messages
 from chatops.room.models import Membership, Room
+from chatops.webhooks import secrets
+from chatops.webhooks.models import IncomingHook
 from deploy_core.models import App, Credential, Deployment, Environment, Grant, Person, Placement, Server
 from deploy_core.reach import credentials
 from deploy_core.rules.status import ENDED, Status
@@ -22,6 +24,8 @@ ENVIRONMENTS = ("staging", "production")
 SHIPPED = "v1.1.0"
 #: Name and role, in the order in which their links are printed.
 PEOPLE = (("alice", "deployer"), ("bob", "approver"), ("carol", "viewer"))
+#: The service person in whose name pushes deploy.
+ROBOT = "ci"
 #: The login on every server.
 USER = "deploy"
 #: How many servers there are unless somebody says otherwise.
@@ -58,6 +62,7 @@ def write(folder: Path, keys: Keys, ssh_ports: Mapping[str, int]) -> None:
         _placements(environment, servers, free)
     Server.objects.filter(environments=None).exclude(name__in=ssh_ports).delete()
     _people(app)
+    _webhook(app)
 
 
 def _servers(keys: Keys, ssh_ports: Mapping[str, int]) -> list[Server]:
@@ -110,6 +115,21 @@ def _people(app: App) -> None:
             person.save(update_fields=["password"])
         Grant.objects.get_or_create(person=person, role=role, app=app, environment="*")
         Membership.objects.get_or_create(room=room, person=person)
+
+
+def _webhook(app: App) -> None:
+    """A push to main deploys staging, in the name of a service person (docs/demo.md)."""
+    robot, is_new = Person.objects.get_or_create(username=ROBOT, defaults={"kind": Person.Kind.SERVICE})
+    if is_new:
+        robot.set_unusable_password()
+        robot.save(update_fields=["password"])
+    Grant.objects.get_or_create(person=robot, role="deployer", app=app, environment="staging")
+    Environment.objects.filter(app=app, name="staging", followed_branch="").update(followed_branch="main")
+    hook, is_new = IncomingHook.objects.get_or_create(
+        app=app, provider=IncomingHook.Provider.GITHUB, defaults={"person": robot}
+    )
+    if is_new:
+        secrets.renew(hook)
 
 
 def deploy_production_once() -> None:

@@ -13,7 +13,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 import bot
-from bot.invocation import Announce, Reply, Surface
+from bot.invocation import Announce, Invocation, Reply, Surface
 from chatops.room import chat
 from chatops.room.chat import Outcome as Outcome
 from chatops.room.chat import check as check
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 def post(
     *,
     author: Person,
-    room: Room,
+    room: Room | None,
     text: str,
     client_id: str,
     surface: Surface,
@@ -39,15 +39,19 @@ def post(
     """Store a line, let the bot answer if it is a command, and show in the room what is for everybody.
 
     The same author and client id give the same outcome for ever, and act once. `is_late`: the line waited through
-    an outage; chat is still posted, a command is not run.
+    an outage; chat is still posted, a command is not run. Without a room (a token or a webhook has none) the answer is
+    the outcome alone, and rooms hear what follows from it as from any other.
 
     Raises:
-        Refused: `bad_text`, `too_long`, `not_found` (the author is not in the room), `expired`. Nothing is stored.
+        Refused: `bad_text`, `too_long`, `not_found` (the author is not in the room), `expired`, `not_a_command` (chat
+            without a room). Nothing is stored.
     """
     check(text)
     line = Line(author=author, room=room, text=text, client_id=client_id, surface=surface, at=timezone.now())
     line.reply_to = reply_to
     if not bot.is_command(text, surface):
+        if room is None:
+            raise Refused("not_a_command")
         (answer,) = chat.say([line])
         if isinstance(answer, Exception):
             raise answer
@@ -63,8 +67,8 @@ def post(
 
 
 @transaction.atomic
-def _store(line: Line, room: Room, surface: Surface) -> Outcome:
-    if not Membership.objects.filter(person=line.author, room=room, person__is_active=True).exists():
+def _store(line: Line, room: Room | None, surface: Surface) -> Outcome:
+    if not _may_speak(line.author, room):
         raise Refused("not_found")
     try:
         with transaction.atomic():
@@ -75,24 +79,22 @@ def _store(line: Line, room: Room, surface: Surface) -> Outcome:
     timeline = Timeline()
     outcome, shown = _run(line, room, timeline, surface)
     timeline.write()
-    if shown:
+    if shown and room:
         outcome |= {"message": shown.payload["id"], "s": f"room:{room.pk}", "q": shown.number}
     line.outcome = outcome
     line.save(update_fields=["outcome"])
     return outcome
 
 
-def _run(line: Line, room: Room, timeline: Timeline, surface: Surface) -> tuple[Outcome, Event | None]:
+def _may_speak(author: Person, room: Room | None) -> bool:
+    if room is None:
+        return author.is_active
+    return Membership.objects.filter(person=author, room=room, person__is_active=True).exists()
+
+
+def _run(line: Line, room: Room | None, timeline: Timeline, surface: Surface) -> tuple[Outcome, Event | None]:
     reply = _answer(line, room, surface)
-    shown = None
-    if reply.is_public and not reply.is_error:
-        shown = timeline.command(line)
-        timeline.answer(line, room, reply)
-    else:
-        timeline.private(line, room, reply)
-    for effect in reply.effects:
-        if isinstance(effect, Announce):
-            timeline.card(room, Deployment.objects.get(pk=effect.deployment_id))
+    shown = _show(line, room, timeline, reply) if room else None
     outcome = Outcome(
         result="error" if reply.is_error else "accepted" if reply.deployment_id else "done",
         message=None,
@@ -110,9 +112,27 @@ def _run(line: Line, room: Room, timeline: Timeline, surface: Surface) -> tuple[
     return outcome, shown
 
 
-def _answer(line: Line, room: Room, surface: Surface) -> Reply:
+def _show(line: Line, room: Room, timeline: Timeline, reply: Reply) -> Event | None:
+    """The answer, and what came of the line, to the room or to its author alone; the event that shows the line."""
+    shown = None
+    if reply.is_public and not reply.is_error:
+        shown = timeline.command(line)
+        timeline.answer(line, room, reply)
+    else:
+        timeline.private(line, room, reply)
+    for effect in reply.effects:
+        if isinstance(effect, Announce):
+            timeline.card(room, Deployment.objects.get(pk=effect.deployment_id))
+    return shown
+
+
+def _answer(line: Line, room: Room | None, surface: Surface) -> Reply:
+    if room is None:
+        invocation = Invocation(line.text, line.author, surface, client_id=line.client_id)
+    else:
+        invocation = room.invocation(line.text, by=line.author, surface=surface, client_id=line.client_id)
     try:
-        return bot.handle(room.invocation(line.text, by=line.author, surface=surface, client_id=line.client_id))
+        return bot.handle(invocation)
     except OperationalError:
         raise  # the whole transaction is tried again
     except Exception:

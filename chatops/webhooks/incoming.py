@@ -1,0 +1,115 @@
+"""What comes in: a signed push deploys the environments that follow its branch, by the line that one would type.
+
+A delivery counts once, by its id and by its body: who catches one cannot send it again under another id.
+"""
+
+import hashlib
+import logging
+from typing import Any, NamedTuple
+
+from django.db import IntegrityError, transaction
+
+from chatops.room import messages
+from chatops.webhooks import pushes, secrets, signature
+from chatops.webhooks.models import IncomingDelivery, IncomingHook
+from deploy_core.errors import DeployError
+from deploy_core.ledger import audit
+from deploy_core.models import Environment
+
+logger = logging.getLogger(__name__)
+
+_ID_LENGTH = 100
+
+
+class Knock(NamedTuple):
+    """What a request says of itself, whoever sent it."""
+
+    event: str
+    delivery_id: str
+    proof: str
+
+
+def hook_of(provider: str, app: str) -> IncomingHook | None:
+    """The app's hook, if its person is still somebody."""
+    found = IncomingHook.objects.filter(provider=provider, app__name=app, person__is_active=True)
+    return found.select_related("app", "person").first()
+
+
+def is_genuine(hook: IncomingHook, knock: Knock, body: bytes) -> bool:
+    """Whether who sent `body` knows the hook's secret. GitHub signs; GitLab shows the secret itself."""
+    secret = secrets.of(hook)
+    if hook.provider == IncomingHook.Provider.GITHUB:
+        return signature.is_same(signature.github(secret, body), knock.proof)
+    return signature.is_same(secret.decode(), knock.proof)
+
+
+@transaction.atomic
+def take(hook: IncomingHook, knock: Knock, body: bytes, payload: dict[str, Any]) -> dict[str, Any]:
+    """What came of a genuine delivery: `{result, deployments}`; `dup` when it came before.
+
+    `result`: pong, ignored (nobody follows that), done; each deployment has `environment, outcome`.
+    """
+    digest = hashlib.sha256(body).hexdigest()
+    delivery_id = knock.delivery_id[:_ID_LENGTH] or digest
+    try:
+        with transaction.atomic():
+            kept = IncomingDelivery.objects.create(
+                hook=hook, delivery_id=delivery_id, digest=digest, event=knock.event[:40]
+            )
+    except IntegrityError:
+        return _of_before(hook, delivery_id, digest)
+    read = pushes.github if hook.provider == IncomingHook.Provider.GITHUB else pushes.gitlab
+    push = read(knock.event, payload)
+    if push is None:
+        outcome: dict[str, Any] = {"result": "pong" if knock.event == "ping" else "ignored", "deployments": []}
+    else:
+        outcome = _deploy(hook, kept, push)
+    kept.outcome = outcome
+    kept.save(update_fields=["outcome"])
+    return outcome
+
+
+def _of_before(hook: IncomingHook, delivery_id: str, digest: str) -> dict[str, Any]:
+    before = IncomingDelivery.objects.filter(hook=hook)
+    first = before.filter(delivery_id=delivery_id).first() or before.get(digest=digest)
+    logger.info("%s came before as %s", first, first.at)
+    return {"result": "ignored", "deployments": [], **first.outcome, "dup": True}
+
+
+def _deploy(hook: IncomingHook, kept: IncomingDelivery, push: pushes.Push) -> dict[str, Any]:
+    followers = Environment.objects.filter(app=hook.app, followed_branch=push.branch)
+    told = [_ask(hook, kept, push, environment) for environment in followers]
+    audit.record(
+        hook.person,
+        "hook.push",
+        str(hook),
+        "done" if told else "ignored",
+        branch=push.branch,
+        revision=push.revision,
+        delivery=kept.delivery_id,
+    )
+    return {"result": "done" if told else "ignored", "deployments": told}
+
+
+def _ask(hook: IncomingHook, kept: IncomingDelivery, push: pushes.Push, environment: Environment) -> dict[str, Any]:
+    """The line `/deploy app/branch to environment`, as the hook's person."""
+    outcome: dict[str, Any]
+    try:
+        outcome = dict(
+            messages.post(
+                author=hook.person,
+                room=None,
+                text=f"/deploy {hook.app.name}/{push.branch} to {environment.name}",
+                client_id=f"hook:{kept.pk}:{environment.pk}",
+                surface="webhook",
+            )
+        )
+    except DeployError as error:
+        outcome = {"result": "error", "reply": {"code": error.code}, "deployment": None}
+    reply = outcome.get("reply") or {}
+    return {
+        "environment": environment.name,
+        "result": outcome["result"],
+        "code": reply.get("code", ""),
+        "deployment": outcome.get("deployment"),
+    }
