@@ -44,6 +44,7 @@ FAULTS = {
     "command_failed": _("%(command)s ended with exit status %(exit_status)s on %(server)s."),
     "timed_out": _("%(command)s did not end within %(seconds)s s on %(server)s and was stopped."),
     "output_limit": _("It printed more than %(limit_bytes)s bytes[[ on %(server)s]] and was stopped."),
+    "interrupted": _("What ran on %(server)s was cut off, and is not begun again by itself. Look there, then try again."),
     "connection_lost": _("The connection to %(server)s broke.[[ %(detail)s]]"),
     "disk_full": _("%(server)s has no space left on its disk."),
     "file_too_large": _("%(path)s is larger than %(limit_bytes)s bytes[[ on %(server)s]]."),

@@ -198,14 +198,17 @@ def run_in(
     on_line: OnLine = nobody,
     timeout_s: float = COMMAND_S,
     stop: Callable[[], bool] = never,
+    once: str = "",
 ) -> None:
     """Run a command of deploy.yml (restart, hook, task) in `current` or `releases/<name>` of an environment.
+
+    `once` names one that a deployment runs to its end no second time.
 
     Raises:
         CommandFailed: with its `exit_status` and `tail`.
         ReachError: `taken_over`; and whatever `Connection.run` raises.
     """
-    script = remote.in_folder(path, folder, command, fence)
+    script = remote.in_folder(path, folder, command, fence, once)
     result = connection.run(
         script, name=shell.summary(command), variables=variables, on_line=on_line, timeout_s=timeout_s, stop=stop
     )

@@ -10,8 +10,9 @@ Layout below an environment's folder::
     shared/                files and folders that outlive releases
     current                -> releases/<name>, changed by one rename(2)
     .stage.<name>.<...>    a release on its way; after the name the fence and the number of the attempt's process
-    .lock/                 mutex, and two links whose targets are words: holder (the fence of whoever may act) and
-                           group (the process group of what runs). A link takes no block, so a full disk can be left.
+    .lock/                 mutex, and links whose targets are words: holder (the fence of whoever may act), group (the
+                           process group of what runs) and done.<hook> (the deployment for which it ran to its end).
+                           A link takes no block, so a full disk can be left.
 
 Needed there: sh, coreutils, findutils, tar, gzip, and util-linux's setsid and flock.
 """
@@ -184,13 +185,21 @@ for left in .stage.*; do case $left in *.{fence}|*.{fence}.*) ;; *) rm -rf -- "$
 """
 
 
-def in_folder(path: str, folder: str, command: str, fence: Fence) -> str:
-    """A command of deploy.yml (restart, hook), in `current` or `releases/<name>` below the environment's folder."""
+def in_folder(path: str, folder: str, command: str, fence: Fence, once: str = "") -> str:
+    """A command of deploy.yml (restart, hook), in `current` or `releases/<name>` below the environment's folder.
+
+    `once` is a word that names it: what came to its end with status 0 for this deployment is not run again.
+    """
+    done = f".lock/done.{release_name(once)}" if once else ""
+    skip = f"""\
+if [ "$(readlink {done} || :)" = {fence.deployment} ]; then echo 'it ran to its end before' >&2; exit 0; fi
+"""
     return f"""\
 cd -- {shlex.quote(path)} || exit 1
-{_BIRTH}{_NOTE}{END_GROUP}{holding(fence)}{END_REMEMBERED_GROUP}{REMEMBER_GROUP}{RELEASE_MUTEX}\
-cd -P -- {shlex.quote(folder)} || exit {NO_RELEASE}
-exec sh -c {shlex.quote(command)}
+{_BIRTH}{_NOTE}{END_GROUP}{holding(fence)}{END_REMEMBERED_GROUP}{skip if once else ""}{REMEMBER_GROUP}{RELEASE_MUTEX}\
+(cd -P -- {shlex.quote(folder)} || exit {NO_RELEASE}; exec sh -ec {shlex.quote(command)}); status=$?
+{f"[ $status -ne 0 ] || note done.{once} {fence.deployment}" if once else ""}
+exit $status
 """
 
 

@@ -76,8 +76,8 @@ class Site:
         self._guard = threading.Lock()
         self._is_closed = False
 
-    def use(self, target: Target, act: Callable[[Connection], T], *, claims: bool = False) -> T:
-        """What `act` returns. Acts can be repeated: one that loses its connection is done again on a new one, once.
+    def use(self, target: Target, act: Callable[[Connection], T], *, claims: bool = False, repeats: bool = True) -> T:
+        """What `act` returns. One that loses its connection is done again on a new one, once, where it `repeats`.
 
         `claims`: the act takes the server's folder by itself; else that is done before, once.
 
@@ -89,6 +89,8 @@ class Site:
                 return self._act(target, act, claims)
             except ConnectionLost:
                 self._drop(target)
+                if not repeats:
+                    raise
                 return self._act(target, act, claims)
 
     def claim(self, target: Target) -> None:

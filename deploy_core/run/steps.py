@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from deploy_core.errors import CommandFailed, ReachError
-from deploy_core.models import Release
+from deploy_core.models import Release, Step
 from deploy_core.reach import health, staging
 from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.connection import Connection
@@ -85,11 +85,11 @@ def switch(course: Course, target: Target, release: Release) -> Act:
     run = partial(_run_in, course, target, release, course.pipeline.timeouts.step_s)
 
     def act(hands: Hands) -> None:
-        for command in hooks.before_switch:
-            run(hands, f"releases/{release.name}", command)
+        for number, command in enumerate(hooks.before_switch):
+            run(hands, f"releases/{release.name}", command, once=f"before_switch.{number}")
         _make_current(course, target, release, hands)
-        for command in hooks.after_switch:
-            run(hands, "current", command)
+        for number, command in enumerate(hooks.after_switch):
+            run(hands, "current", command, once=f"after_switch.{number}")
 
     return act
 
@@ -106,14 +106,17 @@ def restart(course: Course, target: Target, release: Release) -> Act:
 
 
 def run_task(course: Course, target: Target, task: Task) -> Act:
-    """Run a named task of the pipeline in `current`."""
+    """Run a named task of the pipeline in `current`. One that was cut off is not begun again by itself."""
+    begun = Step.objects.get(deployment=course.deployment, key=f"task:{target.name}").attempt
 
     def act(hands: Hands) -> None:
+        if begun:
+            raise CommandFailed("interrupted", server=target.name)
         release = course.before.get(target.name)
         if release is None:
             raise CommandFailed("release_missing", server=target.name)
         for command in task.commands:
-            _run_in(course, target, release, task.timeout_s, hands, "current", command)
+            _run_in(course, target, release, task.timeout_s, hands, "current", command, repeats=False)
 
     return act
 
@@ -200,7 +203,16 @@ def _make_current(course: Course, target: Target, release: Release, hands: Hands
 
 
 def _run_in(
-    course: Course, target: Target, release: Release, timeout_s: float, hands: Hands, folder: str, command: str
+    course: Course,
+    target: Target,
+    release: Release,
+    timeout_s: float,
+    hands: Hands,
+    folder: str,
+    command: str,
+    *,
+    once: str = "",
+    repeats: bool = True,
 ) -> None:
     site = course.site
     hands.say(f"$ {course.mask.text(command)}")
@@ -216,6 +228,7 @@ def _run_in(
             on_line=hands.on_line,
             timeout_s=timeout_s,
             stop=hands.stop,
+            once=once,
         )
 
-    site.use(target, run)
+    site.use(target, run, repeats=repeats)

@@ -281,6 +281,67 @@ def test_a_task_that_fails_changes_nothing_else(world):
     assert world.running() == ["built 1", "built 1"]
 
 
+def cut_after(monkeypatch, command):
+    """The connection breaks when a command has run to its end, and nobody heard so; the first time only."""
+    run_in, cut = staging.run_in, []
+
+    def run(connection, path, folder, said, *args, **more):
+        run_in(connection, path, folder, said, *args, **more)
+        if command in said and connection.server.name not in cut:
+            cut.append(connection.server.name)
+            raise ConnectionLost(server=connection.server.name)
+
+    monkeypatch.setattr(staging, "run_in", run)
+
+
+def test_a_task_that_lost_its_connection_is_not_run_twice(world, monkeypatch):
+    pipeline(world, TASKS)
+    world.deploy("v1")
+    cut_after(monkeypatch, "counted")
+
+    task = deployments.run_task(
+        world.app, "count", world.environment, by=world.person, surface="web", only=names(world, 2)
+    )
+    runner.run(task.pk)
+
+    task.refresh_from_db()
+    assert (task.status, task.reason) == ("failed", "connection_lost"), told(task)
+    assert (world.folder(1) / "counted").read_text() == f"{world.app.name}-2 built 1\n"
+
+
+def test_a_task_whose_worker_went_away_is_not_begun_again(world):
+    pipeline(world, TASKS)
+    world.deploy("v1")
+    task = deployments.run_task(world.app, "count", world.environment, by=world.person, surface="web")
+
+    def fall_silent(name, phase):
+        if name == "task":
+            task.refresh_from_db()
+            journal.move_step(task.steps.get(server_name=names(world, 1)[0]).pk, "running", epoch=task.epoch)
+            raise KeyboardInterrupt
+        return phase()
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(task.pk, executor="silent", do_step=fall_silent)
+    runner.run(task.pk)
+
+    task.refresh_from_db()
+    assert (task.status, task.reason) == ("failed", "interrupted"), told(task)
+    assert not (world.folder(0) / "counted").exists()
+    assert (world.folder(1) / "counted").exists()  # there it had not begun
+
+
+def test_hooks_that_ran_to_their_end_are_passed_over_when_the_connection_breaks(world, monkeypatch):
+    hooks = ["echo first >> ../../hooks", "echo second >> ../../hooks"]
+    pipeline(world, BUILD + f"hooks: {{after_switch: {hooks}}}")
+    cut_after(monkeypatch, "second")
+
+    deployment = world.deploy("v1")
+
+    assert deployment.status == "succeeded", told(deployment)
+    assert (world.folder() / "hooks").read_text() == "first\nsecond\n"
+
+
 def test_a_deployment_to_one_server_leaves_the_others_alone(world):
     pipeline(world, TASKS)
     world.deploy("v1")

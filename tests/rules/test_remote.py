@@ -11,7 +11,6 @@ import pytest
 
 from deploy_core.reach import artifacts
 from deploy_core.rules import layout, remote, shell
-from deploy_core.rules.manifest import kinds_sum
 from deploy_core.rules.remote import Fence
 from tests.waiting import wait_until
 
@@ -252,14 +251,15 @@ def test_what_an_earlier_attempt_still_receives_ends_up_nowhere(tmp_path):
     tree.mkdir()
     (tree / "file").write_text("x")
     artifact = artifacts.store(tree, tmp_path / "artifacts")
-    script = layout.stage("app", "r1", artifact.manifest.id, kinds_sum(artifact.manifest), FENCE)
+    script = layout.stage("app", "r1", artifact.manifest.id, artifact.manifest.kinds_sum, FENCE)
     line = shell.wrapped(script, "MARK", has_stdin=True)
     orphan = subprocess.Popen(
         ["sh", "-c", line], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert orphan.stdout is not None
     how = [orphan.stdout.readline(), orphan.stdout.readline()][1].split()[1].decode()
-    data = artifacts.packed(artifact, how).read_bytes()
+    packed = artifacts.packed(artifact, how)
+    data = packed.preface + packed.path.read_bytes()
     (tmp_path / "app/.lock/group").unlink()
 
     later = sh(script, tmp_path, data)
@@ -286,6 +286,23 @@ def test_prune_keeps_the_newest_the_current_and_the_protected(tmp_path):
     assert set(done.stdout.split()[2:]) == {b"kept", b"r6", b"r5", b"r3", b"r1"}
     assert releases(tmp_path) == {"r6", "r5", "r3", "r1"}
     assert sorted(os.listdir(tmp_path / "app")) == [".lock", "current", "releases"]
+
+
+def test_what_ran_to_its_end_for_a_deployment_is_not_run_again_for_it(tmp_path):
+    lay(tmp_path, "r1")
+    ran = tmp_path / "ran"
+
+    def run(command: str, fence: Fence, name: str = "after_switch.0") -> int:
+        claimed(tmp_path, fence)
+        return sh(remote.in_folder("app", "releases/r1", command, fence, once=name), tmp_path).returncode
+
+    codes = [run(f"echo once >> {ran}; exit 3", FENCE)]
+    for fence in (FENCE, Fence(42, 4), Fence(43, 5)):
+        codes.append(run(f"echo once >> {ran}", fence))
+    codes.append(run(f"echo other >> {ran}", Fence(43, 5), "after_switch.1"))
+
+    assert codes == [3, 0, 0, 0, 0]
+    assert ran.read_text().split() == ["once", "once", "once", "other"]  # failed, done, (passed over), the next one's
 
 
 def test_prune_has_nothing_to_do_where_nothing_is(tmp_path):
