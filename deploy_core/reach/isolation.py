@@ -8,6 +8,7 @@ none       builds can read what this process can: protected environments refuse,
 """
 
 import contextlib
+import fcntl
 import os
 import shlex
 import shutil
@@ -26,6 +27,7 @@ from deploy_core.rules.shell import Argv
 BUILD_UID = 64_640
 PLAIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROBE_S = 10.0
+_HOME = "shiproom-build-"
 
 #: Covered by an empty file system in the build's own mounts; the build's folders appear there, whoever may reach ours.
 _TOP = "/mnt"
@@ -157,7 +159,7 @@ def apart(folder: Path) -> Iterator[Place]:
 
 @contextlib.contextmanager
 def _place(way: str, is_mounted: bool, folder: Path) -> Iterator[Place]:
-    home = Path(tempfile.mkdtemp(prefix="shiproom-build-"))
+    home, held = _home()
     try:
         if way == "uid":
             for top in (folder, home):
@@ -165,6 +167,39 @@ def _place(way: str, is_mounted: bool, folder: Path) -> Iterator[Place]:
         yield Place(way, is_mounted, folder.resolve(), home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+        os.close(held)
+
+
+def _home() -> tuple[Path, int]:
+    """A home for one build, and what holds it as long as this process lives; no program that we start inherits that."""
+    while True:
+        home = Path(tempfile.mkdtemp(prefix=_HOME))
+        held = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(held, fcntl.LOCK_SH)
+        if home.exists():
+            return home, held
+        os.close(held)  # `clear_homes` was quicker
+
+
+def clear_homes() -> int:
+    """Remove the homes of builds that no process holds any more, as after kill -9; how many."""
+    count = 0
+    for home in Path(tempfile.gettempdir()).glob(f"{_HOME}*"):
+        try:
+            if home.lstat().st_uid not in (os.geteuid(), BUILD_UID):
+                continue
+            held = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue  # another user's, or gone
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(home, ignore_errors=True)
+            count += 1
+        except BlockingIOError:
+            continue  # a build lives there
+        finally:
+            os.close(held)
+    return count
 
 
 def _give_away(top: Path) -> None:

@@ -24,7 +24,7 @@ from django.db.models import F
 from deploy_core.models import Deployment
 from deploy_core.rules.status import Status
 
-from . import heartbeat, runner
+from . import heartbeat, preparing, runner
 from .job import Parked
 
 logger = logging.getLogger(__name__)
@@ -90,6 +90,7 @@ def launch(*, listen: bool = True) -> str:
     _engine = engine
     if listen:
         heartbeat.say_alive(name)  # before it takes a run: who has one can be missed
+        preparing.clear_leftovers()
     DBOS.launch()
     limit = settings.ENGINE_LIMIT or None
     for queue in (PLANS, DEPLOYMENTS):

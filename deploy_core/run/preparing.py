@@ -165,6 +165,18 @@ def package(course: Course) -> Act:
     return act
 
 
+def clear_leftovers() -> None:
+    """Remove what builds left on this machine when a process of ours was killed: homes, and folders of the ended."""
+    isolation.clear_homes()
+    folders = {path: path.name.partition(".")[0] for path in Path(settings.SHIPROOM_DATA, "work").glob("*.*")}
+    wanted = {int(number) for number in folders.values() if number.isdecimal()}
+    unended = Deployment.objects.filter(pk__in=wanted, finished__isnull=True).values_list("pk", flat=True)
+    kept = {str(number) for number in unended}
+    for path, number in folders.items():
+        if number not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def forget_unused(app: App) -> None:
     """Remove the artifacts of `app` that no release on any server is made of, except its newest few."""
     used = Release.objects.filter(environment__app=app, copies__isnull=False).values("manifest")

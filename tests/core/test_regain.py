@@ -1,10 +1,12 @@
 """An artifact that is gone when servers are to get it: a worker died, and its disk with it."""
 
+from pathlib import Path
+
 import pytest
 
 from deploy_core import deployments
 from deploy_core.ledger import log
-from deploy_core.run import runner
+from deploy_core.run import preparing, runner
 from tests.core.world import told
 
 
@@ -60,6 +62,17 @@ def test_where_no_server_has_it_it_is_built_again(world, artifacts):
     assert deployment.status == "succeeded", told(deployment)
     assert "echo built" in said(deployment, "package")
     assert world.running() == ["built 2", "built 2"]
+
+
+def test_what_killed_builds_left_is_removed_but_for_those_that_go_on(world, settings):
+    ended, open_ = world.deploy("main"), world.request("main")
+    work = Path(settings.SHIPROOM_DATA) / "work"
+    for name in (f"{ended.pk}.5", f"{open_.pk}.7", "999999.1", "odd.name"):
+        (work / name / "tree").mkdir(parents=True)
+
+    preparing.clear_leftovers()
+
+    assert [path.name for path in work.iterdir()] == [f"{open_.pk}.7"]
 
 
 def test_nobody_needs_it_once_every_server_has_the_release(world, artifacts):

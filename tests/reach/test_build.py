@@ -245,22 +245,29 @@ def test_a_plain_user_hides_the_data_folder_from_builds(tmp_path):
     assert (folder / "made").read_text() == "made\n"
 
 
-def test_no_build_outlives_a_worker_that_was_killed(folder, tmp_path):
-    """In namespaces of its own, that is: their first process dies with the one that made them."""
+def test_no_build_outlives_a_worker_that_was_killed(folder, tmp_path, monkeypatch):
+    """In namespaces of its own, that is: their first process dies with the one that made them. Nor does its home."""
+    homes = tmp_path / "homes"
+    homes.mkdir(mode=0o755)
+    monkeypatch.setattr("tempfile.tempdir", str(homes))
     script = (
         "import sys; from pathlib import Path; from deploy_core.reach import build\n"
         f"build.run(['{asleep(6)}'], Path(sys.argv[1]), variables=dict(), on_line=print, timeout_s=60)"
     )
     worker = subprocess.Popen(
         [sys.executable, "-c", script, str(folder)],
-        env={**os.environ, "SHIPROOM_DATA": str(tmp_path / "var")},
+        env={**os.environ, "SHIPROOM_DATA": str(tmp_path / "var"), "TMPDIR": str(homes)},
         stdout=subprocess.DEVNULL,
     )
     try:
         wait_until(lambda: is_running(asleep(6)))
+        assert isolation.clear_homes() == 0  # somebody lives there
     finally:
         worker.send_signal(signal.SIGKILL)
         worker.wait()
 
+    assert len(os.listdir(homes)) == 1
+    assert isolation.clear_homes() == 1
+    assert os.listdir(homes) == []
     if isolation.isolation() != "none":
         wait_until(lambda: not is_running(asleep(6)))
