@@ -27,6 +27,7 @@ from chatops.room import pool, progress
 from chatops.room.guests import guests
 from chatops.room.hub import hubs
 from chatops.room.wire import EXTENSION
+from chatops.trust import anchoring
 from deploy_core.run import engine
 
 reactor: Any = _reactor
@@ -217,6 +218,7 @@ async def _keep_telling() -> None:
     while True:
         try:
             await pool.run(progress.catch_up)
+            await pool.run(anchoring.tick)
         except Exception:
             logger.exception("could not look for what rooms were not told")
         await asyncio.sleep(settings.HUB_TICK_S)

@@ -305,6 +305,14 @@ LOGGING: dict[str, Any] = {
     },
 }
 
+# --- the audit --------------------------------------------------------------------------------------------------------
+#: A file that signed heads of the audit chain are appended to; best on another machine's disk.
+AUDIT_ANCHORS = env.str("SHIPROOM_AUDIT_ANCHORS", "") or str(SHIPROOM_DATA / "audit-anchors.jsonl")
+#: How often, where something was written since.
+AUDIT_ANCHOR_S = env.float("SHIPROOM_AUDIT_ANCHOR_S", 3600.0)
+#: A room (its slug) that is told each head too: whoever reads it there holds it against the database later.
+AUDIT_ROOM = env.str("SHIPROOM_AUDIT_ROOM", "")
+
 # --- what a build or a repository may do ------------------------------------------------------------------------------
 #: Lets protected environments take builds that are not kept apart from this server's secrets.
 SHIPROOM_UNSAFE_BUILDS = env.bool("SHIPROOM_UNSAFE_BUILDS", False)

@@ -6,6 +6,7 @@ key, old ones name theirs. Each text is bound to its row by `about`: copied else
 
 import base64
 import binascii
+import hmac
 import json
 import logging
 import os
@@ -63,6 +64,31 @@ def open_(text: str, *, about: str) -> bytes:
         return AESGCM(keys[key_id]).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode())
     except (InvalidTag, ValueError) as error:
         raise SealError(key=key_id, about=about) from error
+
+
+def sign(data: bytes, *, about: str) -> str:
+    """A signature of `data`, good while the key ring holds the key that is primary now.
+
+    Raises:
+        SealError: the key ring cannot be read (or made).
+    """
+    key_id, keys = _ring()
+    return f"{key_id}.{_mac(keys[key_id], data, about)}"
+
+
+def is_signed(signature: str, data: bytes, *, about: str) -> bool | None:
+    """Whether `signature` is one of `data`; None when the ring does not hold its key any more."""
+    key_id, _, given = signature.partition(".")
+    _, keys = _ring()
+    if key_id not in keys:
+        return None
+    return hmac.compare_digest(given, _mac(keys[key_id], data, about))
+
+
+def _mac(key: bytes, data: bytes, about: str) -> str:
+    # A key of its own, made from the ring's: the same bytes are never used for two things.
+    own = hmac.digest(key, b"sign:" + about.encode(), "sha256")
+    return hmac.new(own, data, "sha256").hexdigest()
 
 
 def _ring() -> tuple[str, dict[str, bytes]]:

@@ -23,6 +23,7 @@ from .lexicon import COLUMNS, STATUSES, STEPS, WORDS
 from .lookup import LOOKUP
 from .refusals import HINTS, REFUSALS
 from .safety import SAFETY
+from .trust import TRUST
 from .turns import TURNS
 
 _PARTS: tuple[Mapping[str, Promise], ...] = (
@@ -41,6 +42,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
     ERRANDS,
     SAFETY,
     TURNS,
+    TRUST,
     LOOKUP,
 )
 PHRASES: dict[str, Promise] = {code: phrase for part in _PARTS for code, phrase in part.items()}

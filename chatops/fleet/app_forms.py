@@ -102,7 +102,7 @@ class EnvironmentForm(FleetForm):
         (
             _("Care"),
             _("Of this and deploy.yml the stricter holds."),
-            ("is_protected", "needs_health", ("approvals_needed", "batch_size"), "verify_minutes"),
+            ("is_protected", "needs_proof", "needs_health", ("approvals_needed", "batch_size"), "verify_minutes"),
         ),
     )
 
@@ -113,6 +113,7 @@ class EnvironmentForm(FleetForm):
             "path",
             "default_ref",
             "is_protected",
+            "needs_proof",
             "needs_health",
             "approvals_needed",
             "batch_size",
@@ -124,6 +125,7 @@ class EnvironmentForm(FleetForm):
             "path": _("Folder"),
             "default_ref": _("Usual branch"),
             "is_protected": _("Protected: who asks for a deployment confirms it first"),
+            "needs_proof": _("Whoever starts, confirms or approves one gives a second step afresh"),
             "needs_health": _("No deployment without a health check"),
             "approvals_needed": _("Approvals needed"),
             "batch_size": _("Servers at once"),

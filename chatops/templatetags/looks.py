@@ -17,6 +17,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from deploy_core.rules.grants import EVERYWHERE
+from deploy_core.safety import access
+
 register = template.Library()
 
 
@@ -94,6 +97,18 @@ def look(status: str) -> Look:
 
 
 @register.filter
+def look_tone(status: str) -> str:
+    """The tone of a status, for a class `is-<tone>`."""
+    return look(status).tone
+
+
+@register.filter
+def look_word(status: str) -> str:
+    """The word of a status."""
+    return str(look(status).word)
+
+
+@register.filter
 def step_name(kind: str) -> str:
     """What a kind of step is called."""
     return str(STEPS.get(str(kind), kind))
@@ -148,6 +163,13 @@ def theme(context: dict[str, Any]) -> str:
     request = context.get("request")
     chosen = request.COOKIES.get("theme", "") if request is not None else ""
     return chosen if chosen in {"light", "dark"} else ""
+
+
+@register.simple_tag(takes_context=True)
+def manages_all(context: dict[str, Any]) -> bool:
+    """Whether the reader manages everything, and so sees the pages of trust."""
+    person = getattr(context.get("request"), "user", None)
+    return person is not None and person.is_authenticated and access.can(person, "manage", EVERYWHERE, EVERYWHERE)
 
 
 @register.simple_tag

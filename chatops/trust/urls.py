@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from chatops.trust import account
+from chatops.trust import account, audits, emergencies, people
 
 #: allauth goes back to pages of these names; here they are one.
 _OWN = RedirectView.as_view(pattern_name="account")
@@ -16,4 +16,11 @@ urlpatterns = [
     path("accounts/sessions/end/", account.end_visit, name="end-visit"),
     path("accounts/prove/", account.prove, name="prove"),
     path("accounts/stale/", account.stale, name="account-stale"),
+    path("people/", people.Listing.as_view(), name="people"),
+    path("people/<int:pk>/", people.PersonPage.as_view(), name="person"),
+    path("people/teams/<int:pk>/", people.TeamPage.as_view(), name="team"),
+    path("audit/", audits.Audit.as_view(), name="audit"),
+    path("audit/export.<str:shape>", audits.Export.as_view(), name="audit-export"),
+    path("reviews/", emergencies.Reviews.as_view(), name="reviews"),
+    path("reviews/break/<str:app>/<str:name>/", emergencies.Break.as_view(), name="break-glass"),
 ]

@@ -1,6 +1,6 @@
 """The tables of the core."""
 
-from .audit import AuditEntry
+from .audit import AuditAnchor, AuditEntry
 from .checks import CheckLook, CommitCheck, Forge
 from .deployments import Deployment, Errand, Executor, JournalEntry, LogChunk, Step
 from .duty import Duty
@@ -15,6 +15,7 @@ __all__ = [
     "App",
     "Approval",
     "Artifact",
+    "AuditAnchor",
     "AuditEntry",
     "BreakGlass",
     "CheckLook",

@@ -23,3 +23,18 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.action}"
+
+
+class AuditAnchor(models.Model):
+    """A head of the chain that was written down outside this database too, signed with the key ring."""
+
+    number = models.PositiveBigIntegerField(unique=True)
+    hash = models.CharField(max_length=64)
+    signature = models.CharField(max_length=120)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"anchor at {self.number}"

@@ -1,4 +1,4 @@
-"""`manage.py audit` and `manage.py doctor`."""
+"""`manage.py doctor` and `manage.py restored`."""
 
 import io
 
@@ -17,20 +17,6 @@ def said(*command):
     out = io.StringIO()
     call_command(*command, stdout=out)
     return out.getvalue()
-
-
-def test_audit_says_that_the_chain_is_whole(alice):
-    audit.record(alice, "deployment.request", "shop/staging #1", "accepted")
-
-    assert said("audit", "verify") == "1 audit rows, unbroken\n"
-
-
-def test_audit_fails_and_names_the_row_that_was_changed(alice):
-    audit.record(alice, "deployment.request", "shop/staging #1", "refused")
-    AuditEntry.objects.update(outcome="accepted")
-
-    with pytest.raises(CommandError, match="audit row 1 is changed or missing"):
-        said("audit", "verify")
 
 
 def test_doctor_looks_at_the_machine_and_the_installation(db, settings):
