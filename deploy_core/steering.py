@@ -75,6 +75,8 @@ def retry(
             raise _refused("nothing_failed", deployment)
     if task := deployment.plan.get("task"):
         return deployments.run_task(app, task, environment, by=by, surface=surface, only=only, wish=wish)
+    if deployment.plan.get("manifest"):
+        return deployments.send_again(deployment, by=by, surface=surface, only=only, wish=wish)
     return deployments.request(
         app,
         deployment.ref,

@@ -57,12 +57,18 @@ command(
     example="/redeploy shop to staging",
 )
 def redeploy(order: Order) -> Reply:
-    _refuse_unbuilt(order)
-    wish = wish_of(order)
+    _refuse_unbuilt(order, but=("hosts",))
+    wish, environment = wish_of(order), order.environment()
+    only = steering.choose(environment, order.parsed.hosts)
     deployment = deployments.redeploy(
-        order.app(), order.environment(), by=order.invocation.actor, surface=order.invocation.surface, wish=wish
+        order.app(),
+        environment,
+        by=order.invocation.actor,
+        surface=order.invocation.surface,
+        wish=wish,
+        only=only,
     )
-    return _accepted("redeploy_requested", order, deployment, wish)
+    return _accepted("redeploy_requested", order, deployment, wish, servers=only)
 
 
 @command(
@@ -73,19 +79,21 @@ def redeploy(order: Order) -> Reply:
     example="/promote shop from staging to production",
 )
 def promote(order: Order) -> Reply:
-    _refuse_unbuilt(order)
-    wish = wish_of(order)
+    _refuse_unbuilt(order, but=("hosts",))
+    wish, environment = wish_of(order), order.environment()
     source = _source(order)
+    only = steering.choose(environment, order.parsed.hosts)
     deployment = deployments.promote(
         order.app(),
         source,
-        order.environment(),
+        environment,
         by=order.invocation.actor,
         surface=order.invocation.surface,
         ref=order.parsed.ref,
         wish=wish,
+        only=only,
     )
-    return _accepted("promote_requested", order, deployment, wish, source=source.name)
+    return _accepted("promote_requested", order, deployment, wish, source=source.name, servers=only)
 
 
 def _source(order: Order) -> Environment:

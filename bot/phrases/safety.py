@@ -75,11 +75,15 @@ SAFETY = {
     "rollback_requested.forced": _(
         "#%(number)s takes %(app)s %(environment)s back to %(release)s, forced by %(by)s: “%(because)s”."
     ),
-    "redeploy_requested": _("#%(number)s sends %(ref)s to %(app)s %(environment)s once more, without a build."),
+    "redeploy_requested": _(
+        "#%(number)s sends %(ref)s to %(app)s %(environment)s[[ on %(servers)s]] once more, without a build."
+    ),
     "redeploy_requested.queued": _(
         "#%(number)s sends %(ref)s to %(app)s %(environment)s once more when #%(behind)s by %(behind_by)s is done."
     ),
-    "promote_requested": _("#%(number)s promotes %(app)s %(ref)s from %(source)s to %(environment)s, without a build."),
+    "promote_requested": _(
+        "#%(number)s promotes %(app)s %(ref)s from %(source)s to %(environment)s[[ on %(servers)s]], without a build."
+    ),
     "promote_requested.queued": _(
         "#%(number)s promotes %(app)s %(ref)s from %(source)s to %(environment)s"
         " once #%(behind)s by %(behind_by)s is done."

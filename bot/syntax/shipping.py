@@ -95,7 +95,7 @@ def promote(s: Sentence) -> None:
         raise Mistake("env_required", span=source[0].span)
     s.words = [word for word in s.words if word not in source]
     _refuse_bare_source(s, has_source=bool(source))
-    take_target(s, refs="joined", app_needed=True, env_needed=True)
+    take_target(s, refs="joined", with_hosts=True, app_needed=True, env_needed=True)
     if source:
         target = s.fields.pop("env")
         take_env(s, source[1])

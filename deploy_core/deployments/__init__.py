@@ -5,7 +5,7 @@ after its commit. A busy environment queues what is asked for; `queue.ahead_of` 
 """
 
 from .answers import approve, cancel, confirm, decline, reject
-from .requests import promote, redeploy, request, roll_back, run_task
+from .requests import promote, redeploy, request, roll_back, run_task, send_again
 from .views import Standing, active, ahead_of, current, history, latest
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "request",
     "roll_back",
     "run_task",
+    "send_again",
 ]

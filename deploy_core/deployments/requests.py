@@ -59,8 +59,12 @@ def request(
 
 
 @transaction.atomic
-def redeploy(app: App, environment: Environment, *, by: Person, surface: str, wish: Wish = NO_WISH) -> Deployment:
+def redeploy(
+    app: App, environment: Environment, *, by: Person, surface: str, wish: Wish = NO_WISH, only: Sequence[str] = ()
+) -> Deployment:
     """A new deployment of what the environment runs: the same artifact once more, without git or build.
+
+    `only` as in `request`.
 
     Raises:
         Forbidden, Refused: as `request`; `nothing_to_redeploy`.
@@ -69,7 +73,7 @@ def redeploy(app: App, environment: Environment, *, by: Person, surface: str, wi
     source = Release.objects.current_in(environment)
     if source is None:
         raise Refused("nothing_to_redeploy", app=app.name, environment=environment.name)
-    return _send(source, environment, Deployment.Kind.REDEPLOY, by=by, surface=surface, wish=wish)
+    return _send(source, environment, Deployment.Kind.REDEPLOY, by=by, surface=surface, wish=wish, only=only)
 
 
 @transaction.atomic
@@ -82,8 +86,11 @@ def promote(
     surface: str,
     ref: str = "",
     wish: Wish = NO_WISH,
+    only: Sequence[str] = (),
 ) -> Deployment:
     """A new deployment of what `source` runs, or of its release of `ref`: the same artifact, without git or build.
+
+    `only` as in `request`.
 
     Raises:
         Forbidden, Refused: as `request`; `nothing_to_promote`: no such release was deployed to `source` with success.
@@ -94,27 +101,54 @@ def promote(
     release = releases.proven(source, ref) if ref else Release.objects.current_in(source)
     if release is None:
         raise Refused("nothing_to_promote", app=app.name, environment=source.name)
-    return _send(release, environment, Deployment.Kind.PROMOTE, by=by, surface=surface, wish=wish)
+    return _send(release, environment, Deployment.Kind.PROMOTE, by=by, surface=surface, wish=wish, only=only)
+
+
+@transaction.atomic
+def send_again(
+    deployment: Deployment, *, by: Person, surface: str, wish: Wish = NO_WISH, only: Sequence[str] = ()
+) -> Deployment:
+    """A new deployment of the same artifact that `deployment`, a redeployment or promotion, was to send.
+
+    Raises:
+        Forbidden, Refused: as `request`; `nothing_to_redeploy`: nobody has it any more.
+    """
+    app, environment = deployment.app, deployment.environment
+    access.require(by, "deploy", app.name, environment.name)
+    made_of = Release.objects.filter(environment__app=app, manifest=deployment.plan.get("manifest"))
+    source = made_of.filter(environment__name=deployment.plan.get("from")).order_by("-pk").first()
+    if source is None:
+        raise Refused("nothing_to_redeploy", app=app.name, environment=environment.name)
+    kind = Deployment.Kind(deployment.kind)
+    return _send(source, environment, kind, by=by, surface=surface, wish=wish, only=only)
 
 
 def _send(
-    source: Release, environment: Environment, kind: Deployment.Kind, *, by: Person, surface: str, wish: Wish
+    source: Release,
+    environment: Environment,
+    kind: Deployment.Kind,
+    *,
+    by: Person,
+    surface: str,
+    wish: Wish,
+    only: Sequence[str],
 ) -> Deployment:
     app = environment.app
-    servers = _server_names(environment)
+    servers = [name for name in _server_names(environment) if not only or name in only]
     gates.refuse(app, environment, by=by, wish=wish)
     deployment = Deployment.objects.create(
         app=app,
         environment=environment,
         kind=kind,
         ref=source.ref,
+        plan={"only": servers} if only else {},
         requested_by=by,
         surface=surface,
         **_wished(wish),
     )
     _keep_schedule(deployment, wish)
     _open(deployment, servers)
-    facts.aim_from(deployment, source)
+    facts.aim_from(deployment, source, servers)
     gates.pass_on(deployment.pk)
     _audit(deployment, f"deployment.{kind}", release=source.name)
     engine.start_after_commit(deployment.pk)

@@ -159,18 +159,18 @@ def _record_plan(deployment: Deployment, release: Release, before: Release | Non
     journal.record(deployment.pk, event)
 
 
-def aim_from(deployment: Deployment, source: Release) -> None:
-    """A deployment ships what `source` was made of, without git or build: on its row, and in its journal."""
+def aim_from(deployment: Deployment, source: Release, servers: Sequence[str]) -> None:
+    """A deployment ships what `source` was made of to `servers`, without git or build: on its row, in its journal."""
     environment = deployment.environment
     before = Release.objects.current_in(environment)
-    servers = list(environment.placements.values_list("server__name", flat=True))
     hashed = fingerprint.of(environment, source.revision, source.pipeline, servers)
     Deployment.objects.filter(pk=deployment.pk).update(
         revision=source.revision,
         ref=source.ref,
         plan={
+            **deployment.plan,
             "pipeline": source.pipeline,
-            "servers": servers,
+            "servers": list(servers),
             "manifest": source.manifest_id,
             "from": source.environment.name,
         },

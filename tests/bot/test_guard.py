@@ -278,6 +278,20 @@ def test_what_is_live_is_sent_again(ask, alice, staging):
     assert deployments.latest(staging.app).kind == "redeploy"
 
 
+@pytest.mark.parametrize("line", ["/redeploy shop to staging", "/promote shop from production to staging"])
+def test_what_is_there_may_be_sent_to_chosen_servers(ask, alice, staging, production, line):
+    for environment in (staging, production):
+        release_in(environment, f"{environment.name}-1", ref="v1.2", by=alice, is_current=True)
+    last = staging.placements.last().server.name
+
+    reply = ask(alice, f"{line}/{last}")
+
+    made = Deployment.objects.get(pk=reply.deployment_id)
+    assert (reply.params["servers"], made.plan["only"], made.plan["servers"]) == ([last], [last], [last])
+    assert {step.server_name for step in made.steps.all()} == {"", last}
+    assert ask(alice, f"{line}/nowhere").code == "unknown_server"
+
+
 def test_where_says_what_is_closed_and_by_whom(ask, alice, bob):
     ask(bob, "/lock shop in staging")
     ask(bob, "/freeze shop in production because an audit")

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from deploy_core import deployments
+from deploy_core import deployments, steering
 from deploy_core.errors import Refused
-from deploy_core.models import Deployment, Environment, Placement, Schedule, Server
+from deploy_core.models import Deployment, Environment, Placement, Schedule, Server, Step
 from deploy_core.run import heartbeat, runner
 from deploy_core.safety import due, freezes, locks
 from deploy_core.safety.gates import Wish
@@ -105,6 +105,26 @@ def test_a_promotion_ships_the_same_artifact_without_git_or_build(world):
     assert promoted.release.manifest_id == first.release.manifest_id
     assert promoted.release.name != first.release.name
     assert not promoted.steps.filter(kind__in=("fetch", "build", "package")).exists()
+
+
+def test_a_promotion_that_failed_is_tried_again_with_the_same_artifact(world, bob):
+    world.deploy("v1")
+    production = Environment.objects.create(app=world.app, name="production", path=f"{world.environment.path}-p")
+    for placement in world.environment.placements.all():
+        Placement.objects.create(environment=production, server=placement.server, variables=placement.variables)
+    made = deployments.promote(world.app, world.environment, production, by=world.person, surface="web")
+    Deployment.objects.filter(pk=made.pk).update(status="failed", finished=timezone.now())
+    made.refresh_from_db()
+
+    [name, _] = made.plan["servers"]
+    Step.objects.filter(deployment=made).exclude(server_name=name).update(status="succeeded")
+    again = steering.retry(made, by=world.person, surface="web", only_failed=True)
+
+    assert (again.kind, again.plan["manifest"], again.plan["only"]) == ("promote", made.plan["manifest"], [name])
+    runner.run(again.pk)
+    again.refresh_from_db()
+    assert again.status == "succeeded", told(again)
+    assert not again.steps.filter(kind="build").exists()
 
 
 def test_nobody_waits_behind_a_lock_but_those_it_keeps_out(staging, alice, bob):
