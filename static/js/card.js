@@ -17,6 +17,7 @@ export class Cards {
   #deployments
   #edges
   #cards = new Set()
+  #watching = new Map()
 
   /** `edges`: `urls`, `excerpt(step)` resolves to the last telling line, `run(line)`, `canAct()`. */
   constructor(deployments, edges) {
@@ -36,7 +37,14 @@ export class Cards {
     this.#deployments.mention(d.deployment, d, at)
     card.stop = this.#deployments.watch(d.deployment, (entry) => card.update(entry))
     this.#cards.add(card)
+    card.watched(this.#watching.get(d.deployment) ?? "")
     return card.row
+  }
+
+  /** Who else looks at a deployment, as words; "" for nobody. */
+  watched(id, text) {
+    this.#watching.set(id, text)
+    for (const card of this.#cards) if (card.id === id) card.watched(text)
   }
 
   // Its row was trimmed, or drawn anew.
@@ -76,8 +84,17 @@ class Card {
     this.#buttons.stop.addEventListener("click", () => this.#stop())
   }
 
+  get id() {
+    return this.#id
+  }
+
   get isConnected() {
     return this.row.isConnected
+  }
+
+  watched(text) {
+    setText(this.#slots.watch, text)
+    setHidden(this.#slots.watch.parentElement, !text)
   }
 
   update({ state }) {
