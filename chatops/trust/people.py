@@ -45,7 +45,7 @@ class Managed(View):
     def draw(self, template: str, status: int = 200, **context: Any) -> HttpResponse:
         """The page with what every page of trust shows around its own."""
         return render(
-            self.request, template, context | {"rooms": rail(self.request.user), "page": "people"}, status=status
+            self.request, template, {"page": "people", "rooms": rail(self.request.user)} | context, status=status
         )
 
 

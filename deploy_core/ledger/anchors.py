@@ -76,8 +76,8 @@ def verify(*, head: str = "") -> Finding:
         is_cut = not AuditEntry.objects.filter(number__gte=verdict.broken_at).exists()
         return Finding(verdict.good, verdict.broken_at, "tail_missing" if is_cut else "edited", anchored)
     if head:
-        number, _, digest = head.partition(":")
-        found.append((int(number) if number.isdecimal() else 0, digest, ""))
+        numeral, _, told = head.partition(":")
+        found.append((int(numeral) if numeral.isdecimal() else 0, told, ""))
     hashes = dict(AuditEntry.objects.filter(number__in=[each[0] for each in found]).values_list("number", "hash"))
     for number, digest, signature in sorted(found):
         if not number:
