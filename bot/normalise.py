@@ -10,8 +10,6 @@ _PLAIN = {
     **dict.fromkeys(_SPACES, " "),
     **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),
     **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),
-    "\u2014": "--",
-    "\u2015": "--",
 }
 _LINE_ENDS = re.compile("[\n\r\v\f\u0085\u2028\u2029]")
 _RUNS = re.compile(" {2,}")
@@ -23,6 +21,8 @@ _PASTED = re.compile(r"<([@#])([UWC][A-Z0-9]+)(?:\|([^<>|]*))?>|<()(https?://[^<
 _MOST_LINKS = 200
 #: Marks that nobody can see, before the first letter of a line: pasted from a page or a chat.
 _UNSEEN = "\u200b\u200e\u200f\u2060\ufeff"
+#: A long dash that a word processor made of `--`. Within a word it stays, so that no name becomes another.
+_LONG_DASH = re.compile("(?<![^ ])[\u2014\u2015]")
 #: A dash that a phone made of `--` before an option: `–force`.
 _OPTION_DASH = re.compile("(?<= )\u2013(?=[a-z])")
 
@@ -42,7 +42,7 @@ def normalise(line: str, *, is_slack: bool = False) -> str:
     if not line.isascii():
         for typed, plain in _PLAIN.items():
             line = line.replace(typed, plain)
-        line = _OPTION_DASH.sub("--", line).lstrip(_UNSEEN)
+        line = _OPTION_DASH.sub("--", _LONG_DASH.sub("--", line)).lstrip(_UNSEEN)
     if is_slack:
         line = _SLACK.sub(_plain, line, count=_MOST_LINKS) if ">" in line else line
         line = line.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").lstrip()

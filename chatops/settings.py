@@ -413,6 +413,15 @@ PRIVATE_REPLY_S = env.float("SHIPROOM_PRIVATE_REPLY_S", 24 * 3600.0)
 SAY_POLL_S = env.float("SHIPROOM_SAY_POLL_S", 0.2)
 NO_ENGINE_S = env.float("SHIPROOM_NO_ENGINE_S", 15.0)
 
+# --- the HTTP API -----------------------------------------------------------------------------------------------------
+#: Requests of one token, per window; the next one is answered 429 with the seconds to wait.
+API_RATE = env.int("SHIPROOM_API_RATE", 120)
+API_RATE_WINDOW_S = env.int("SHIPROOM_API_RATE_WINDOW_S", 60)
+#: The longest life of a token.
+TOKEN_MOST_DAYS = env.int("SHIPROOM_TOKEN_MOST_DAYS", 365)
+#: Requests without a good token that are written to the audit log, per minute and process; all are answered 401.
+API_REFUSALS_KEPT = env.int("SHIPROOM_API_REFUSALS_KEPT", 30)
+
 # --- webhooks ---------------------------------------------------------------------------------------------------------
 #: Deliveries that no hook signed and that are written to the audit log, per minute and process; all are answered 401.
 HOOK_REFUSALS_KEPT = env.int("SHIPROOM_HOOK_REFUSALS_KEPT", 30)

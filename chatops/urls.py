@@ -14,6 +14,7 @@ urlpatterns = [
     path("fleet/", include("chatops.fleet.urls")),
     path("accounts/", include("chatops.accounts.urls")),
     path("", include("chatops.trust.urls")),
+    path("api/v1/", include("chatops.api.urls")),
     path("hooks/", include("chatops.webhooks.urls")),
     path("healthz", health.healthz, name="healthz"),
 ]

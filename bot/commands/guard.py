@@ -123,7 +123,7 @@ def _until(order: Order, start: datetime) -> datetime | None:
     if order.parsed.until:
         return order.moment(order.parsed.until)
     span = span_or_none(order.parsed.for_)
-    return start + span if span else None
+    return (start + span).replace(microsecond=0) if span else None  # as it is told, so that it holds no longer
 
 
 def _place(row: Any) -> list[Cell]:

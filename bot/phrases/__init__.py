@@ -17,6 +17,7 @@ from typing import Any
 from django.utils.functional import Promise
 
 from .answers import ANNOUNCEMENTS, ANSWERS, RUNS, SUMMARIES, USAGES
+from .doors import DOORS
 from .errands import ERRANDS
 from .faults import FAULTS
 from .lexicon import COLUMNS, STATUSES, STEPS, WORDS
@@ -44,6 +45,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
     TURNS,
     TRUST,
     LOOKUP,
+    DOORS,
 )
 PHRASES: dict[str, Promise] = {code: phrase for part in _PARTS for code, phrase in part.items()}
 
