@@ -4,11 +4,14 @@ from django.urls import include, path
 
 from chatops import health
 from chatops.deployments import board
-from chatops.room import views
+from chatops.room import pages, views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("rooms/", pages.rooms, name="rooms"),
     path("rooms/<str:slug>/", views.room, name="room"),
+    path("rooms/<str:slug>/join/", pages.join, name="room-join"),
+    path("rooms/<str:slug>/settings/", pages.settings, name="room-settings"),
     path("deployments/", include("chatops.deployments.urls")),
     path("board/", board.board, name="board"),
     path("fleet/", include("chatops.fleet.urls")),

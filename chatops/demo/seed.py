@@ -114,7 +114,7 @@ def _people(app: App) -> None:
             person.set_unusable_password()
             person.save(update_fields=["password"])
         Grant.objects.get_or_create(person=person, role=role, app=app, environment="*")
-        Membership.objects.get_or_create(room=room, person=person)
+        Membership.objects.get_or_create(room=room, person=person, defaults={"is_manager": name == PEOPLE[0][0]})
 
 
 def _webhook(app: App) -> None:

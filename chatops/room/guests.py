@@ -145,6 +145,13 @@ class Guests:
         for guest in list(self._guests):
             guest.end(code)
 
+    def end_membership(self, person_id: int, room_id: int) -> None:
+        """Take a room from every connection of a person who is not in it any more."""
+        room = Stream("room", room_id)
+        for guest in list(self._guests):
+            if guest.identity.person_id == person_id and room in guest.following:
+                guest.lose(room)
+
     async def _keep_checking(self) -> None:
         while self._guests:
             await asyncio.sleep(settings.RECHECK_S)
@@ -200,3 +207,8 @@ def guests() -> Guests:
 def session_ended(key: str) -> None:
     """A session was ended by this process; from any thread."""
     _guests.tell(lambda here: here.end_session(key))
+
+
+def membership_ended(person_id: int, room_id: int) -> None:
+    """A person is no longer in a room, as this process knows; from any thread. Others find it at their next look."""
+    _guests.tell(lambda here: here.end_membership(person_id, room_id))

@@ -21,7 +21,7 @@ from chatops.room import door, frames, pool, streams
 from chatops.room.door import Identity
 from chatops.room.guests import guests
 from chatops.room.incoming import Incoming, Unfit
-from chatops.room.session import STREAMS, Session
+from chatops.room.session import STREAMS, Session, shown
 from chatops.room.wire import Batch
 
 #: The most frames that one request carries.
@@ -104,10 +104,11 @@ def _too_much(identity: Identity) -> int:
 async def _poll(session: Session, collector: Collector, asked: Incoming, receive: Receive) -> None:
     cursors = asked.cursors("resume", STREAMS)
     wait_s = min(asked.number("wait_ms", int(settings.POLL_WAIT_S * 1000)) / 1000, settings.POLL_WAIT_S)
-    heads = await session.follow(cursors, asked.streams("want", STREAMS))
+    want = asked.streams("want", STREAMS)
+    heads = await session.follow(cursors, want)
     if not asked.has("conn"):
         session.welcome(heads)
-    session.enter(heads, is_visible=asked.flag("visible", True))
+    session.enter(shown(want, heads), is_visible=asked.flag("visible", True))
     for stream, (epoch, number) in cursors.items():
         is_full = collector.size_bytes > streams.PAGE_BYTES  # what is left is asked for again: `head` says of it
         if not is_full and stream in heads and heads[stream].floor <= number + 1 <= heads[stream].number:

@@ -238,11 +238,12 @@ class Session:
             self._refuse("version", {"v": VERSION})
             self.end(OTHER_VERSION)
             return
-        heads = await self.follow(frame.cursors("resume", STREAMS), frame.streams("want", STREAMS))
+        want = frame.streams("want", STREAMS)
+        heads = await self.follow(frame.cursors("resume", STREAMS), want)
         self.has_said_hello = True
         self.welcome(heads)
         self._tell_watchers(heads)
-        self.enter(heads, is_visible=True)
+        self.enter(shown(want, heads), is_visible=True)
 
     def welcome(self, heads: dict[Stream, Head]) -> None:
         """Say what is followed and where it stands."""
@@ -352,6 +353,12 @@ class Session:
 
     async def _ping(self, frame: Incoming) -> None:
         self.tell({"t": "pong", "n": frame.number("n", 0), "now": iso(timezone.now())})
+
+
+def shown(want: Iterable[Stream], followed: Iterable[Stream]) -> list[Stream]:
+    """The rooms that a page shows: those it wants, or, where it wants none, all it follows."""
+    wanted = [stream for stream in want if stream.kind == "room"]
+    return wanted or [stream for stream in followed if stream.kind == "room"]
 
 
 def limits() -> Frame:

@@ -116,7 +116,7 @@ def snapshot(stream: Stream, person: Person) -> Frame:
         case "person":
             waiting = unread.of(person)
             state = {
-                "unread": {room: each.count for room, each in waiting.items()},
+                "unread": {room: each.messages for room, each in waiting.items()},
                 "mentions": {room: each.mentions for room, each in waiting.items()},
             }
         case "deployment":

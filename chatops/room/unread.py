@@ -12,9 +12,9 @@ _COUNTED = (Message.Kind.CHAT, Message.Kind.COMMAND, Message.Kind.ANNOUNCEMENT)
 
 
 class Unread(NamedTuple):
-    """`count` messages of others above the last event the person read, `mentions` of them call the person."""
+    """`messages` of others above the last event the person read, `mentions` of them call the person."""
 
-    count: int = 0
+    messages: int = 0
     mentions: int = 0
 
 

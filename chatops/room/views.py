@@ -52,6 +52,7 @@ def room(request: MemberRequest, slug: str) -> HttpResponse:
         "people": boot["room_stream"]["state"]["people"],
         "events": [_readable(event) for event in boot["room_stream"]["last"]],
         "boot": boot,
+        "is_read_only": shown.is_announcements and not boot["room"]["is_manager"],
     }
     return render(request, "room/room.html", context)
 
@@ -70,7 +71,7 @@ def rail(person: Person, current: Room | None = None) -> list[dict[str, Any]]:
                 "topic": each.topic,
                 "is_current": is_current,
                 "is_closed": each.is_closed,
-                "unread": news.count,
+                "unread": news.messages,
                 "mentions": news.mentions,
             }
         )
@@ -91,6 +92,7 @@ def page_boot(person: Person) -> Frame:
             "send": "/rt/send",
             "deployment": reverse("deployment", args=[0]),
             "log": reverse("log", args=[0, "STEP"]),
+            "room": reverse("room", args=["SLUG"]),
         },
     }
 
@@ -115,6 +117,7 @@ def _boot(person: Person, shown: Room) -> Frame:
         "room_stream": _picture(own, in_room),
         "person_stream": _picture(others, in_private | {"last": streams.private_replies(person, shown.pk)}),
         "deployments": [_picture(Stream("deployment", pk), streams.deployment_picture(pk)) for pk in seen],
+        "unread": unread.of(person)[shown.pk].messages,
         "read": shown.memberships.values_list("read", flat=True).get(person=person),
     }
 

@@ -1,9 +1,10 @@
 // One field that is both: a message, or a console once the line starts with a slash.
 
 import { Complete } from "./complete.js"
+import { About } from "./composer_about.js"
 import { el, setHidden, setText, slots } from "./dom.js"
 import { History } from "./history.js"
-import { isConsole, parts, toSend } from "./line.js"
+import { calling, isConsole, parts, toSend } from "./line.js"
 import { plural, word } from "./words.js"
 
 const TYPING_MS = 3_000
@@ -16,13 +17,14 @@ export class Composer {
   #edges
   #limit
   #complete
+  #about
   #history
   #draftKey
   #typedAt = 0
   #sayTimer = null
   #lasting = ""
 
-  /** `edges`: `send(text)`, `complete(text, caret)`, `typing(isOn)`, `down()`. */
+  /** `edges`: `send(text, reply)`, `edit(id, text)`, `complete(text, caret)`, `lines()`, `typing(isOn)`, `down()`. */
   constructor(form, { room, limit }, edges) {
     this.#form = form
     this.#field = form.elements.line
@@ -30,6 +32,7 @@ export class Composer {
     this.#edges = edges
     this.#limit = limit
     this.#complete = new Complete(form.querySelector(".complete"), this.#field, edges.complete)
+    this.#about = new About(form.querySelector(".about"), () => this.leave())
     this.#history = new History(`lines:${room}`)
     this.#draftKey = `draft:${room}`
     this.#listen()
@@ -47,6 +50,34 @@ export class Composer {
     if (draft && draft !== text) this.#history.add(draft)
     this.#write(text)
     this.focus()
+  }
+
+  /** The next line answers this message: `{id, q, by, text}`. */
+  answer(message) {
+    this.leave()
+    this.#about.set({ kind: "reply", ...message })
+    this.focus()
+  }
+
+  /** Change this message of one's own; what was being written comes back afterwards. */
+  edit({ id, text }) {
+    this.leave()
+    this.#about.set({ kind: "edit", id, text, draft: this.#field.value })
+    this.#write(text)
+    this.focus()
+  }
+
+  /** The line is about nothing in particular again; returns whether it was. */
+  leave() {
+    const about = this.#about.value
+    this.#about.set(null)
+    if (about?.kind === "edit") this.#write(about.draft)
+    return about !== null
+  }
+
+  /** Commands of one's own that were typed elsewhere come before those of this tab. */
+  remember(lines) {
+    this.#history.learn(lines)
   }
 
   /** Begin a command, unless something is being written. */
@@ -109,6 +140,7 @@ export class Composer {
   #key(event) {
     if (event.isComposing || event.keyCode === 229) return
     if (this.#complete.key(event)) return void event.preventDefault()
+    if (event.key === "Escape" && this.leave()) return void event.preventDefault()
     if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch()) {
       event.preventDefault()
       return void this.#send()
@@ -131,10 +163,17 @@ export class Composer {
     if (text.length > this.#limit) {
       return void this.say(word("too_long", { count: text.length, limit: this.#limit }))
     }
+    const about = this.#about.value
+    this.#about.set(null)
+    this.say("")
+    if (about?.kind === "edit") {
+      this.#write(about.draft)
+      if (text !== about.text) this.#edges.edit(about.id, text)
+      return
+    }
     this.#history.add(text)
     this.#write("")
-    this.say("")
-    this.#edges.send(text)
+    this.#edges.send(text, about ? { id: about.id, q: about.q, by: about.by, text: about.text } : undefined)
   }
 
   #write(text) {
@@ -154,7 +193,7 @@ export class Composer {
     this.#history.stop()
     this.#keep()
     const isCommand = isConsole(this.#field.value)
-    this.#complete.lineChanged(isCommand)
+    this.#complete.lineChanged(isCommand || calling(this.#field.value, this.#field.selectionStart))
     this.#paint()
     if (isCommand || !this.#field.value.trim()) return
     const now = performance.now()

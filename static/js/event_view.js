@@ -1,13 +1,10 @@
 // One event of a room as a row of the timeline: a clone of its template, filled with text.
 
 import { clone, el, setHidden, setIcon, setTone, slots } from "./dom.js"
-import { isConsole, parts } from "./line.js"
-import { render as renderMarkup } from "./markup_view.js"
-import { paintAvatar } from "./people.js"
+import { MessageView, paintSaid, stamp } from "./message_view.js"
 import { renderReply } from "./reply_view.js"
 import { look } from "./status.js"
-import { hour } from "./time.js"
-import { hasPhrase, language, phrase, word } from "./words.js"
+import { hasPhrase, phrase, word } from "./words.js"
 
 /** What the card of the deployment says already, and better: no row of its own. */
 const ON_THE_CARD = /^(?:announce\.started|announce\.waiting|(?:rollback_)?requested(?:\.queued)?)$/
@@ -24,11 +21,13 @@ const NOTE_LOOKS = [
 export class EventView {
   #context
   #cards
+  #messages
 
-  /** `context`: `{me, urls}`; `cards` makes the live card of a deployment. */
-  constructor(context, cards) {
+  /** `context`: `{me, urls, isCalled(name)}`; `cards` makes live cards; `unfurl` is `MessageView`'s. */
+  constructor(context, cards, unfurl) {
     this.#context = context
     this.#cards = cards
+    this.#messages = new MessageView(context, unfurl)
   }
 
   /** A row for an event of the room's stream; null for what is told elsewhere on the page. */
@@ -36,9 +35,9 @@ export class EventView {
     if (ON_THE_CARD.test(event.d?.code ?? "")) return null
     switch (event.k) {
       case "message":
-        return this.#message(event)
+        return this.#messages.message(event)
       case "command":
-        return this.#command(event)
+        return this.#messages.command(event)
       case "reply":
         return this.#reply(event)
       case "card":
@@ -46,7 +45,14 @@ export class EventView {
       case "announcement":
         return this.#announcement(event)
       case "member.joined":
-        return note(event, word("joined", { name: event.d.person?.name ?? event.by?.name ?? "" }), "users", "mute")
+      case "member.left":
+        return note(event, membership(event), "users", "mute")
+      case "topic.changed":
+        return note(event, word(event.d.topic ? "topic" : "topic.none", { name: event.by?.name, ...event.d }), "edit", "mute")
+      case "room.changed":
+        return note(event, changed(event), event.d.is_closed ? "lock" : "unlock", "mute")
+      case "announcement.unpinned":
+        return null
       default:
         return note(event, word("unsupported"), "info", "mute")
     }
@@ -76,9 +82,9 @@ export class EventView {
   }
 
   /** What was just typed, until the server answers: `{row, event}`, the event as it will look. */
-  echo({ kind, text, at }, me) {
-    const event = { k: kind, at: new Date(at).toISOString(), by: me, d: { text } }
-    const row = kind === "command" ? this.#command(event) : this.#message(event)
+  echo({ kind, text, at, reply }, me) {
+    const event = { k: kind, at: new Date(at).toISOString(), by: me, d: { text, reply } }
+    const row = kind === "command" ? this.#messages.command(event) : this.#messages.message(event)
     row.classList.add("message--waiting")
     row.removeAttribute("data-q")
     return { row, event }
@@ -88,18 +94,6 @@ export class EventView {
   waits(row) {
     const state = row.querySelector('[data-slot="state"]')
     if (state) setHidden(state, false)
-  }
-
-  #message(event) {
-    const { row, into } = this.#spoken("message", event)
-    into.text.replaceChildren(...renderMarkup(event.d.text ?? "", this.#markup))
-    return row
-  }
-
-  #command(event) {
-    const { row, into } = this.#spoken("command", event)
-    paintSaid(into.said, event.d.text ?? "")
-    return row
   }
 
   #reply(event) {
@@ -133,19 +127,6 @@ export class EventView {
     return row
   }
 
-  #spoken(template, event) {
-    const row = clone(template)
-    const into = slots(row)
-    const name = event.by?.name ?? "Shiproom"
-    row.dataset.q = event.q
-    paintAvatar(into.avatar, name)
-    into.author.textContent = name
-    stamp(into.time, event.at)
-    into.when.textContent = into.time.textContent
-    if (event.by?.via && event.by.via !== "web") into.via.textContent = word(`via.${event.by.via}`)
-    return { row, into }
-  }
-
   #suggest(moves, suggest = []) {
     for (const line of suggest ?? []) {
       const button = el("button", "try", line)
@@ -155,17 +136,18 @@ export class EventView {
     }
     setHidden(moves, !moves.childElementCount)
   }
-
-  get #markup() {
-    return { me: this.#context.me, deploymentUrl: this.#context.urls.deploymentPage }
-  }
 }
 
-/** A typed command with its verb in the accent. */
-export function paintSaid(element, text) {
-  const { verb, rest } = isConsole(text) ? parts(text) : { verb: "", rest: text }
-  const words = rest.trim()
-  element.replaceChildren(...(verb ? [el("b", "", verb), " "] : []), ...(words ? [el("span", "", words)] : []))
+function membership({ k, by, d }) {
+  const name = d.person?.name ?? by?.name ?? ""
+  const isOwn = !by || by.id === d.person?.id
+  if (k === "member.joined") return word(isOwn ? "joined" : "let_in", { name, by: by?.name })
+  return word(isOwn ? "left" : "taken_out", { name, by: by?.name })
+}
+
+function changed({ by, d }) {
+  const kind = d.is_announcements ? "room.announcements" : d.is_closed ? "room.closed" : "room.open"
+  return word(kind, { name: by?.name ?? "" })
 }
 
 function note(event, text, name, tone) {
@@ -177,9 +159,4 @@ function note(event, text, name, tone) {
   into.text.textContent = text
   stamp(into.time, event.at)
   return row
-}
-
-function stamp(element, at) {
-  element.dateTime = at
-  element.textContent = hour(at, language)
 }

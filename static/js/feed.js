@@ -10,7 +10,8 @@ export class Feed {
   #joined
 
   /**
-   * `client`: `{tab, lang}`; `joined()` hears of one more stream that is followed, for a transport whose questions
+   * `client`: `{tab, lang, room}`, `room` the stream of the room that the page shows, if it shows one; `joined()`
+   * hears of one more stream that is followed, for a transport whose questions
    * carry the cursors. The connection is given later, because the two need each other.
    */
   constructor(client, joined = () => {}) {
@@ -68,12 +69,13 @@ export class Feed {
     const all = [...this.#followed].map(([s, { stream }]) => ({ s, e: stream.e, q: stream.q }))
     return {
       resume: all.filter(({ e }) => e),
-      want: all.filter(({ s, e }) => !e || s.startsWith("room:")).map(({ s }) => s), // in a wanted room one is present
+      want: all.filter(({ s, e }) => !e || s === this.#client.room).map(({ s }) => s), // in a wanted room one is present
     }
   }
 
   hello() {
-    return { t: "hello", v: 1, client: "web/1", ...this.#client, ...this.cursors() }
+    const { tab, lang } = this.#client
+    return { t: "hello", v: 1, client: "web/1", tab, lang, ...this.cursors() }
   }
 
   closed() {

@@ -1,7 +1,6 @@
 // What a reader who does not look, or cannot see, is told: read aloud by the announcer, or marked in the tab's title.
 
 import { hasEnded } from "./deployment_state.js"
-import { mentions } from "./markup.js"
 import { plural, word } from "./words.js"
 
 /** Fewer events than this at once were said now; more are history, and are not read aloud. */
@@ -34,7 +33,6 @@ export class Hearing {
     if (isNow && ["message", "command"].includes(k)) {
       this.#announcer.say(word("announce.message", { name: by.name, text }))
     }
-    if (k === "message" && mentions(text).includes(this.#me.toLowerCase())) this.#notify.urge(`@${by.name}`)
   }
 
   /** A deployment as it is now: its status is told once, and a failure at once. */

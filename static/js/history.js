@@ -22,6 +22,20 @@ export class History {
     this.#store?.setItem(this.#key, JSON.stringify(this.#lines))
   }
 
+  /** Older lines, from elsewhere; those that are known already stay where they are. */
+  learn(lines) {
+    const known = new Set(this.#lines)
+    this.#lines = [...lines.filter((line) => !known.has(line)), ...this.#lines].slice(-MOST)
+  }
+
+  /** The newest line that holds `text`, before the one at `before`; `{line, at}` or null. */
+  find(text, before = this.#lines.length) {
+    for (let at = Math.min(before, this.#lines.length) - 1; at >= 0; at -= 1) {
+      if (this.#lines[at].includes(text)) return { line: this.#lines[at], at }
+    }
+    return null
+  }
+
   get isBrowsing() {
     return this.#at !== null
   }

@@ -11,6 +11,11 @@ export function isConsole(text) {
   return /^\/(?!\/)/.test(text)
 }
 
+/** Whether a name that is called (`@al`) is being typed at the caret of a line of chat. */
+export function calling(text, caret) {
+  return /(?:^|[^\w@/])@[a-z0-9._-]*$/iu.test(text.slice(0, caret))
+}
+
 /** The line as it is sent; null when there is nothing to send. */
 export function toSend(text) {
   const trimmed = text.replace(/\s+$/u, "")

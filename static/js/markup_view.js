@@ -3,17 +3,17 @@
 import { el } from "./dom.js"
 import { blocks } from "./markup.js"
 
-/** A text as block elements. `me` is the reader's name, `deploymentUrl(number)` where `#42` leads. */
-export function render(text, { me, deploymentUrl }) {
+/** A text as block elements. `isCalled(name)` says whether `@name` is the reader, `deploymentUrl(42)` where `#42` leads. */
+export function render(text, { isCalled, deploymentUrl }) {
   return blocks(text).map((block) => {
     if (block.type === "fence") return el("pre", "fence", el("code", "", block.text))
     const paragraph = el("p")
-    for (const token of block.tokens) paragraph.append(node(token, me, deploymentUrl))
+    for (const token of block.tokens) paragraph.append(node(token, isCalled, deploymentUrl))
     return paragraph
   })
 }
 
-function node(token, me, deploymentUrl) {
+function node(token, isCalled, deploymentUrl) {
   switch (token.type) {
     case "code":
       return el("code", "", token.text)
@@ -24,8 +24,7 @@ function node(token, me, deploymentUrl) {
     case "struck":
       return el("s", "", token.text)
     case "mention": {
-      const isMe = [me.toLowerCase(), "here", "all"].includes(token.name)
-      return el("span", isMe ? "mention mention--me" : "mention", token.text)
+      return el("span", isCalled(token.name) ? "mention mention--me" : "mention", token.text)
     }
     case "number": {
       const link = el("a", "link", token.text)

@@ -11,7 +11,7 @@ export class Navigation {
   #parts
   #isWide = matchMedia(WIDE)
 
-  /** `parts`: `panel`, `composer`, `timeline`, `deployments`, and the dialog `keys` with its button `help`. */
+  /** `parts`: `panel`, `composer`, `timeline`, `deployments`, `tools`, `find`, the dialog `keys` and its button `help`. */
   constructor(app, parts) {
     this.#app = app
     this.#parts = parts
@@ -27,6 +27,7 @@ export class Navigation {
     const place = parse(location.hash) ?? (isFirst ? { pane: "room" } : null)
     if (!place) return
     this.#app.dataset.pane = place.pane
+    if (place.event) return void this.#parts.timeline.show(place.event)
     if (place.say) {
       history.replaceState(null, "", "#") // a reload does not write it again
       return void composer.fill(place.say)
@@ -71,7 +72,7 @@ export class Navigation {
   }
 
   #listenToKeys(keys, help) {
-    const { panel, composer, timeline } = this.#parts
+    const { panel, composer, timeline, tools, find } = this.#parts
     help.hidden = false
     help.addEventListener("click", () => keys.showModal())
     keys.querySelector('[data-action="close-keys"]').addEventListener("click", () => keys.close())
@@ -83,9 +84,27 @@ export class Navigation {
       f: () => panel.log?.toggleFollowing(),
       j: () => timeline.step(1),
       k: () => timeline.step(-1),
+      r: () => tools.act("reply"),
+      e: () => tools.act("edit"),
+      c: () => tools.act("copy-link"),
       Escape: () => this.#escape(keys),
     }
     listen(acts, slot(keys, "letters"))
+    for (const button of document.querySelectorAll('[data-action="find"]')) {
+      button.hidden = false
+      button.addEventListener("click", () => find.open())
+    }
+    document.addEventListener("keydown", (event) => this.#chord(event))
+  }
+
+  // Keys that work while one writes, too.
+  #chord(event) {
+    const isFind = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k"
+    const step = event.altKey && !event.ctrlKey && !event.metaKey ? { ArrowDown: 1, ArrowUp: -1 }[event.key] : 0
+    if (isFind) this.#parts.find.open()
+    else if (step) nextRoom(step, event.shiftKey)
+    else return
+    event.preventDefault()
   }
 
   #showPanel() {
@@ -104,4 +123,14 @@ export class Navigation {
     else if (!field.value) this.#parts.timeline.focus()
     return true
   }
+}
+
+// The next room of the rail, or the next one with news.
+function nextRoom(step, isUnread) {
+  const all = [...document.querySelectorAll(".rail [data-room]")]
+  const at = all.findIndex((link) => link.ariaCurrent)
+  const rest = [...all.slice(at + 1), ...all.slice(0, Math.max(0, at))]
+  if (step < 0) rest.reverse()
+  const found = isUnread ? rest.find((link) => link.classList.contains("has-news")) : rest[0]
+  found?.click()
 }

@@ -1,11 +1,15 @@
-// The tab's title tells what one has not looked at.
+// What a reader who looks elsewhere sees of this tab: its title, and its icon.
+
+const ICON = document.querySelector('link[rel="icon"]')
 
 export class Notify {
   #title = document.title
+  #icons
   #count = 0
   #urgent = ""
 
   constructor() {
+    this.#icons = { quiet: ICON?.href, ...ICON?.dataset } // data-news and data-urgent: its other faces
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.clear())
   }
 
@@ -16,7 +20,7 @@ export class Notify {
     this.#paint()
   }
 
-  /** Something went wrong: its words stand first. */
+  /** Something went wrong, or waits for a person: its words stand first. */
   urge(text) {
     if (document.visibilityState === "visible") return
     this.#urgent = text
@@ -31,5 +35,7 @@ export class Notify {
 
   #paint() {
     document.title = [this.#count ? `(${this.#count})` : "", this.#urgent, this.#title].filter(Boolean).join(" ")
+    const face = this.#icons[this.#urgent ? "urgent" : this.#count ? "news" : "quiet"]
+    if (ICON && face && ICON.href !== face) ICON.href = face
   }
 }

@@ -13,9 +13,12 @@ export class Outbox {
     this.#now = now
   }
 
-  /** Take a line in; `kind` is "message" or "command". */
-  add(cid, { kind, room, text }) {
-    const item = { cid, kind, room, text, at: this.#now(), sentAt: null }
+  /**
+   * Take a line in; `kind` is "message" or "command", or "edit" and "delete" of the message `id`. `reply` is what a
+   * message answers: `{id, q, by, text}`.
+   */
+  add(cid, { kind, room, text = "", id, reply }) {
+    const item = { cid, kind, room, text, id, reply, at: this.#now(), sentAt: null }
     this.#items.set(cid, item)
     return item
   }
@@ -69,8 +72,10 @@ export class Outbox {
     return now - item.at > (item.kind === "command" ? COMMAND_TTL_MS : MESSAGE_TTL_MS)
   }
 
-  #frame({ cid, kind, room, text, at }, now) {
-    if (kind === "message") return { t: "message", cid, room, text }
+  #frame({ cid, kind, room, text, id, reply, at }, now) {
+    if (kind === "edit") return { t: "message.edit", cid, room, id, text }
+    if (kind === "delete") return { t: "message.delete", cid, room, id }
+    if (kind === "message") return { t: "message", cid, room, text, ...(reply ? { reply_to: reply.id } : {}) }
     return { t: "command", cid, room, text, age_ms: now - at, ttl_ms: COMMAND_TTL_MS }
   }
 }

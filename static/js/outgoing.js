@@ -4,7 +4,7 @@ import { isCommand } from "./line.js"
 import { Outbox } from "./outbox.js"
 import { word } from "./words.js"
 
-const KNOWN_ERRORS = new Set(["too_long", "rate_limited", "not_found", "expired"])
+const KNOWN_ERRORS = new Set(["too_long", "rate_limited", "not_found", "expired", "read_only", "forbidden"])
 
 export class Outgoing {
   #connection
@@ -22,14 +22,27 @@ export class Outgoing {
     setInterval(() => this.#pump(), 1_000)
   }
 
-  send(text) {
+  /** Send a line; `reply` (`{id, q, by, text}`) is what it answers. */
+  send(text, reply) {
     const cid = crypto.randomUUID()
     const kind = isCommand(text) ? "command" : "message"
-    const item = this.#outbox.add(cid, { kind, room: this.#edges.room, text })
+    const item = this.#outbox.add(cid, { kind, room: this.#edges.room, text, reply: kind === "message" ? reply : undefined })
     const { row, event } = this.#edges.view.echo(item, this.#edges.me)
     this.#timeline.echo(cid, row, event)
     this.#edges.changed()
     this.#connection.send({ t: "typing", room: this.#edges.room, on: false })
+    this.#pump()
+  }
+
+  /** Let the message `id` say `text`. */
+  edit(id, text) {
+    this.#outbox.add(crypto.randomUUID(), { kind: "edit", room: this.#edges.room, id, text })
+    this.#pump()
+  }
+
+  /** Take the message `id` back. */
+  remove(id) {
+    this.#outbox.add(crypto.randomUUID(), { kind: "delete", room: this.#edges.room, id })
     this.#pump()
   }
 
@@ -57,6 +70,7 @@ export class Outgoing {
     const item = this.#outbox.settle(cid)
     this.#timeline.unecho(cid)
     this.#edges.changed()
+    if (item?.kind === "delete") return void this.#composer.say(word("error.not_done"))
     if (item)
       this.#composer.giveBack(item.text, word(KNOWN_ERRORS.has(code) ? `error.${code}` : "error.other", { code }))
   }
@@ -64,7 +78,8 @@ export class Outgoing {
   #pump() {
     for (const item of this.#outbox.expired()) {
       this.#timeline.unecho(item.cid)
-      this.#composer.giveBack(item.text, word(item.kind === "command" ? "not_run" : "not_sent"))
+      if (item.kind === "delete") this.#composer.say(word("error.not_done"))
+      else this.#composer.giveBack(item.text, word(item.kind === "command" ? "not_run" : "not_sent"))
     }
     if (this.#connection.isOpen) for (const frame of this.#outbox.due()) this.#connection.send(frame)
     else for (const row of this.#timeline.echoes()) this.#edges.view.waits(row)

@@ -19,7 +19,7 @@ export class Panel {
   #stop = () => {}
   #isPinned = false
 
-  /** `edges`: `feed`, `urls`, `say(text)`, `route(place)` when a step or line is chosen by hand. */
+  /** `edges`: `feed`, `urls`, `say(text)`, `route(place)` when a step or line is chosen by hand, `opened(id|null)`. */
   constructor(root, deployments, edges) {
     this.#root = root
     this.#deployments = deployments
@@ -59,6 +59,7 @@ export class Panel {
     this.#entry = null
     this.#view?.clear()
     setHidden(this.#root, true)
+    this.#edges.opened(null)
   }
 
   /** Lead the keyboard here. */
@@ -81,6 +82,7 @@ export class Panel {
       say: this.#edges.say,
       picked: (step, line) => this.#picked(step, line),
     })
+    this.#edges.opened(id)
     this.#deployments.want(id)
     this.#stop = this.#deployments.watch(id, (entry) => this.#update(entry))
   }

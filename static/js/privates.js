@@ -5,7 +5,7 @@ export class Privates {
   #room
   #edges
 
-  /** `edges`: `view`, `timeline`, `outgoing`, `send(frame)`, `urge(text)`, `changed()`, `focus()`. */
+  /** `edges`: `view`, `timeline`, `outgoing`, `send(frame)`, `urge(text)`, `say(text)`, `changed()`, `focus()`. */
   constructor(room, edges) {
     this.#room = room
     this.#edges = edges
@@ -32,6 +32,12 @@ export class Privates {
     this.#edges.timeline.addPrivate(row, event)
     if (isNow) this.#edges.urge(row.textContent.replace(/\s+/g, " ").trim())
     this.#edges.changed()
+  }
+
+  /** Something that the page itself says to the reader. */
+  note(text) {
+    this.#edges.urge(text)
+    this.#edges.say(text)
   }
 
   #dismiss(q) {

@@ -1,11 +1,14 @@
 // What the fragment of a room's address says: nothing, the list of rooms, or a deployment with a step and a line.
-// `#rooms`, `#deployment-5`, `#deployment-5/restart:web-1/L88`, and `#say=/cancel%20%235` for a line to look at. Pure.
+// `#rooms`, `#deployment-5`, `#deployment-5/restart:web-1/L88`, `#e1042` for an event of the room, and
+// `#say=/cancel%20%235` for a line to look at. Pure.
 
 /** Null for a fragment that is somebody else's, such as a link to the field. */
 export function parse(hash) {
   if (["", "#"].includes(hash)) return { pane: "room" }
   if (hash === "#rooms") return { pane: "rooms" }
   if (hash.startsWith("#say=")) return { pane: "room", say: decoded(hash.slice("#say=".length)) }
+  const event = /^#e([1-9]\d{0,15})$/.exec(hash)
+  if (event) return { pane: "room", event: Number(event[1]) }
   const match = /^#deployment-(\d+)(?:\/([^/]+)(?:\/L(\d+))?)?$/.exec(hash)
   if (!match) return null
   const step = match[2] ? decoded(match[2]) : null

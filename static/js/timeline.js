@@ -1,36 +1,42 @@
 // The room's rows in order: events by number, private answers and echoes where they happened. It keeps the reader's
-// place: at the bottom it follows, further up nothing moves under the eyes.
+// place: at the bottom it follows, further up nothing moves under the eyes. What it shows is a part of the history
+// without holes; when that part does not reach up to now, later events wait until the reader comes down.
 
+import { amended, CHANGES } from "./amend.js"
+import { ConnectionLost, Refused } from "./connection.js"
 import { clone, setText, slot } from "./dom.js"
+import { Place } from "./place.js"
 import { day, dayName } from "./time.js"
 import { clock } from "./ticker.js"
 import { dayWords, language, plural, word } from "./words.js"
 
 const MORE_MS = 5 * 60_000
-const NEAR_BOTTOM_PX = 100
-const NEAR_TOP_PX = 400
+const NEAR_END_PX = 400
 const MOST_ROWS = 300
+const FOUND_MS = 2_000
 
 export class Timeline {
   #list
-  #scroll
   #edges
+  #place
   #rows = []
   #echoes = new Map()
-  #anchor = null
   #unseen = 0
   #newFrom = null
   #isLoading = false
   #hasOlder = true
+  #isNow = true
   #newest = 0
 
-  /** `edges`: `view` (EventView), `older(before)` resolves to events, `read(q)`, `unseen(count|null)`, `me`. */
+  /**
+   * `edges`: `view` (EventView), `range({before|after})` resolves to `{events, more}`, `read(q)`, `unseen(count|null)`,
+   * `me`, `lost()` hears that an event that was asked for is not there.
+   */
   constructor(list, scroll, edges) {
     this.#list = list
-    this.#scroll = scroll
     this.#edges = edges
+    this.#place = new Place(scroll, () => this.#rows.map((each) => each.row))
     scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true })
-    new ResizeObserver(() => this.#settle()).observe(scroll.firstElementChild)
     document.addEventListener("visibilitychange", () => this.#looked())
   }
 
@@ -38,40 +44,49 @@ export class Timeline {
     return this.#rows.length === 0 && this.#echoes.size === 0
   }
 
-  get isAtBottom() {
-    return Math.abs(this.#scroll.scrollTop) <= NEAR_BOTTOM_PX
+  /** The event a row shows, or undefined. */
+  eventOf(row) {
+    return this.#rows.find((each) => each.row === row)?.event
+  }
+
+  /** The newest event for which `is(event)` holds. */
+  findLast(is) {
+    return this.#rows.findLast(({ event }) => event && is(event))
   }
 
   /** Begin again from a picture; `missed` says how many events lie between what was shown and the picture. */
-  restart(events, { read = null, missed = 0 } = {}) {
+  restart(events, { read = null, missed = 0, isNow = true } = {}) {
     const kept = this.#rows.filter((row) => row.isPrivate)
     this.#rows = []
+    this.#isNow = isNow
     this.#list.replaceChildren()
     if (missed) this.#put(this.#gap(missed), { at: events[0]?.at })
     if (read !== null) this.#newFrom = this.#firstUnread(events, read)
-    for (const event of events) this.#put(this.#edges.view.row(event), event)
+    for (const event of events) this.#take(event)
     for (const row of kept) this.#insertByTime(row)
     this.#hasOlder = events.length > 0 && events[0].q > 1
     this.#arrange()
     for (const row of this.#echoes.values()) this.#list.append(row)
-    this.#scroll.scrollTop = 0
+    this.#place.toBottom()
     this.#looked()
   }
 
   append(events) {
-    const wasAtBottom = this.isAtBottom
+    const wasAtBottom = this.#place.isAtBottom
     for (const event of events) {
       if (event.cid) this.unecho(event.cid)
-      if (this.#isHidden && this.#newFrom === null) this.#newFrom = event.q
-      this.#put(this.#edges.view.row(event), event)
+      if (this.#isHidden && this.#newFrom === null && !CHANGES.has(event.k)) this.#newFrom = event.q
+      if (this.#isNow || CHANGES.has(event.k)) this.#take(event)
+      this.#newest = event.q
     }
     this.#arrange()
-    this.#followOrCount(wasAtBottom, events.filter((event) => event.by?.name !== this.#edges.me).length)
+    const news = events.filter((event) => event.by?.name !== this.#edges.me && !CHANGES.has(event.k))
+    this.#followOrCount(wasAtBottom, news.length)
   }
 
   /** A private answer: at its moment in the past, or now at the end. */
   addPrivate(row, event) {
-    const wasAtBottom = this.isAtBottom
+    const wasAtBottom = this.#place.isAtBottom
     this.#insertByTime({ row, at: event.at, isPrivate: true, event })
     this.#arrange()
     this.#followOrCount(wasAtBottom, 1)
@@ -101,29 +116,62 @@ export class Timeline {
   }
 
   focus() {
-    this.#scroll.focus()
+    this.#place.focus()
   }
 
-  toBottom() {
-    this.#scroll.scrollTop = 0
+  /** To the newest, wherever one reads. */
+  async toBottom() {
+    if (!this.#isNow) await this.#load({ before: this.#newest + 1 }, (events) => this.restart(events))
+    this.#place.toBottom()
     this.#looked()
+  }
+
+  /** Bring the event with number `q` into sight, with what was said around it. */
+  async show(q) {
+    if (!this.#rowAt(q)) await this.#loadAround(q)
+    const found = this.#rowAt(q)
+    if (!found) return void this.#edges.lost()
+    found.row.scrollIntoView({ block: "center" })
+    found.row.focus({ preventScroll: true })
+    found.row.classList.add("is-found")
+    setTimeout(() => found.row.classList.remove("is-found"), FOUND_MS)
   }
 
   /** Put the focus on the next (1) or the previous (-1) row. */
   step(direction) {
-    const rows = [...this.#list.querySelectorAll(".event")]
+    const rows = [...this.#list.querySelectorAll(".event:not([hidden])")]
     const at = rows.indexOf(document.activeElement.closest?.(".event"))
     const next = rows[at < 0 ? rows.length - 1 : at + direction]
     next?.focus()
     next?.scrollIntoView({ block: "nearest" })
   }
 
+  // A row of its own, or a change to rows that are there.
+  #take(event) {
+    if (event.q) this.#newest = Math.max(this.#newest, event.q)
+    if (CHANGES.has(event.k)) return void this.#amend(event)
+    this.#put(this.#edges.view.row(event), event)
+  }
+
   #put(row, event) {
-    if (event.q) this.#newest = event.q
     if (!row) return // it is told elsewhere on the page
     this.#rows.push({ row, q: event.q, at: event.at, event })
     this.#list.append(row)
     for (const echo of this.#echoes.values()) this.#list.append(echo)
+  }
+
+  #amend(change) {
+    for (const entry of this.#rows) {
+      const event = amended(entry.event, change)
+      if (event === entry.event) continue
+      const row = this.#edges.view.row(event)
+      row.className = entry.row.className
+      row.classList.toggle("event--gone", Boolean(event.d.deleted))
+      const hadFocus = entry.row.contains(document.activeElement)
+      entry.row.replaceWith(row)
+      Object.assign(entry, { row, event })
+      if (hadFocus) row.focus({ preventScroll: true })
+    }
   }
 
   #insertByTime(entry) {
@@ -138,13 +186,16 @@ export class Timeline {
     this.#trim()
     for (const divider of this.#list.querySelectorAll(".divider")) divider.remove()
     let above = null
+    let isNewSaid = false
     for (const entry of this.#rows) {
       if (this.#isSaidAbove(entry, above)) continue
       let isDivided = false
       if (entry.at && (!above?.at || day(above.at) !== day(entry.at)))
         isDivided = this.#divide(entry, this.#dayWord(entry))
-      if (entry.q && above && entry.q === this.#newFrom)
+      if (!isNewSaid && above && this.#newFrom !== null && entry.q >= this.#newFrom) {
+        isNewSaid = true
         isDivided = this.#divide(entry, word("new_divider"), "divider--new")
+      }
       entry.row.classList.toggle("event--more", !isDivided && continues(above?.event, entry.event))
       above = entry
     }
@@ -153,7 +204,7 @@ export class Timeline {
   // The card right above says the same.
   #isSaidAbove({ row, event }, above) {
     if (event?.k !== "announcement") return false
-    row.hidden = above?.event?.k === "card" && above.event.d.deployment === event.d.deployment
+    row.hidden = Boolean(event.d.deployment) && above?.event?.d.deployment === event.d.deployment && above.event.k === "card"
     return row.hidden
   }
 
@@ -171,7 +222,7 @@ export class Timeline {
 
   #trim() {
     const extra = this.#rows.length - MOST_ROWS
-    if (extra < 50 || !this.isAtBottom) return
+    if (extra < 50 || !this.#place.isAtBottom) return
     for (const { row } of this.#rows.splice(0, extra)) row.remove()
     this.#hasOlder = true
   }
@@ -183,11 +234,11 @@ export class Timeline {
   }
 
   #firstUnread(events, read) {
-    return events.find((event) => event.q > read && event.by?.name !== this.#edges.me)?.q ?? null
+    return events.find((event) => event.q > read && event.by?.name !== this.#edges.me && !CHANGES.has(event.k))?.q ?? null
   }
 
   #followOrCount(wasAtBottom, count) {
-    if (wasAtBottom) this.#scroll.scrollTop = 0
+    if (wasAtBottom && this.#isNow) this.#place.toBottom()
     else this.#unseen += count
     this.#looked()
   }
@@ -196,57 +247,88 @@ export class Timeline {
     return document.visibilityState !== "visible"
   }
 
+  get #isAtEnd() {
+    return this.#isNow && this.#place.isAtBottom
+  }
+
   // Read is what stood at the bottom of a page that was looked at.
   #looked() {
-    if (this.isAtBottom) this.#unseen = 0
-    this.#edges.unseen(this.isAtBottom ? null : this.#unseen)
-    if (this.isAtBottom && !this.#isHidden && this.#newest) this.#edges.read(this.#newest)
+    if (this.#isAtEnd) this.#unseen = 0
+    this.#edges.unseen(this.#isAtEnd ? null : this.#unseen)
+    if (this.#isAtEnd && !this.#isHidden && this.#newest) this.#edges.read(this.#newest)
   }
 
   #scrolled() {
-    this.#keepAnchor()
+    this.#place.keep()
     this.#looked()
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroll
-    if (scrollHeight - clientHeight + scrollTop < NEAR_TOP_PX) this.#loadOlder()
+    if (this.#place.above < NEAR_END_PX && this.#hasOlder) this.#loadOlder()
+    if (this.#place.below < NEAR_END_PX && !this.#isNow) this.#loadNewer()
+  }
+
+  #rowAt(q) {
+    return this.#rows.find((each) => each.q === q)
   }
 
   async #loadOlder() {
     const first = this.#rows.find((row) => row.q)
-    if (this.#isLoading || !this.#hasOlder || !first || first.q <= 1) return
+    if (!first || first.q <= 1) return
+    await this.#load({ before: first.q }, (events, more) => {
+      this.#hasOlder = more
+      this.#place.keep()
+      this.#addAbove(events)
+    })
+  }
+
+  #addAbove(events) {
+    const entries = []
+    for (const event of events) {
+      if (CHANGES.has(event.k)) continue // what it changed is in the same part of the history already as it is now
+      const row = this.#edges.view.row(event)
+      if (row) entries.push({ row, q: event.q, at: event.at, event })
+    }
+    this.#rows.unshift(...entries)
+    this.#list.prepend(...entries.map((entry) => entry.row))
+    this.#arrange()
+  }
+
+  async #loadNewer() {
+    const last = this.#rows.findLast((row) => row.q)
+    if (!last) return
+    await this.#load({ after: last.q }, (events) => {
+      this.#place.keep()
+      const reached = events.at(-1)?.q ?? last.q
+      for (const event of events) this.#take(event)
+      this.#isNow = reached >= this.#newest
+      this.#arrange()
+      this.#looked()
+    })
+  }
+
+  async #loadAround(q) {
+    await this.#load({ before: q + 25 }, (events, more, head) => {
+      const newest = Math.max(this.#newest, head)
+      this.restart(events, { isNow: (events.at(-1)?.q ?? 0) >= newest })
+      this.#newest = newest
+      this.#hasOlder = more
+    })
+  }
+
+  // One question at a time; a failed one is asked again by the next scroll.
+  async #load(which, use) {
+    if (this.#isLoading) return
     this.#isLoading = true
     try {
-      const { events, more } = await this.#edges.older(first.q)
-      this.#hasOlder = more
-      this.#keepAnchor()
-      const entries = events
-        .map((event) => ({ row: this.#edges.view.row(event), q: event.q, at: event.at, event }))
-        .filter(({ row }) => row)
-      this.#rows.unshift(...entries)
-      this.#list.prepend(...entries.map((entry) => entry.row))
-      this.#arrange()
-    } catch {
-      this.#hasOlder = true // the next scroll asks again
+      const { events, more, head } = await this.#edges.range(which)
+      use(events, more, head)
+    } catch (error) {
+      if (!(error instanceof ConnectionLost) && !(error instanceof Refused)) throw error
     } finally {
       this.#isLoading = false
     }
-  }
-
-  // The first row in sight keeps its place when rows above or below it grow.
-  #keepAnchor() {
-    if (this.isAtBottom) return void (this.#anchor = null)
-    const top = this.#scroll.getBoundingClientRect().top
-    const row = this.#rows.find((each) => each.row.getBoundingClientRect().bottom > top)?.row
-    this.#anchor = row ? { row, top: row.getBoundingClientRect().top } : null
-  }
-
-  #settle() {
-    if (!this.#anchor?.row.isConnected) return
-    const moved = this.#anchor.row.getBoundingClientRect().top - this.#anchor.top
-    if (moved) this.#scroll.scrollTop += moved
   }
 }
 
 function continues(above, event) {
   if (above?.k !== "message" || event?.k !== "message" || above.by?.id !== event.by?.id) return false
-  return Date.parse(event.at) - Date.parse(above.at) < MORE_MS
+  return !event.d.reply && Date.parse(event.at) - Date.parse(above.at) < MORE_MS
 }

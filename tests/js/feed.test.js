@@ -23,14 +23,18 @@ function feed(answers = {}) {
 const silent = { apply() {}, restart() {} }
 
 test("a hello goes on where each stream was, and is present in its room", () => {
-  const made = new Feed({ tab: "t1", lang: "en" })
+  const made = new Feed({ tab: "t1", lang: "en", room: "room:7" })
   made.use({ isOpen: false })
   made.follow("room:7", silent, { e: "k1", q: 40 })
+  made.follow("room:8", silent, { e: "k1", q: 2 }) // for its news only
   made.follow("deployment:5", silent)
 
   const { resume, want } = made.hello()
 
-  assert.deepEqual(resume, [{ s: "room:7", e: "k1", q: 40 }])
+  assert.deepEqual(resume, [
+    { s: "room:7", e: "k1", q: 40 },
+    { s: "room:8", e: "k1", q: 2 },
+  ])
   assert.deepEqual(want, ["room:7", "deployment:5"])
 })
 

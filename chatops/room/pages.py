@@ -1,0 +1,127 @@
+"""Pages about rooms: one's own and those to join, making one, who is in it. They work without script."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from bot import phrases
+from chatops.room import alerts, guests, people, views
+from chatops.room.forms import NewRoomForm, RoomForm
+from chatops.room.models import Membership, Room
+from chatops.room.views import MemberRequest
+from deploy_core.errors import Refused
+
+#: The pages of rooms name at most so many members and rooms.
+SHOWN = 500
+
+
+@never_cache
+@login_required
+def rooms(request: MemberRequest) -> HttpResponse:
+    """One's own rooms, those to join, and a form for a new one."""
+    form = NewRoomForm(request.POST or None, person=request.user)
+    if request.method == "POST" and form.is_valid():
+        fields = form.cleaned_data
+        room = Room(slug=fields["slug"], topic=fields["topic"], is_closed=fields["is_closed"])
+        room.is_announcements = fields["is_announcements"]
+        people.create(request.user, room, list(fields["apps"]))
+        return redirect("room", room.slug)
+    return _list(request, form=form, status=400 if form.is_bound else 200)
+
+
+def _list(request: MemberRequest, *, form: NewRoomForm | None = None, status: int = 200) -> HttpResponse:
+    context = {
+        "rooms": views.rail(request.user),
+        "open_rooms": people.to_join(request.user).prefetch_related("apps")[:SHOWN],
+        "form": form or NewRoomForm(person=request.user),
+        "page": "rooms",
+    }
+    return render(request, "room/rooms.html", context, status=status)
+
+
+@require_POST
+@login_required
+def join(request: MemberRequest, slug: str) -> HttpResponse:
+    """Enter an open room."""
+    try:
+        room = people.join(request.user, slug)
+    except Refused:
+        return redirect("rooms")
+    return redirect("room", room.slug)
+
+
+@never_cache
+@login_required
+def settings(request: MemberRequest, slug: str) -> HttpResponse:
+    """Who is in a room, what it is like, and, for its managers, everything that changes it."""
+    room = _own(request, slug)
+    mistake = ""
+    if request.method == "POST":
+        try:
+            done = _change(request, room)
+        except Refused as refused:
+            mistake = phrases.render(refused.code, refused.params)
+        else:
+            return done
+    mine = Membership.objects.get(room=room, person=request.user)
+    members = Membership.objects.filter(room=room).select_related("person").order_by("person__username")
+    context = {
+        "room": room,
+        "apps": room.apps.order_by("name"),
+        "members": members[:SHOWN],
+        "mine": mine,
+        "is_manager": people.may_manage(request.user, room),
+        "levels": _levels(),
+        "mistake": mistake,
+        "rooms": views.rail(request.user),
+        "page": "rooms",
+    }
+    return render(request, "room/settings.html", context, status=400 if mistake else 200)
+
+
+def _change(request: MemberRequest, room: Room) -> HttpResponse:
+    """Do what the pressed button says, and show what holds now.
+
+    Raises:
+        Refused: as `people` does.
+    """
+    person, form = request.user, request.POST
+    named = form.get("person", "")[:18]
+    guest = int(named) if named.isascii() and named.isdigit() else 0
+    match form.get("act", ""):
+        case "change":
+            fields = RoomForm(form)
+            if not fields.is_valid():
+                raise Refused("too_long", limit=200)
+            people.change(person, room, **fields.cleaned_data)
+        case "invite":
+            people.invite(person, room, form.get("name", "")[:150])
+        case "remove":
+            people.remove(person, room, guest)
+            guests.membership_ended(guest, room.pk)
+        case "promote" | "demote" as act:
+            people.promote(person, room, guest, is_manager=act == "promote")
+        case "level":
+            alerts.set_level(person, room.pk, form.get("level", ""))
+        case "leave":
+            people.remove(person, room, person.pk)
+            guests.membership_ended(person.pk, room.pk)
+            return redirect("rooms")
+    return redirect("room-settings", room.slug)
+
+
+def _own(request: MemberRequest, slug: str) -> Room:
+    return get_object_or_404(Room, slug=slug, members=request.user)
+
+
+def _levels() -> list[tuple[str, Any]]:
+    return [
+        (Membership.Level.ALL, _("Everything")),
+        (Membership.Level.MENTIONS, _("My name, announcements, failures and what needs approval")),
+        (Membership.Level.NOTHING, _("Nothing")),
+    ]

@@ -1,0 +1,107 @@
+// What goes on in one's other rooms: counted in the rail, and told where one wants to be told.
+
+import { alertFor } from "./alerts.js"
+import { CHANGES } from "./amend.js"
+import { el, setHidden, setText } from "./dom.js"
+import { clock } from "./ticker.js"
+import { hasPhrase, phrase, plural, word } from "./words.js"
+
+const COUNTED = new Set(["message", "command", "announcement"])
+
+export class News {
+  #me
+  #wants
+  #rooms = new Map()
+  #edges
+
+  /** `edges`: `speaker`, `notify`, `urls` (`room(slug, q)`); `wants` is the server's `alerts`. */
+  constructor(me, wants, edges) {
+    this.#me = me
+    this.#wants = wants
+    this.#edges = edges
+  }
+
+  get wants() {
+    return this.#wants
+  }
+
+  /** The server says that something else is wanted now. */
+  learn(wants) {
+    this.#wants = wants
+  }
+
+  /** Follow another room from where the page's first data left it. */
+  follow(feed, { id, slug, e, q, unread, mentions }) {
+    const room = { id, slug, unread, mentions, link: document.querySelector(`.rail [data-room="${id}"]`) }
+    this.#rooms.set(id, room)
+    feed.follow(
+      `room:${id}`,
+      {
+        apply: (events) => this.#heard(room, events),
+        restart: ({ last }, missed) => this.#heard(room, last, missed),
+        gone: () => room.link?.closest("li").remove(),
+      },
+      { e, q },
+    )
+  }
+
+  /** Events of any room: call for what is worth it. */
+  tell(events, { id, slug }) {
+    for (const event of events) {
+      const found = alertFor(event, id, this.#wants, this.#me, clock.now())
+      if (!found) continue
+      const body = textOf(event)
+      this.#edges.speaker.say({
+        room: id,
+        title: titleOf(found.kind, event, slug),
+        body,
+        tag: found.tag,
+        url: this.#edges.urls.room(slug, event.q),
+        isUrgent: found.isUrgent,
+      })
+      if (this.#rooms.has(id)) this.#edges.notify.add() // the room of this page is counted by whoever reads it out
+      if (found.isUrgent) this.#edges.notify.urge(found.kind === "mention" ? `@${event.by?.name ?? ""}` : `✕ ${slug}`)
+    }
+  }
+
+  /** Read up to `q`, on another page or device. */
+  read(roomId) {
+    const room = this.#rooms.get(roomId)
+    if (!room) return
+    room.unread = 0
+    room.mentions = 0
+    paint(room)
+  }
+
+  #heard(room, events, missed = 0) {
+    const news = events.filter((event) => COUNTED.has(event.k) && event.by?.id !== this.#me.id && !CHANGES.has(event.k))
+    room.unread += news.length + missed
+    room.mentions += news.filter((event) => alertFor(event, room.id, this.#wants, this.#me, clock.now())?.kind === "mention").length
+    paint(room)
+    if (!missed) this.tell(events, room)
+  }
+}
+
+function paint({ link, unread, mentions }) {
+  if (!link) return
+  link.classList.toggle("has-news", unread > 0)
+  let count = link.querySelector(".count")
+  if (!count) {
+    count = el("span", "count")
+    link.append(count)
+  }
+  setHidden(count, !unread)
+  count.classList.toggle("count--quiet", !mentions)
+  setText(count, String(mentions || unread))
+  count.title = mentions ? plural("called", mentions) : plural("unread", unread)
+}
+
+function titleOf(kind, event, slug) {
+  if (kind === "mention" || kind === "message") return word("alert.said", { name: event.by?.name ?? "", room: slug })
+  return word(`alert.${kind}`, { room: slug, number: event.d.deployment ?? "" })
+}
+
+function textOf({ d }) {
+  if (d.code) return hasPhrase(d.code) ? phrase(d.code, d.params) : d.code
+  return d.text ?? ""
+}

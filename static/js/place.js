@@ -1,0 +1,53 @@
+// Where a reader stands in a scroll that begins at its bottom (`column-reverse`): what they see keeps its place while
+// things grow and shrink around it.
+
+const NEAR_BOTTOM_PX = 100
+
+export class Place {
+  #scroll
+  #rows
+  #anchor = null
+
+  /** `rows()` gives the rows in their order. */
+  constructor(scroll, rows) {
+    this.#scroll = scroll
+    this.#rows = rows
+    new ResizeObserver(() => this.#settle()).observe(scroll.firstElementChild)
+  }
+
+  get isAtBottom() {
+    return this.below <= NEAR_BOTTOM_PX
+  }
+
+  /** Pixels to the end of what is there, downwards and upwards. */
+  get below() {
+    return Math.abs(this.#scroll.scrollTop)
+  }
+
+  get above() {
+    return this.#scroll.scrollHeight - this.#scroll.clientHeight - this.below
+  }
+
+  focus() {
+    this.#scroll.focus()
+  }
+
+  toBottom() {
+    this.#anchor = null
+    this.#scroll.scrollTop = 0
+  }
+
+  /** Remember the first row in sight: it keeps its place when rows above or below it grow. */
+  keep() {
+    if (this.isAtBottom) return void (this.#anchor = null)
+    const top = this.#scroll.getBoundingClientRect().top
+    const row = this.#rows().find((each) => each.getBoundingClientRect().bottom > top)
+    this.#anchor = row ? { row, top: row.getBoundingClientRect().top } : null
+  }
+
+  #settle() {
+    if (!this.#anchor?.row.isConnected) return
+    const moved = this.#anchor.row.getBoundingClientRect().top - this.#anchor.top
+    if (moved) this.#scroll.scrollTop += moved
+  }
+}

@@ -1,0 +1,111 @@
+// The one tab of this browser that speaks: it shows what the system shows, and makes the sound. Which tab that is, a
+// lock decides; the others keep quiet, and take over when it is closed.
+
+const LOCK = "shiproom-speaker"
+const CHANNEL = "shiproom-looking"
+const DESKTOP = "desktop"
+const SOUND = "sound"
+/** Two short notes, in hertz, each so long. */
+const NOTES = [880, 659]
+const NOTE_S = 0.14
+
+export class Speaker {
+  #speaks = false
+  #looking = new Map()
+  #channel = globalThis.BroadcastChannel ? new BroadcastChannel(CHANNEL) : null
+  #tab = crypto.randomUUID()
+  #room
+  #audio = null
+  #opened
+
+  /** `room` is what this tab shows; `opened(url)` is called when a notification is pressed. */
+  constructor(room, opened) {
+    this.#room = room
+    this.#opened = opened
+    if (navigator.locks) navigator.locks.request(LOCK, () => this.#speak()).catch(() => {})
+    else this.#speaks = true
+    this.#channel?.addEventListener("message", ({ data }) => this.#heard(data))
+    document.addEventListener("visibilitychange", () => this.#tellLooking())
+    addEventListener("pagehide", () => this.#channel?.postMessage({ tab: this.#tab, room: null }))
+    this.#channel?.postMessage({ ask: true })
+    this.#tellLooking()
+  }
+
+  get isSpeaking() {
+    return this.#speaks
+  }
+
+  get hasDesktop() {
+    return localStorage.getItem(DESKTOP) === "on" && globalThis.Notification?.permission === "granted"
+  }
+
+  get hasSound() {
+    return localStorage.getItem(SOUND) === "on"
+  }
+
+  /** From a press only: browsers ask the person then, and let sound be made later. Resolves to what holds. */
+  async setDesktop(isOn) {
+    const isAllowed = isOn && globalThis.Notification && (await Notification.requestPermission()) === "granted"
+    localStorage.setItem(DESKTOP, isAllowed ? "on" : "off")
+    return Boolean(isAllowed)
+  }
+
+  setSound(isOn) {
+    localStorage.setItem(SOUND, isOn ? "on" : "off")
+    if (isOn) this.#play()
+  }
+
+  /** Call the reader, if this is the tab to do it and no tab shows the room to them. */
+  say({ room, title, body, tag, url, isUrgent }) {
+    if (!this.#speaks || this.#isLookedAt(room)) return
+    if (this.hasDesktop) {
+      const shown = new Notification(title, { body, tag, renotify: isUrgent, lang: document.documentElement.lang })
+      shown.addEventListener("click", () => {
+        window.focus()
+        shown.close()
+        this.#opened(url)
+      })
+    }
+    if (isUrgent && this.hasSound) this.#play()
+  }
+
+  // Held until the tab is closed.
+  #speak() {
+    this.#speaks = true
+    document.documentElement.dataset.speaks = "" // seen by tests, and by whoever wonders which tab it is
+    return new Promise(() => {})
+  }
+
+  #heard({ tab, room, ask }) {
+    if (ask) return this.#tellLooking()
+    if (room === null) this.#looking.delete(tab)
+    else this.#looking.set(tab, room)
+    return undefined
+  }
+
+  #tellLooking() {
+    const room = document.visibilityState === "visible" ? this.#room : null
+    this.#channel?.postMessage({ tab: this.#tab, room })
+  }
+
+  #isLookedAt(room) {
+    const isHere = document.visibilityState === "visible" && this.#room === room
+    return isHere || [...this.#looking.values()].includes(room)
+  }
+
+  #play() {
+    this.#audio ??= new AudioContext()
+    if (this.#audio.state === "suspended") this.#audio.resume().catch(() => {})
+    NOTES.forEach((hertz, index) => {
+      const start = this.#audio.currentTime + index * NOTE_S
+      const tone = new OscillatorNode(this.#audio, { frequency: hertz, type: "sine" })
+      const gain = new GainNode(this.#audio, { gain: 0 })
+      gain.gain.setValueAtTime(0, start)
+      gain.gain.linearRampToValueAtTime(0.2, start + 0.02)
+      gain.gain.linearRampToValueAtTime(0, start + NOTE_S)
+      tone.connect(gain).connect(this.#audio.destination)
+      tone.start(start)
+      tone.stop(start + NOTE_S)
+    })
+  }
+}
