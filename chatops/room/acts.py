@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 from django.db import transaction
 from django.utils import timezone
 
-from chatops.room import access, chat, completion, door, messages, streams
+from chatops.room import access, authors, chat, completion, door, messages, streams
 from chatops.room.door import Identity
 from chatops.room.frames import Frame
 from chatops.room.incoming import Unfit
@@ -68,7 +68,7 @@ class Said(NamedTuple):
 
 def say(lines: Sequence[Said]) -> list[Outcome | Exception]:
     """What came of each of `lines`, stored together; `Unfit` with `auth` where the session has ended."""
-    people = door.people_of(line.by for line in lines)
+    people = authors.signed_in(line.by for line in lines)
     answered = _answered(lines)
     now = timezone.now()
     kept = [

@@ -11,7 +11,9 @@ from typing import Any, TypedDict, cast
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 
-from chatops.room.models import Event, Line, Membership
+from chatops.room import authors
+from chatops.room.authors import Name
+from chatops.room.models import Event, Line
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
 
@@ -32,10 +34,6 @@ class Outcome(TypedDict, total=False):
     reply: dict[str, Any] | None
     deployment: int | None
     dup: bool
-
-
-#: A line's place in the world: one author uses a client id once.
-_Name = tuple[int, str]
 
 
 def check(text: str) -> None:
@@ -79,9 +77,9 @@ def _alone(line: Line) -> Outcome | Exception:
 
 @transaction.atomic
 def _store(lines: Sequence[Line]) -> list[Outcome | Exception]:
-    writers, known = _writers(lines), _known(lines)
+    writers, known = authors.writers(lines), authors.known(lines)
     timeline = Timeline()
-    fresh: dict[_Name, tuple[Line, Event]] = {}
+    fresh: dict[Name, tuple[Line, Event]] = {}
     for line in lines:
         name = _name(line)
         if writers.get((line.author_id, line.room_id)) and name not in known and name not in fresh:
@@ -103,27 +101,5 @@ def _store(lines: Sequence[Line]) -> list[Outcome | Exception]:
     ]  # fmt: skip
 
 
-def _name(line: Line) -> _Name:
+def _name(line: Line) -> Name:
     return line.author_id, line.client_id
-
-
-def _writers(lines: Sequence[Line]) -> dict[tuple[int, int | None], bool]:
-    """The (person, room) of active members among the authors, and whether they may write there."""
-    of = Membership.objects.filter(
-        person__in={line.author_id for line in lines},
-        room__in={line.room_id for line in lines if line.room_id},
-        person__is_active=True,
-    )
-    rows = of.values_list("person_id", "room_id", "is_manager", "room__is_announcements")
-    return {(person, room): is_manager or not is_quiet for person, room, is_manager, is_quiet in rows}
-
-
-def _known(lines: Sequence[Line]) -> dict[_Name, dict[str, Any]]:
-    """What came of those lines that were stored before."""
-    before = Line.objects.filter(
-        author__in={line.author_id for line in lines}, client_id__in={line.client_id for line in lines}
-    )
-    return {
-        (author, client_id): outcome
-        for author, client_id, outcome in before.values_list("author_id", "client_id", "outcome")
-    }

@@ -1,6 +1,8 @@
 """Database work of the room, in a few threads of our own.
 
-Channels and Django would run it in one `thread_sensitive` thread, where a slow query stops every socket.
+Channels and Django would run it in one `thread_sensitive` thread, where a slow query stops every socket. Each thread
+keeps its database connection: to open one costs more than most of what is asked here. One that broke is closed with
+the work that met it, and on Postgres each is looked at before it is used again (`CONN_HEALTH_CHECKS`).
 """
 
 import asyncio
@@ -11,7 +13,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,8 +23,8 @@ _threads: ThreadPoolExecutor | None = None
 
 
 async def run(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """What `work` returns, done in one of `ROOM_DB_THREADS` threads; its database connection is given back after it."""
-    return await asyncio.get_running_loop().run_in_executor(_pool(), partial(_closing, partial(work, *args, **kwargs)))
+    """What `work` returns, done in one of `ROOM_DB_THREADS` threads."""
+    return await asyncio.get_running_loop().run_in_executor(_pool(), partial(_keeping, partial(work, *args, **kwargs)))
 
 
 def _pool() -> ThreadPoolExecutor:
@@ -33,8 +35,10 @@ def _pool() -> ThreadPoolExecutor:
         return _threads
 
 
-def _closing(work: Callable[[], R]) -> R:
+def _keeping(work: Callable[[], R]) -> R:
     try:
         return work()
     finally:
-        close_old_connections()
+        for connection in connections.all(initialized_only=True):
+            connection.close_at = None  # else it would end with every piece of work (CONN_MAX_AGE)
+            connection.close_if_unusable_or_obsolete()

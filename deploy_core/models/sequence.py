@@ -6,8 +6,7 @@ a number taken by updating the stream's row is in commit order and has no holes 
 
 import uuid
 
-from django.db import models, transaction
-from django.db.models import F
+from django.db import connection, models, transaction
 
 
 class StreamHead(models.Model):
@@ -25,6 +24,9 @@ class StreamHead(models.Model):
         return f"{self.kind}:{self.stream_id} at {self.number}"
 
 
+_ADVANCE = "UPDATE deploy_core_streamhead SET number = number + %s WHERE kind = %s AND stream_id = %s RETURNING number"
+
+
 def take(kind: str, stream_id: int, count: int = 1) -> int:
     """Take the next `count` numbers of a stream and return the first; holds the stream's row until commit.
 
@@ -33,11 +35,17 @@ def take(kind: str, stream_id: int, count: int = 1) -> int:
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("take() outside a transaction would number what may never be stored")
-    head = StreamHead.objects.filter(kind=kind, stream_id=stream_id)
-    if not head.update(number=F("number") + count):
+    while (number := _advance(kind, stream_id, count)) is None:
         StreamHead.objects.get_or_create(kind=kind, stream_id=stream_id)
-        head.update(number=F("number") + count)
-    return head.values_list("number", flat=True).get() - count + 1
+    return number - count + 1
+
+
+def _advance(kind: str, stream_id: int, count: int) -> int | None:
+    """The stream's new number, None when it has no head yet. SQL, because the ORM needs two statements for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ADVANCE, [count, kind, stream_id])
+        row: tuple[int] | None = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _new_epoch() -> str:
