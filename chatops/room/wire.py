@@ -30,19 +30,13 @@ logger = logging.getLogger(__name__)
 class Batch:
     """Frames (as JSON bytes) on their way to any number of sockets. A volatile batch is left out where others wait."""
 
-    __slots__ = ("_on_the_wire", "is_volatile", "payloads")
+    __slots__ = ("is_volatile", "on_the_wire", "payloads")
 
     def __init__(self, payloads: list[bytes], *, is_volatile: bool = False) -> None:
         self.payloads = payloads
         self.is_volatile = is_volatile
-        self._on_the_wire: bytes | None = None
-
-    @property
-    def on_the_wire(self) -> bytes:
-        """All of them as WebSocket text frames, joined: each stays a message of its own."""
-        if self._on_the_wire is None:
-            self._on_the_wire = b"".join(map(text_frame, self.payloads))
-        return self._on_the_wire
+        #: All of them as WebSocket text frames, joined: each stays a message of its own.
+        self.on_the_wire = b"".join(map(text_frame, payloads))
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -76,7 +70,8 @@ def for_socket(scope: Mapping[str, Any], send: Send) -> Wire:
 def _can_be_written(protocol: Any) -> bool:
     transport = getattr(protocol, "transport", None)
     return (
-        isinstance(transport, tcp.Server)  # TLS wraps the transport in another class, or sets the flag
+        hasattr(protocol, "wire")
+        and isinstance(transport, tcp.Server)  # TLS wraps the transport in another class, or sets the flag
         and not getattr(transport, "TLS", False)
         and all(hasattr(transport, name) for name in ("socket", "dataBuffer", "offset", "_tempDataLen", "connected"))
         and getattr(protocol, "state", None) == getattr(protocol, "STATE_OPEN", NotImplemented)
@@ -84,45 +79,61 @@ def _can_be_written(protocol: Any) -> bool:
 
 
 class DirectWire:
-    """Writes to the socket of a Daphne connection, on the reactor's own thread."""
+    """Writes to the socket of a Daphne connection, on the reactor's own thread.
+
+    `is_clear` means: the connection is open and Twisted has nothing to write before us. Then one call of the socket is
+    all; to look at the other objects of a thousand readers each time would take half as long again. Whatever else
+    writes to the connection or ends it says so through `protocol.wire` (chatops/server.py).
+    """
+
+    __slots__ = ("_closing", "_protocol", "_send", "_transport", "_write", "is_clear", "is_open")
 
     def __init__(self, protocol: Any, send: Send) -> None:
         self.is_open = True
+        self.is_clear = False
         self._protocol = protocol
         self._transport = protocol.transport
-        self._socket = protocol.transport.socket
+        self._write = protocol.transport.socket.send
         self._send = send
         self._closing: asyncio.Task[None] | None = None
+        protocol.wire = self
 
     def send(self, batch: Batch) -> None:
         """Send now, or queue behind what the reader has not taken yet; with too much of that, hang up."""
-        transport = self._transport
-        if not self.is_open or self._protocol.state != self._protocol.STATE_OPEN:
+        if not (self.is_clear or self._look(batch)):
             return
+        data = batch.on_the_wire
+        try:
+            sent = self._write(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.is_clear = False
+            return  # Twisted sees it too and ends the connection
+        if sent < len(data):
+            self.is_clear = False
+            self._transport.write(data[sent:])
+
+    def _look(self, batch: Batch) -> bool:
+        """Whether the socket can be written to; if not, `batch` is dealt with."""
+        transport = self._transport
+        if not (self.is_open and transport.connected and self._protocol.state == self._protocol.STATE_OPEN):
+            return False
         waiting = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
         if waiting > settings.BACKLOG_LIMIT_BYTES:
             # No close frame could reach a reader that reads nothing.
             logger.info("dropped a reader with %d bytes unread", waiting)
             self.is_open = False
             transport.abortConnection()
-        elif waiting:
-            if not batch.is_volatile or waiting <= VOLATILE_LIMIT_BYTES:
-                transport.write(batch.on_the_wire)
-        elif transport.connected:
-            data = batch.on_the_wire
-            try:
-                sent = self._socket.send(data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError:
-                return  # Twisted sees it too and ends the connection
-            if sent < len(data):
-                transport.write(data[sent:])
+        elif waiting and not (batch.is_volatile and waiting > VOLATILE_LIMIT_BYTES):
+            transport.write(batch.on_the_wire)
+        self.is_clear = not waiting
+        return self.is_clear
 
     def close(self, code: int) -> None:
         """Close with `code`, after everything sent so far."""
         if self.is_open:
-            self.is_open = False
+            self.is_open = self.is_clear = False
             self._closing = asyncio.ensure_future(_close(self._send, code))
 
 
