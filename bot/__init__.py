@@ -6,16 +6,19 @@ Models are imported when a function is first called: Django imports this package
 from typing import TYPE_CHECKING, Any
 
 from .grammar import hear
+from .leaks import mask
 from .mistakes import Mistake
 
 if TYPE_CHECKING:
     from .invocation import Invocation, Reply
 
-__all__ = ["complete", "handle", "is_command", "said"]
+__all__ = ["complete", "handle", "is_command", "mask", "said"]
 
 
 def is_command(text: str, surface: str = "web") -> bool:
-    """Whether a line is meant for the bot (also when it is mistyped); everything else is chat."""
+    """Whether a line is for the bot: also when it is mistyped, or holds a secret; everything else is chat."""
+    if mask(text).kinds:
+        return True
     try:
         return hear(text, surface) is not None
     except Mistake:

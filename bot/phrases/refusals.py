@@ -54,7 +54,10 @@ REFUSALS = {
     "duplicate": _("This line was already run, as #%(number)s."),
     "expired": _("The command arrived too late and was not run. Send it again if you still want it."),
     "drops_commits": _("%(environment)s runs %(commits)s commits of %(people)s that this ref lacks."),
-    "secret_in_chat": _("That message was removed: it looked like a secret. Revoke it."),
+    "secret_in_chat": _(
+        "That message was not posted: there is a secret in it[[ (%(kinds)s)]]. Revoke it where it was made, then send "
+        "the message without it."
+    ),
     "already_ended": _("#%(number)s has ended (%(status)s), so there is nothing to stop."),
     "cannot_cancel": _("#%(number)s is switching back to the old release and cannot be stopped now."),
     "nothing_running": _("Nothing of %(app)s runs or waits[[ in %(environment)s]]."),

@@ -21,6 +21,7 @@ from chatops.room.chat import is_storable as is_storable
 from chatops.room.models import Event, Line, Membership, Message, Room
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
+from deploy_core.ledger import audit
 from deploy_core.models import Deployment, Person
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ def post(
             without a room). Nothing is stored.
     """
     check(text)
-    line = Line(author=author, room=room, text=text, client_id=client_id, surface=surface, at=timezone.now())
+    kept = bot.mask(text)
+    line = Line(author=author, room=room, text=kept.text, client_id=client_id, surface=surface, at=timezone.now())
     line.reply_to = reply_to
     if not bot.is_command(text, surface):
         if room is None:
@@ -59,15 +61,15 @@ def post(
     if is_late:
         raise Refused("expired")
     try:
-        return _store(line, room, surface)
+        return _store(line, room, surface, kept.kinds)
     except OperationalError as error:  # two transactions waited for each other, and this one had to go
         logger.info("storing a line once more: %s", error)
         line.pk = None
-        return _store(line, room, surface)
+        return _store(line, room, surface, kept.kinds)
 
 
 @transaction.atomic
-def _store(line: Line, room: Room | None, surface: Surface) -> Outcome:
+def _store(line: Line, room: Room | None, surface: Surface, secrets: tuple[str, ...]) -> Outcome:
     if not _may_speak(line.author, room):
         raise Refused("not_found")
     try:
@@ -77,7 +79,7 @@ def _store(line: Line, room: Room | None, surface: Surface) -> Outcome:
         first = Line.objects.get(author=line.author, client_id=line.client_id)
         return cast(Outcome, first.outcome | {"dup": True})
     timeline = Timeline()
-    outcome, shown = _run(line, room, timeline, surface)
+    outcome, shown = _run(line, room, timeline, _refuse(line, secrets) if secrets else _answer(line, room, surface))
     timeline.write()
     if shown and room:
         outcome |= {"message": shown.payload["id"], "s": f"room:{room.pk}", "q": shown.number}
@@ -92,8 +94,14 @@ def _may_speak(author: Person, room: Room | None) -> bool:
     return Membership.objects.filter(person=author, room=room, person__is_active=True).exists()
 
 
-def _run(line: Line, room: Room | None, timeline: Timeline, surface: Surface) -> tuple[Outcome, Event | None]:
-    reply = _answer(line, room, surface)
+def _refuse(line: Line, secrets: tuple[str, ...]) -> Reply:
+    """A line with a secret in it is shown to nobody and does nothing; its author, who has it still, is told."""
+    target = line.room.slug if line.room else ""
+    audit.record(line.author, "chat.secret", target, "removed", surface=line.surface, kinds=list(secrets))
+    return Reply("secret_in_chat", {"kinds": list(secrets)}, suggest=("/help",), is_error=True)
+
+
+def _run(line: Line, room: Room | None, timeline: Timeline, reply: Reply) -> tuple[Outcome, Event | None]:
     shown = _show(line, room, timeline, reply) if room else None
     outcome = Outcome(
         result="error" if reply.is_error else "accepted" if reply.deployment_id else "done",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
+import bot
 from chatops.room import calls, people
 from chatops.room.models import Event, Line, Message, Room
 from chatops.room.timeline import EXCERPT, Timeline
@@ -27,7 +28,7 @@ class Changed(NamedTuple):
 
 @transaction.atomic
 def edit(person: Person, room: Room, message_id: int, text: str) -> Changed:
-    """The message says `text` from now on.
+    """The message says `text` from now on, without any secret in it.
 
     Raises:
         Refused: `not_found` (no such message here, or it was taken back), `forbidden` (somebody else's, or no chat).
@@ -35,6 +36,7 @@ def edit(person: Person, room: Room, message_id: int, text: str) -> Changed:
     message = _message(room, message_id)
     if message.author_id != person.pk or message.kind != Message.Kind.CHAT:
         raise Refused("forbidden")
+    text = bot.mask(text).text
     if message.text == text:
         return Changed(message.pk, None)
     message.text, message.edited = text, timezone.now()

@@ -9,7 +9,7 @@ from bot.invocation import Announce, Reply
 from chatops.room import chat, messages
 from chatops.room.models import Event, Line, Message
 from deploy_core.errors import Refused
-from deploy_core.models import Deployment, StreamHead
+from deploy_core.models import AuditEntry, Deployment, StreamHead
 from tests import factories
 
 
@@ -282,3 +282,19 @@ def test_a_line_that_cannot_be_stored_takes_no_other_with_it(alice, room, monkey
     assert isinstance(bad, IntegrityError)
     assert "could not store a line of alice" in caplog.text
     assert [line.client_id for line in Line.objects.order_by("client_id")] == ["c1", "c3"]
+
+
+@pytest.mark.parametrize("text", ["my token is {}", "/deploy shop to staging | TOKEN={}"])
+def test_a_secret_is_shown_to_nobody_stored_nowhere_and_its_author_told(room, alice, text):
+    secret = "ghp_" + "a1B2" * 9
+
+    outcome = _post(alice, room, text.format(secret))
+
+    assert (outcome["result"], outcome["reply"]["code"], outcome["reply"]["params"]) == (
+        "error",
+        "secret_in_chat",
+        {"kinds": ["GitHub"]},
+    )
+    assert not Message.objects.exists()
+    assert secret not in str([*Line.objects.values(), *Event.objects.values(), *AuditEntry.objects.values()])
+    assert AuditEntry.objects.get(action="chat.secret").outcome == "removed"
