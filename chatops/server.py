@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn, cast
 
@@ -28,6 +29,7 @@ from chatops.room import pool, progress
 from chatops.room.guests import guests
 from chatops.room.hub import hubs
 from chatops.room.wire import EXTENSION
+from chatops.slack import drainer
 from chatops.trust import anchoring
 from deploy_core.run import engine
 
@@ -50,6 +52,8 @@ class Request(WebRequest):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        #: `time.monotonic()` at its first byte.
+        self.began = time.monotonic()
         self._body_bytes = 0
         self._is_refused = False
         self._deadline = reactor.callLater(settings.HEADER_TIMEOUT_S, self._hang_up)
@@ -196,6 +200,8 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         """Start the application for a connection; a socket's protocol object goes with it."""
         if scope["type"] == "websocket":
             scope["extensions"] = {EXTENSION: protocol}
+        else:
+            scope["shiproom.began"] = protocol.began
         return super().create_application(protocol, scope)
 
     def kill_all_applications(self) -> Any:
@@ -225,6 +231,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         self._port.stopListening()
         guests().end_all(RESTART)
         await asyncio.get_running_loop().run_in_executor(None, engine.stop)
+        await asyncio.get_running_loop().run_in_executor(None, drainer.end)
         await hubs().close()
         reactor.stop()
 
@@ -255,6 +262,7 @@ def run(listener: socket.socket, *, with_engine: bool, ready: Callable[[], None]
         engine.launch(listen=with_engine)  # else it only puts what people ask for into the queue of the workers
     from chatops.asgi import application
 
+    drainer.begin()
     Server(application, listener, ready=ready).run()
 
 

@@ -302,6 +302,8 @@ LOGGING: dict[str, Any] = {
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # They tell a story of each connection at INFO.
         **{name: {"level": "WARNING"} for name in ("asyncssh", "daphne", "dbos", "git", "paramiko", "axes")},
+        # What they say about a request has its words in it.
+        **{name: {"level": "ERROR"} for name in ("slack_bolt", "slack_sdk")},
     },
 }
 
@@ -425,6 +427,49 @@ API_REFUSALS_KEPT = env.int("SHIPROOM_API_REFUSALS_KEPT", 30)
 # --- webhooks ---------------------------------------------------------------------------------------------------------
 #: Deliveries that no hook signed and that are written to the audit log, per minute and process; all are answered 401.
 HOOK_REFUSALS_KEPT = env.int("SHIPROOM_HOOK_REFUSALS_KEPT", 30)
+
+# --- Slack (docs/slack.md): who we are there, and every interval and limit --------------------------------------------
+SLACK_CLIENT_ID = env.str("SHIPROOM_SLACK_CLIENT_ID", "")
+SLACK_CLIENT_SECRET = env.str("SHIPROOM_SLACK_CLIENT_SECRET", "")
+#: Without it `/slack/events` does not exist.
+SLACK_SIGNING_SECRET = env.str("SHIPROOM_SLACK_SIGNING_SECRET", "")
+#: Socket Mode: the app's own token, and the bot's where no browser can come back from Slack.
+SLACK_APP_TOKEN = env.str("SHIPROOM_SLACK_APP_TOKEN", "")
+SLACK_BOT_TOKEN = env.str("SHIPROOM_SLACK_BOT_TOKEN", "")
+SLACK_API_URL = env.str("SHIPROOM_SLACK_API_URL", "https://slack.com/api/")
+SLACK_HOOKS_URL = env.str("SHIPROOM_SLACK_HOOKS_URL", "https://hooks.slack.com/")
+SLACK_AUTHORIZE_URL = env.str("SHIPROOM_SLACK_AUTHORIZE_URL", "https://slack.com/oauth/v2/authorize")
+#: The language of messages that a whole channel reads.
+SLACK_LANGUAGE = env.str("SHIPROOM_SLACK_LANGUAGE", "en")
+#: A command that is not answered by then is acknowledged without its answer, which follows (Slack waits 3 s).
+SLACK_ACK_S = env.float("SHIPROOM_SLACK_ACK_S", 0.2)
+#: A request that waited longer before we came to it is not run: Slack has told its author that it failed.
+SLACK_LATE_S = env.float("SHIPROOM_SLACK_LATE_S", 2.5)
+#: Threads that work on what Slack sends.
+SLACK_THREADS = env.int("SHIPROOM_SLACK_THREADS", 8)
+SLACK_TIMEOUT_S = env.int("SHIPROOM_SLACK_TIMEOUT_S", 10)
+#: How often a process looks for what Slack was not told, when nothing woke it.
+SLACK_TICK_S = env.float("SHIPROOM_SLACK_TICK_S", 1.0)
+#: One process sends to a workspace; another one takes over when it said nothing for so long.
+SLACK_LEASE_S = env.float("SHIPROOM_SLACK_LEASE_S", 45.0)
+#: Between two messages in a channel, and between two edits of a message: the second grows up to the third.
+SLACK_POST_GAP_S = env.float("SHIPROOM_SLACK_POST_GAP_S", 1.0)
+SLACK_EDIT_GAP_S = env.float("SHIPROOM_SLACK_EDIT_GAP_S", 2.0)
+SLACK_EDIT_GAP_MOST_S = env.float("SHIPROOM_SLACK_EDIT_GAP_MOST_S", 30.0)
+#: Edits per minute and workspace; Slack takes 50.
+SLACK_EDITS_PER_MINUTE = env.int("SHIPROOM_SLACK_EDITS_PER_MINUTE", 40)
+#: What failed is tried again after so long, doubled each time up to the second.
+SLACK_RETRY_S = env.float("SHIPROOM_SLACK_RETRY_S", 2.0)
+SLACK_RETRY_MOST_S = env.float("SHIPROOM_SLACK_RETRY_MOST_S", 300.0)
+#: Nobody knows whether Slack has a message and it may not be looked up: it is sent once more after so long.
+SLACK_UNSURE_S = env.float("SHIPROOM_SLACK_UNSURE_S", 5.0)
+#: A success that took longer is told its author in the thread.
+SLACK_SLOW_S = env.float("SHIPROOM_SLACK_SLOW_S", 120.0)
+#: How long a link that ties a Slack account to a person is good for, and how long answers to requests are kept.
+SLACK_LINK_S = env.int("SHIPROOM_SLACK_LINK_S", 600)
+SLACK_KEEP_S = env.int("SHIPROOM_SLACK_KEEP_S", 24 * 3600)
+#: Refused requests of one kind are written into the audit chain at most this often, with their count.
+SLACK_AUDIT_S = env.float("SHIPROOM_SLACK_AUDIT_S", 60.0)
 
 # --- the web server ---------------------------------------------------------------------------------------------------
 #: Origins besides PUBLIC_URL's that are this very server; `serve` fills it in when PUBLIC_URL is not set.

@@ -16,6 +16,7 @@ urlpatterns = [
     path("board/", board.board, name="board"),
     path("fleet/", include("chatops.fleet.urls")),
     path("accounts/", include("chatops.accounts.urls")),
+    path("slack/", include("chatops.slack.urls")),
     path("", include("chatops.trust.urls")),
     path("api/v1/", include("chatops.api.urls")),
     path("hooks/", include("chatops.webhooks.urls")),

@@ -24,6 +24,7 @@ from .lexicon import COLUMNS, STATUSES, STEPS, WORDS
 from .lookup import LOOKUP
 from .refusals import HINTS, REFUSALS
 from .safety import SAFETY
+from .slack import SLACK
 from .trust import TRUST
 from .turns import TURNS
 
@@ -42,6 +43,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
     WORDS,
     ERRANDS,
     SAFETY,
+    SLACK,
     TURNS,
     TRUST,
     LOOKUP,

@@ -18,6 +18,7 @@ ORIGINS = "room/test_handshake.py::test_a_page_that_is_not_ours_is_refused_and_a
 EXPORTED = "reach/test_git.py::test_what_leaves_the_tree_is_not_exported"
 BYTES = "reach/test_git.py::test_a_tree_is_exported_with_names_byte_for_byte"
 PIPELINE = "rules/test_pipeline.py::test_what_is_no_pipeline_file_is_refused_with_its_line"
+DOOR = "slack/test_door.py::"
 
 #: Areas of which one test walks every row.
 WHOLE = {"command": LINES}
@@ -187,6 +188,23 @@ PROOF: dict[str, dict[str, str]] = {
         "ciphertext of prod copied": "test_sealing.py::test_a_text_copied_to_another_row_does_not_open",
         "start with a wrong key": "test_sealing.py::test_another_key_of_the_same_name_is_told_by_its_id_only",
         "start with no key": "test_sealing.py::test_production_makes_no_key_beside_its_data",
+    },
+    "slack": {
+        "valid signature, fresh": DOOR
+        + "test_what_slack_signed_just_now_runs_as_the_linked_person_and_is_answered_in_time",
+        "bad signature": DOOR + "test_a_bad_signature_is_turned_away_counted_and_not_read",
+        "timestamp 301 s old": DOOR + "test_a_right_signature_of_another_time_is_turned_away",
+        "timestamp abc": DOOR + "test_a_timestamp_or_signature_that_is_none_is_turned_away_without_a_fault",
+        "same signed request": DOOR + "test_the_same_signed_request_twice_runs_once_and_gets_the_same_answer",
+        "same request with X-Slack-Retry-Num": DOOR + "test_a_retry_after_the_first_was_handled_runs_nothing",
+        "user_id not linked": "slack/test_people.py::test_who_is_linked_to_nobody_gets_the_link_and_runs_nothing",
+        "linked user deactivated": "slack/test_people.py::test_who_was_deactivated_here_is_refused",
+        "team_id of another": DOOR
+        + "test_a_workspace_that_never_installed_the_app_runs_nothing_whatever_the_user_is_called",
+        "response_url=": DOOR + "test_a_response_url_that_is_not_slacks_is_never_called",
+        "Slack API returns 429": (
+            "slack/test_outbox.py::test_trouble_with_slack_is_not_felt_and_all_is_sent_later_in_order_each_once"
+        ),
     },
     "durability": {
         "do: kill -9 redis": (

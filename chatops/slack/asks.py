@@ -1,0 +1,120 @@
+"""What Slack sent, as one plain value. Pure: a payload in, an `Ask` out; nothing in it is believed to be a right.
+
+`key` names the request for ever: a repeated delivery has the same.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = Mapping[str, Any]
+
+_MENTION = re.compile(r"^\s*<@[A-Z0-9]+(?:\|[^>]*)?>[:,]?\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request: by whom (a user of a team), where, and what. `began` is `time.monotonic()` at its first byte.
+
+    `thread` is the message whose thread it was typed in, `ts` the message itself, `button` the one that was pressed;
+    `hook` is where a late answer may go, `trigger` opens a form.
+    """
+
+    key: str
+    team: str
+    user: str
+    channel: str = ""
+    text: str = ""
+    thread: str = ""
+    ts: str = ""
+    button: str = ""
+    hook: str = ""
+    trigger: str = ""
+    began: float = 0.0
+
+
+def of_command(body: Json, began: float) -> Ask:
+    """`/deploy …`."""
+    team, trigger = _text(body, "team_id"), _text(body, "trigger_id")
+    return Ask(
+        key=f"cmd:{team}:{trigger}",
+        team=team,
+        user=_text(body, "user_id"),
+        channel=_text(body, "channel_id"),
+        text=_text(body, "text"),
+        hook=_text(body, "response_url"),
+        trigger=trigger,
+        began=began,
+    )
+
+
+def of_press(body: Json, began: float) -> tuple[Ask, str, str]:
+    """A button: the request, the action's name and its value."""
+    action, user = body["actions"][0], body["user"]
+    name, value = _text(action, "action_id"), _text(action, "value")
+    container = body.get("container") or {}
+    place = _text(container, "message_ts") or _text(container, "view_id")
+    team = _text(body.get("team") or {}, "id")
+    ask = Ask(
+        key=f"act:{team}:{place}:{name}:{_text(action, 'action_ts')}:{_text(user, 'id')}",
+        team=_text(user, "team_id") or team,
+        user=_text(user, "id"),
+        channel=_text(body.get("channel") or {}, "id") or _text(container, "channel_id"),
+        thread=_text(container, "thread_ts"),
+        button=f"{team}:{place}:{name}",
+        hook=_text(body, "response_url"),
+        trigger=_text(body, "trigger_id"),
+        began=began,
+    )
+    return ask, name, value
+
+
+def of_form(body: Json, began: float) -> tuple[Ask, dict[str, str], str]:
+    """A form that was sent: the request, what each block holds, and what we had written on it."""
+    view, user = body["view"], body["user"]
+    team = _text(body.get("team") or {}, "id")
+    given = {}
+    for block, fields in view["state"]["values"].items():
+        for said in fields.values():
+            given[block] = _text(said.get("selected_option") or {}, "value") or _text(said, "value")
+    ask = Ask(
+        key=f"view:{team}:{_text(view, 'id')}:{_text(view, 'hash')}",
+        team=_text(user, "team_id") or team,
+        user=_text(user, "id"),
+        trigger=_text(body, "trigger_id"),
+        began=began,
+    )
+    return ask, given, _text(view, "private_metadata")
+
+
+def of_shortcut(body: Json, began: float) -> Ask:
+    """The entry in Slack's own menu."""
+    user, team = body["user"], _text(body.get("team") or {}, "id")
+    return Ask(
+        key=f"cut:{team}:{_text(body, 'trigger_id')}",
+        team=_text(user, "team_id") or team,
+        user=_text(user, "id"),
+        trigger=_text(body, "trigger_id"),
+        began=began,
+    )
+
+
+def of_mention(body: Json, began: float) -> Ask:
+    """`@deploy …` in a channel or a thread."""
+    event, team = body["event"], _text(body, "team_id")
+    return Ask(
+        key=f"evt:{_text(body, 'event_id')}",
+        team=_text(event, "user_team") or team,
+        user=_text(event, "user"),
+        channel=_text(event, "channel"),
+        text=_MENTION.sub("", _text(event, "text")),
+        thread=_text(event, "thread_ts"),
+        ts=_text(event, "ts"),
+        began=began,
+    )
+
+
+def _text(values: Json, name: str) -> str:
+    value = values.get(name)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,102 @@
+"""Which room a channel shows, and who may say so: a link makes things seen, it gives nobody a right."""
+
+from typing import Any
+
+from django.db import transaction
+
+from bot import phrases
+from chatops.room.models import Room, Stream
+from chatops.room.streams import heads
+from chatops.slack import calls
+from chatops.slack.models import Channel, Workspace
+from deploy_core.ledger import audit
+from deploy_core.models import Deployment, Person
+from deploy_core.rules.grants import EVERYWHERE
+from deploy_core.safety import access
+
+#: A code of the phrases, its parameters, and whether it is a refusal.
+Told = tuple[str, dict[str, Any], bool]
+
+
+def show(workspace: Workspace, channel: str, person: Person, words: list[str]) -> Told:
+    """`room`, `room none`, `room ops`, `room ops anyway`: what a channel shows, or shall show from now on."""
+    link = Channel.objects.filter(workspace=workspace, channel=channel).select_related("room").first()
+    if not words:
+        known = {"rooms": names(person)}
+        return ("slack_room", {"room": link.room.slug}, False) if link else ("slack_no_room", known, False)
+    if words[0] in ("none", "off"):
+        return _part(link, person)
+    room = Room.objects.filter(slug=words[0].lstrip("#"), members=person).first()
+    if room is None:
+        return "slack_room_unknown", {"given": words[0], "rooms": names(person)}, True
+    missing = _not_managed(room, person)
+    if missing:
+        return "slack_room_forbidden", {"app": missing, "room": room.slug}, True
+    try:
+        seen = calls.ask(workspace, "conversations.info", channel=channel)["channel"]
+    except calls.Refused:
+        return "slack_room_unseen", {}, True
+    except (calls.Limited, calls.Unsure):
+        return "slack_late", {}, True
+    is_shared = bool(seen.get("is_ext_shared"))
+    is_wider = is_shared or (room.is_closed and not seen.get("is_private"))
+    if is_wider and words[1:] != ["anyway"]:
+        others = phrases.render("slack_others", {}) if is_shared else ""
+        return "slack_room_sure", {"room": room.slug, "others": others}, True
+    tie(workspace, channel, str(seen.get("name") or ""), room, by=person)
+    return "slack_room_linked", {"room": room.slug}, False
+
+
+@transaction.atomic
+def tie(workspace: Workspace, channel: str, name: str, room: Room, *, by: Person) -> Channel:
+    """The channel shows the room, from what happens next on."""
+    stream = Stream("room", room.pk)
+    link, _ = Channel.objects.update_or_create(
+        workspace=workspace,
+        channel=channel,
+        defaults={
+            "room": room,
+            "name": name[:120],
+            "number": heads([stream])[stream].number,
+            "trouble": "",
+            "linked_by": by,
+        },
+    )
+    audit.record(by, "slack.room", f"{workspace.team}/{channel}", "done", room=room.slug)
+    return link
+
+
+@transaction.atomic
+def _part(link: Channel | None, person: Person) -> Told:
+    if link is None:
+        return "slack_room_unlinked", {}, False
+    if missing := _not_managed(link.room, person):
+        return "slack_room_forbidden", {"app": missing, "room": link.room.slug}, True
+    audit.record(person, "slack.room", f"{link.workspace.team}/{link.channel}", "ended", room=link.room.slug)
+    link.delete()
+    return "slack_room_unlinked", {}, False
+
+
+def names(person: Person) -> list[str]:
+    """The rooms that a person is in."""
+    return list(Room.objects.filter(members=person).order_by("slug").values_list("slug", flat=True)[:20])
+
+
+def own(person: Person) -> Room | None:
+    """The room of somebody who writes to the bot alone: the one they are in, if it is one."""
+    found = list(Room.objects.filter(members=person).select_related("default_app")[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def about(channel: str, workspace: Workspace, person: Person, deployment: Deployment) -> Room | None:
+    """Where a press on a deployment's message is said: the room the channel shows, else one that follows its app."""
+    link = Channel.objects.filter(workspace=workspace, channel=channel).select_related("room__default_app").first()
+    if link:
+        return link.room
+    return Room.objects.filter(members=person, apps=deployment.app_id).order_by("pk").first()
+
+
+def _not_managed(room: Room, person: Person) -> str:
+    """The first app of a room that the person does not manage; "" when there is none."""
+    followed = room.apps.order_by("name").values_list("name", flat=True)
+    return next((app for app in followed if not access.can(person, "manage", app, EVERYWHERE)), "")

@@ -1,0 +1,318 @@
+"""Sends what the outbox holds: what is due, how far apart, and what to do with each answer of Slack.
+
+Nothing here is felt by a deployment: it happens in a thread of its own, from rows, and what fails is tried again later.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from chatops.room.models import Stream
+from chatops.room.streams import heads
+from chatops.room.timeline import Timeline
+from chatops.slack import calls, mirror, workspaces
+from chatops.slack.blocks import Json
+from chatops.slack.desk import page
+from chatops.slack.models import Channel, Delivery, Post, Workspace
+from deploy_core.models import Deployment
+from deploy_core.rules.status import ACTIVE, ENDED
+
+logger = logging.getLogger(__name__)
+
+METADATA = "shiproom_post"
+#: Messages that are looked through for one of ours.
+LOOK_AT = 200
+#: A clock of ours and Slack's may differ by so much.
+SKEW_S = 300
+#: What Slack says of a channel that gets nothing more of us.
+CLOSED = frozenset({"channel_not_found", "not_in_channel", "is_archived", "channel_is_archived", "restricted_action"})
+#: What it says of a message that is larger than it takes.
+TOO_MUCH = frozenset(
+    {"msg_too_long", "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "too_many_attachments"}
+)
+#: What it says of a thread that is no more.
+NO_THREAD = frozenset({"thread_not_found", "cannot_reply_to_message", "message_not_found"})
+
+
+class Sender:
+    """One process that sends. It knows when it last spoke where; all else stands in rows."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._free: dict[tuple[int, str], float] = {}
+        self._edits: dict[int, deque[float]] = {}
+
+    def round(self) -> float:
+        """Send what is due in every workspace; how many seconds until something else is, at most a tick."""
+        wait_s = float(settings.SLACK_TICK_S)
+        for workspace in Workspace.objects.filter(removed__isnull=True, trouble=""):
+            try:
+                wait_s = min(wait_s, self._work_off(workspace))
+            except Exception:
+                logger.exception("could not send to %s; the next round tries again", workspace.team)
+        return wait_s
+
+    def _work_off(self, workspace: Workspace) -> float:
+        """One workspace: seconds until its next message is due."""
+        has_news = mirror.news(workspace)
+        if not has_news and not _open_posts(workspace).exists():
+            return float(settings.SLACK_TICK_S)
+        if not self._lease(workspace):
+            return float(settings.SLACK_TICK_S)
+        if has_news:
+            mirror.read(workspace)
+        while True:
+            workspace.refresh_from_db()
+            if not workspace.is_open:
+                self._give_back(workspace)
+                return float(settings.SLACK_TICK_S)
+            post, wait_s = self._next(workspace)
+            if post is None or not self._lease(workspace):
+                self._give_back(workspace)
+                return wait_s
+            self._send(post)
+
+    # --- who sends ----------------------------------------------------------------------------------------------------
+    def _lease(self, workspace: Workspace) -> bool:
+        """Be the one who sends, for a while; False when another process is."""
+        now = timezone.now()
+        free = Q(drained_by=self.name) | Q(drained_until__isnull=True) | Q(drained_until__lt=now)
+        until = now + timedelta(seconds=settings.SLACK_LEASE_S)
+        row = Workspace.objects.filter(free, pk=workspace.pk)
+        return bool(row.update(drained_by=self.name, drained_until=until))
+
+    def _give_back(self, workspace: Workspace) -> None:
+        Workspace.objects.filter(pk=workspace.pk, drained_by=self.name).update(drained_until=None)
+
+    # --- what is due --------------------------------------------------------------------------------------------------
+    def _next(self, workspace: Workspace) -> tuple[Post | None, float]:
+        """The post to send now, or how long nothing is due: ends first, then what is new, then how things go."""
+        now = timezone.now()
+        if workspace.quiet_until and workspace.quiet_until > now:
+            return None, (workspace.quiet_until - now).total_seconds()
+        posts = list(
+            _open_posts(workspace).select_related("workspace", "channel", "under", "deployment").order_by("pk")
+        )
+        edits = self._edits_due(workspace, [post for post in posts if post.ts], now)
+        fresh = self._fresh_due([post for post in posts if not post.ts], now)
+        ends = [(at, post) for at, post in edits if post.deployment and post.deployment.status in ENDED]
+        waits = [float(settings.SLACK_TICK_S)]
+        for at, post in [*ends, *fresh, *edits]:
+            if at <= now:
+                return post, 0.0
+            waits.append((at - now).total_seconds())
+        return None, max(0.0, min(waits))
+
+    def _fresh_due(self, posts: Iterable[Post], now: datetime) -> list[tuple[datetime, Post]]:
+        """The first that waits in each place, and when it may go: about one message a second."""
+        first: dict[str, Post] = {}
+        for post in posts:
+            first.setdefault(post.place, post)
+        found = []
+        for place, post in first.items():
+            pause_s = self._free.get((post.workspace_id, place), 0.0) - time.monotonic()
+            at = now + timedelta(seconds=max(0.0, pause_s))
+            found.append((max(at, post.not_before or at), post))
+        return found
+
+    def _edits_due(self, workspace: Workspace, cards: list[Post], now: datetime) -> list[tuple[datetime, Post]]:
+        """The cards whose journal has grown, and when each may be drawn again.
+
+        A new status comes soon. Steps come less and less often, the longer a deployment stays in one status.
+        """
+        streams = {post.pk: Stream("deployment", post.deployment_id or 0) for post in cards}
+        known = heads(list(streams.values())) if cards else {}
+        grown = [post for post in cards if known[streams[post.pk]].number > post.number]
+        if not grown:
+            return []
+        busy = Deployment.objects.filter(slack_posts__workspace=workspace, status__in=ACTIVE).distinct().count()
+        gap_s = settings.SLACK_EDIT_GAP_S * max(1.0, 0.75 * busy)
+        free = self._budget(workspace, now)
+        found = []
+        for post in grown:
+            at = max(post.not_before or now, free)
+            if post.deployment and post.deployment.status == post.status:
+                at += timedelta(seconds=min(gap_s * 1.6**post.edits, settings.SLACK_EDIT_GAP_MOST_S) - gap_s)
+            found.append((at, post))
+        return found
+
+    def _budget(self, workspace: Workspace, now: datetime) -> datetime:
+        """From when on Slack takes another edit of the workspace."""
+        edits = self._edits.setdefault(workspace.pk, deque(maxlen=settings.SLACK_EDITS_PER_MINUTE))
+        if len(edits) < settings.SLACK_EDITS_PER_MINUTE:
+            return now
+        return now + timedelta(seconds=max(0.0, edits[0] + 60.0 - time.monotonic()))
+
+    # --- one call -----------------------------------------------------------------------------------------------------
+    def _send(self, post: Post) -> None:
+        """Make the call that a post wants, and keep what came of it."""
+        try:
+            if post.ts:
+                self._edit(post)
+            elif post.begun and not post.whisper_to:
+                self._look(post)
+            else:
+                self._post(post)
+        except calls.Limited as limited:
+            _quiet(post.workspace, limited.after_s)
+            _keep(post, begun=None if not post.ts else post.begun)
+        except calls.Unsure as unsure:
+            pause_s = min(settings.SLACK_RETRY_S * 2**post.tries, settings.SLACK_RETRY_MOST_S)
+            logger.warning("slack did not answer for %s (%s); again in %.0f s", post.key, unsure, pause_s)
+            _quiet(post.workspace, pause_s)
+            _keep(post, tries=post.tries + 1)
+        except calls.Refused as refused:
+            self._refused(post, refused.error)
+
+    def _post(self, post: Post) -> None:
+        message, kept = _drawn(post)
+        where: Json = {"channel": post.place}
+        thread = post.under.ts if post.under else post.thread
+        if thread:
+            where |= {"thread_ts": thread} | ({"reply_broadcast": True} if post.is_broadcast else {})
+        _keep(post, begun=timezone.now())
+        self._free[post.workspace_id, post.place] = time.monotonic() + settings.SLACK_POST_GAP_S
+        if post.whisper_to:
+            calls.call(post.workspace, "chat.postEphemeral", user=post.whisper_to, **where, **message)
+            _keep(post, is_done=True)
+            return
+        about = {"event_type": METADATA, "event_payload": {"post": post.pk, "key": post.key}}
+        sent = calls.call(
+            post.workspace,
+            "chat.postMessage",
+            metadata=about,
+            unfurl_links=False,
+            unfurl_media=False,
+            **where,
+            **message,
+        )
+        self._sent(post, str(sent["ts"]), message, kept)
+
+    def _edit(self, post: Post) -> None:
+        message, kept = _drawn(post)
+        if _digest(message) != post.digest:
+            self._edits.setdefault(post.workspace_id, deque(maxlen=settings.SLACK_EDITS_PER_MINUTE)).append(
+                time.monotonic()
+            )
+            place = post.channel.channel if post.channel else post.place
+            calls.call(post.workspace, "chat.update", channel=place, ts=post.ts, **message)
+        self._sent(post, post.ts, message, kept)
+
+    def _sent(self, post: Post, ts: str, message: Json, kept: dict[str, Any]) -> None:
+        is_new = kept.get("status") != post.status
+        is_done = not post.deployment_id or kept["status"] in ENDED
+        after = timezone.now() + timedelta(seconds=settings.SLACK_EDIT_GAP_S)
+        edits = 0 if is_new else post.edits + 1
+        _keep(post, ts=ts, digest=_digest(message), tries=0, edits=edits, not_before=after, is_done=is_done, **kept)
+
+    def _look(self, post: Post) -> None:
+        """Whether Slack has a message of which nobody knows: found, it is ours; else it is sent once more."""
+        begun = post.begun or timezone.now()
+        thread = post.under.ts if post.under else post.thread
+        oldest = f"{begun.timestamp() - SKEW_S:.6f}"
+        where: Json = {"channel": post.place, "limit": LOOK_AT, "include_all_metadata": True, "oldest": oldest}
+        method = "conversations.replies" if thread else "conversations.history"
+        try:
+            found = calls.ask(post.workspace, method, **where, **({"ts": thread} if thread else {}))["messages"]
+        except calls.Refused:  # we may not look: wait, then send it once more
+            pause_s = (begun + timedelta(seconds=settings.SLACK_UNSURE_S) - timezone.now()).total_seconds()
+            if pause_s > 0:
+                _keep(post, not_before=timezone.now() + timedelta(seconds=pause_s))
+                return
+            found = []
+        for message in found:
+            about = message.get("metadata") or {}
+            if about.get("event_type") == METADATA and about.get("event_payload", {}).get("post") == post.pk:
+                is_done = post.deployment_id is None
+                _keep(post, ts=str(message["ts"]), tries=0, not_before=None, is_done=is_done, number=0)
+                return
+        self._post(post)
+
+    # --- Slack says no ------------------------------------------------------------------------------------------------
+    def _refused(self, post: Post, error: str) -> None:
+        logger.warning("slack refused %s in %s: %s", post.key, post.place, error)
+        if error in workspaces.REVOKED:
+            _keep(post, begun=None)
+            workspaces.give_up(post.workspace, error)
+        elif post.ts and error == "message_not_found" and not post.trouble:  # somebody deleted it: once more
+            _keep(post, ts="", begun=None, digest="", number=0, status="", not_before=None, trouble=error)
+        elif post.whisper_to:
+            self._whisper_elsewhere(post, error)
+        elif error in CLOSED:
+            _close(post, error)
+        elif error in TOO_MUCH and not post.trouble:
+            self._send_short(post, error)
+        elif error in NO_THREAD and (post.under or post.thread):
+            _keep(post, under=None, thread="", begun=None)
+        else:
+            _keep(post, is_done=True, trouble=error[:64])
+
+    def _whisper_elsewhere(self, post: Post, error: str) -> None:
+        """Where the bot may not whisper, it writes to the person."""
+        key = {"place": post.whisper_to, "key": f"w:{post.pk}"}
+        _keep(post, whisper_to="", thread="", begun=None, trouble=error[:64], **key)
+
+    def _send_short(self, post: Post, error: str) -> None:
+        """A message that is too large for Slack goes as its first words; for a deployment, with its page."""
+        logger.error("slack takes no message of this size (%s): %s", post.key, error)
+        url = page(post.deployment_id) if post.deployment_id else ""
+        text = str((post.payload or {}).get("text", ""))[:300]
+        if post.ts:
+            _keep(post, is_done=True, trouble=error[:64])
+        else:
+            _keep(post, payload={"text": f"{text} {url}".strip()}, deployment_id=None, begun=None, trouble=error[:64])
+
+
+def _drawn(post: Post) -> tuple[Json, dict[str, Any]]:
+    """What a post says now; of a card also what to keep of it."""
+    return mirror.draw(post.workspace, post.deployment_id) if post.deployment_id else (post.payload, {})
+
+
+def _open_posts(workspace: Workspace) -> Any:
+    return Post.objects.filter(workspace=workspace, is_done=False)
+
+
+def _keep(post: Post, **fields: Any) -> None:
+    for name, value in fields.items():
+        setattr(post, name, value)
+    post.save(update_fields=list(fields))
+
+
+def _quiet(workspace: Workspace, seconds: float) -> None:
+    until = timezone.now() + timedelta(seconds=seconds)
+    Workspace.objects.filter(pk=workspace.pk).update(quiet_until=until)
+
+
+@transaction.atomic
+def _close(post: Post, error: str) -> None:
+    """A channel gets nothing more; its room is told once, with what to do."""
+    _keep(post, is_done=True, trouble=error[:64])
+    Post.objects.filter(workspace=post.workspace, place=post.place, is_done=False).update(
+        is_done=True, trouble=error[:64]
+    )
+    channels = Channel.objects.filter(workspace=post.workspace, channel=post.place, trouble="").select_related("room")
+    for channel in channels:
+        Channel.objects.filter(pk=channel.pk).update(trouble=error[:64])
+        timeline = Timeline()
+        params = {"channel": channel.name or channel.channel, "error": error, "room": channel.room.slug}
+        timeline.notice(channel.room, f"slack:{post.pk}", "announce.slack_stopped", params, at=timezone.now())
+        timeline.write()
+
+
+def _digest(message: Json) -> str:
+    return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()
+
+
+def forget() -> None:
+    """Drop the answers that nobody asks for any more."""
+    Delivery.objects.filter(at__lt=timezone.now() - timedelta(seconds=settings.SLACK_KEEP_S)).delete()
