@@ -1,7 +1,9 @@
 """Secrets at rest: AES-GCM under a key that lives in a file, never in the database.
 
 The key ring is JSON, `{"primary": "k1", "keys": {"k1": "<base64, 32 bytes>"}}`, mode 0600; new texts use the primary
-key, old ones name theirs. Each text is bound to its row by `about`: copied elsewhere it does not open.
+key, old ones name theirs. Each text is bound to its row by `about`: copied elsewhere it does not open. The text says
+what it is about, so that keys are changed without knowing every row's (deploy_core/keyring.py); whoever opens it says
+it too.
 """
 
 import base64
@@ -42,7 +44,7 @@ def seal(data: bytes, *, about: str) -> str:
     key_id, keys = _ring()
     nonce = os.urandom(_NONCE_BYTES)
     sealed = nonce + AESGCM(keys[key_id]).encrypt(nonce, data, about.encode())
-    return f"v1.{key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
+    return f"v1.{key_id}.{_text(about.encode())}.{_text(sealed)}"
 
 
 def open_(text: str, *, about: str) -> bytes:
@@ -52,10 +54,9 @@ def open_(text: str, *, about: str) -> bytes:
         SealError: `key_missing` when the ring does not hold its key; `sealed_otherwise` when the key is another one of
             that name, the text was changed, or it was sealed about something else.
     """
-    version, _, rest = text.partition(".")
-    key_id, _, encoded = rest.partition(".")
-    if version != "v1" or not encoded:
-        raise SealError(key="", about=about)
+    key_id, said, encoded = _parts(text)
+    if not encoded or said not in (about, None):
+        raise SealError(key=key_id, about=about)
     _, keys = _ring()
     if key_id not in keys:
         raise SealError("key_missing", key=key_id, file=settings.SHIPROOM_KEY_FILE)
@@ -64,6 +65,86 @@ def open_(text: str, *, about: str) -> bytes:
         return AESGCM(keys[key_id]).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode())
     except (InvalidTag, ValueError) as error:
         raise SealError(key=key_id, about=about) from error
+
+
+def key_of(text: str) -> str:
+    """The id of the key that `text` is sealed with, "" when it is not sealed."""
+    return _parts(text)[0]
+
+
+def file() -> str:
+    """Where the ring is."""
+    return str(settings.SHIPROOM_KEY_FILE)
+
+
+def try_open(text: str) -> None:
+    """Open a text about whatever it says it is.
+
+    Raises:
+        SealError: it does not open.
+    """
+    said = _parts(text)[1]
+    if said is not None:  # one of the first form does not say
+        open_(text, about=said)
+
+
+def reseal(text: str) -> str:
+    """`text` under the key that is primary now, about the same.
+
+    Raises:
+        SealError: it does not open, or it is of the first form, which did not say what it was about.
+    """
+    said = _parts(text)[1]
+    if said is None:
+        raise SealError("sealed_of_old", key=key_of(text))
+    return seal(open_(text, about=said), about=said)
+
+
+def _parts(text: str) -> tuple[str, str | None, str]:
+    """The key's id, what it is about (None: of the first form, which does not say), and the sealed bytes as text."""
+    match text.split("."):
+        case ["v1", key_id, encoded]:
+            return key_id, None, encoded
+        case ["v1", key_id, said, encoded]:
+            try:
+                return key_id, base64.urlsafe_b64decode(said).decode(), encoded
+            except ValueError:
+                return key_id, "", ""
+    return "", "", ""
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode()
+
+
+def key_ids() -> tuple[str, list[str]]:
+    """The primary key's id, and all of them in the order of the file, the oldest first."""
+    primary, keys = _ring()
+    return primary, list(keys)
+
+
+def add_key() -> str:
+    """A new key at the end of the ring, not used yet; its id."""
+    primary, keys = _ring()
+    key_id = secrets.token_hex(4)
+    _write(Path(settings.SHIPROOM_KEY_FILE), primary, keys | {key_id: os.urandom(_KEY_BYTES)})
+    return key_id
+
+
+def use_key(key_id: str) -> None:
+    """Make a key of the ring the primary one."""
+    _, keys = _ring()
+    if key_id not in keys:
+        raise SealError("key_missing", key=key_id, file=settings.SHIPROOM_KEY_FILE)
+    _write(Path(settings.SHIPROOM_KEY_FILE), key_id, keys)
+
+
+def drop_key(key_id: str) -> None:
+    """Take a key off the ring that nothing is sealed with any more (whoever calls has looked)."""
+    primary, keys = _ring()
+    if key_id not in keys or key_id == primary:
+        raise SealError("key_missing", key=key_id, file=settings.SHIPROOM_KEY_FILE)
+    _write(Path(settings.SHIPROOM_KEY_FILE), primary, {name: key for name, key in keys.items() if name != key_id})
 
 
 def sign(data: bytes, *, about: str) -> str:
@@ -128,17 +209,31 @@ def _make(path: Path) -> None:
     if not is_kept_with_data or settings.PUBLIC_URL.startswith("https://"):
         raise SealError("key_file_missing", file=str(path))
     key_id = secrets.token_hex(4)
-    ring = {"primary": key_id, "keys": {key_id: base64.b64encode(os.urandom(_KEY_BYTES)).decode()}}
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".keys-")  # 0600
+    part = _write_beside(path, key_id, {key_id: os.urandom(_KEY_BYTES)})
     try:
-        with os.fdopen(handle, "w") as file:
-            json.dump(ring, file)
-            file.flush()
-            os.fsync(file.fileno())
         os.link(part, path)
     except FileExistsError:
         return
     finally:
         os.unlink(part)
     logger.warning("made a key ring in %s: keep a copy, apart from the database; production needs it elsewhere", path)
+
+
+def _write(path: Path, primary: str, keys: dict[str, bytes]) -> None:
+    """Put another ring in the place of the one that is there, whole or not at all."""
+    before = path.stat()
+    part = _write_beside(path, primary, keys)
+    if os.geteuid() == 0:
+        os.chown(part, before.st_uid, before.st_gid)
+    os.replace(part, path)
+
+
+def _write_beside(path: Path, primary: str, keys: dict[str, bytes]) -> str:
+    ring = {"primary": primary, "keys": {name: base64.b64encode(key).decode() for name, key in keys.items()}}
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".keys-")  # 0600
+    with os.fdopen(handle, "w") as file:
+        json.dump(ring, file)
+        file.flush()
+        os.fsync(file.fileno())
+    return part

@@ -11,6 +11,9 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from chatops import assets, checks
+from deploy_core import keyring
+from deploy_core.management.commands import keys
+from deploy_core.sealing import SealError
 
 
 class Command(BaseCommand):
@@ -33,6 +36,10 @@ class Command(BaseCommand):
                 f"{bind} is open to the network: set PUBLIC_URL to the https address of a proxy in front"
             )
         self._migrate()
+        try:
+            keyring.check()
+        except SealError as error:
+            raise CommandError(keys.told(error)) from error
         assets.compile_translations()
         assets.collect_static()
         try:

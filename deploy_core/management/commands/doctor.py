@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from deploy_core import sealing
+from deploy_core import keyring, sealing
 from deploy_core.ledger import audit
 from deploy_core.models import Server
 from deploy_core.reach import isolation
@@ -72,6 +72,7 @@ def _keys() -> Finding:
     path = Path(settings.SHIPROOM_KEY_FILE)
     try:
         sealing.open_(sealing.seal(b"doctor", about="doctor"), about="doctor")
+        keyring.check()
     except sealing.SealError as error:
         return "wrong", f"key ring {path}: {error}"
     if path.is_relative_to(settings.SHIPROOM_DATA):

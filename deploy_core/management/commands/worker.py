@@ -12,7 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from deploy_core import keyring
+from deploy_core.management.commands import keys
 from deploy_core.run import engine
+from deploy_core.sealing import SealError
 
 #: How often a worker looks whether somebody has migrated: each look reads all migrations.
 LOOK_S = 1.0
@@ -33,7 +36,10 @@ class Command(BaseCommand):
         if leaving.is_set():
             return
         try:
+            keyring.check()
             name = engine.launch()
+        except SealError as error:
+            raise CommandError(keys.told(error)) from error
         except engine.AlreadyRunning as error:
             raise CommandError(f"{error}. `manage.py serve` has an engine of its own there.") from error
         self.stdout.write(f"worker {name} is ready")
