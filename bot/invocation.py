@@ -14,7 +14,8 @@ class Invocation:
     """One line that a person typed somewhere.
 
     `room` is the room's slug ("" outside rooms); `default_app` and `apps` are the room's app names;
-    `client_id` names the line for ever: the same id gets the same answer. `identities` are the author's accounts
+    `client_id` names the line for ever: the same id gets the same answer. `rooms` are those that the author may see;
+    None where the line was not typed: a token or a webhook is bound to no room. `identities` are the author's accounts
     elsewhere, as people read them (`alice in Slack team acme`).
     """
 
@@ -26,6 +27,7 @@ class Invocation:
     apps: tuple[str, ...] = ()
     client_id: str = ""
     identities: tuple[str, ...] = ()
+    rooms: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,21 @@ class Mute:
     seconds: int
 
 
-Effect = Announce | Watch | Unwatch | Mute
+@dataclass(frozen=True, slots=True)
+class Proclaim:
+    """Say something to everybody in the room the line was typed in, and in the rooms for announcements."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """These people (by id) are on call now, or no longer are: their pages learn of it."""
+
+    people: tuple[int, ...]
+
+
+Effect = Announce | Watch | Unwatch | Mute | Proclaim | OnCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from .order import Order
 
 Kind = Literal[
-    "app", "ref", "environment", "deployment", "release", "pattern", "command", "count", "app_or_environment"
+    "app",
+    "ref",
+    "environment",
+    "deployment",
+    "release",
+    "pattern",
+    "command",
+    "count",
+    "app_or_environment",
+    "text",
+    "person",
 ]
 EVERYWHERE: tuple[Surface, ...] = ("web", "slack", "shell", "api", "webhook")
 

@@ -368,6 +368,8 @@ LOG_SEARCH_BYTES = env.int("SHIPROOM_LOG_SEARCH_BYTES", 4 * 1024 * 1024)
 # --- safety: how long what people do holds, in seconds ----------------------------------------------------------------
 #: A lock whose owner named no end.
 LOCK_S = env.float("SHIPROOM_LOCK_S", 8 * 3600.0)
+#: How long `/mute` holds when the line names no time.
+MUTE_S = env.float("SHIPROOM_MUTE_S", 8 * 3600.0)
 #: The author of a deployment to a protected environment confirms it within so long, or it expires.
 CONFIRM_S = env.float("SHIPROOM_CONFIRM_S", 60.0)
 #: A deployment waits so long for its approvals; a scheduled one at most until it is due.

@@ -2,11 +2,12 @@
 
 from bot.registry import COMMANDS
 
-from . import ahead, consent, guard, help, look, output, own, ship, steer, waiting, watch
+from . import ahead, calling, consent, guard, help, look, output, own, ship, steer, waiting, watch
 
 __all__ = [
     "COMMANDS",
     "ahead",
+    "calling",
     "consent",
     "guard",
     "help",

@@ -17,6 +17,7 @@ from typing import Any
 from django.utils.functional import Promise
 
 from .answers import ANNOUNCEMENTS, ANSWERS, RUNS, SUMMARIES, USAGES
+from .calling import CALLING
 from .doors import DOORS
 from .errands import ERRANDS
 from .faults import FAULTS
@@ -45,6 +46,7 @@ _PARTS: tuple[Mapping[str, Promise], ...] = (
     SAFETY,
     SLACK,
     TURNS,
+    CALLING,
     TRUST,
     LOOKUP,
     DOORS,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bot.sentence import Sentence
 
-from . import guarding, looking, oneself, shipping
+from . import calling, guarding, looking, oneself, shipping
 
 SYNTAX: dict[str, Callable[[Sentence], None]] = {
     "deploy": shipping.deploy,
@@ -43,7 +43,7 @@ SYNTAX: dict[str, Callable[[Sentence], None]] = {
     "schedules": looking.target,
     "announce": guarding.announce,
     "incident": guarding.incident,
-    "oncall": looking.target,
+    "oncall": calling.oncall,
     "watch": oneself.watch,
     "unwatch": oneself.watch,
     "mute": oneself.mute,

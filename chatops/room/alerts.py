@@ -42,31 +42,26 @@ def set_level(person: Person, room_id: int, level: str) -> None:
         raise Refused("not_found")
     if not Membership.objects.filter(person=person, room=room_id).update(level=level):
         raise Refused("not_found")
-    tell(person)
-
-
-def watch(person: Person, app: App, environment: str) -> None:
-    """Call the person for what happens there. To be used inside a transaction, as all below."""
-    Watching.objects.get_or_create(person=person, app=app, environment=environment)
-    Muting.objects.filter(person=person, app=app).delete()
-    tell(person)
-
-
-def unwatch(person: Person, app: App, environment: str) -> None:
-    """No more, for an environment or ("") for the app as a whole."""
-    theirs = Watching.objects.filter(person=person, app=app)
-    (theirs.filter(environment=environment) if environment else theirs).delete()
-    tell(person)
-
-
-def mute(person: Person, app: App, span: timedelta) -> None:
-    """Call the person for nothing about an app, for a while."""
-    Muting.objects.update_or_create(person=person, app=app, defaults={"until": timezone.now() + span})
-    tell(person)
-
-
-def tell(person: Person) -> None:
-    """Let all pages of the person know what holds now."""
     timeline = Timeline()
     timeline.told(person, "alerts", of(person))
     timeline.write()
+
+
+def watch(timeline: Timeline, person: Person, app: App, environment: str) -> None:
+    """Call the person for what happens there."""
+    Watching.objects.get_or_create(person=person, app=app, environment=environment)
+    Muting.objects.filter(person=person, app=app).delete()
+    timeline.told(person, "alerts", of(person))
+
+
+def unwatch(timeline: Timeline, person: Person, app: App, environment: str) -> None:
+    """No more, for an environment or ("") for the app as a whole."""
+    theirs = Watching.objects.filter(person=person, app=app)
+    (theirs.filter(environment=environment) if environment else theirs).delete()
+    timeline.told(person, "alerts", of(person))
+
+
+def mute(timeline: Timeline, person: Person, app: App, span: timedelta) -> None:
+    """Call the person for nothing about an app, for a while."""
+    Muting.objects.update_or_create(person=person, app=app, defaults={"until": timezone.now() + span})
+    timeline.told(person, "alerts", of(person))

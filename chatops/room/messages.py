@@ -13,8 +13,8 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 import bot
-from bot.invocation import Announce, Invocation, Reply, Surface
-from chatops.room import chat
+from bot.invocation import Invocation, Reply, Surface
+from chatops.room import chat, effects
 from chatops.room.chat import Outcome as Outcome
 from chatops.room.chat import check as check
 from chatops.room.chat import is_storable as is_storable
@@ -22,7 +22,7 @@ from chatops.room.models import Event, Line, Membership, Message, Room
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit
-from deploy_core.models import Deployment, Person
+from deploy_core.models import Person
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +103,7 @@ def _refuse(line: Line, secrets: tuple[str, ...]) -> Reply:
 
 def _run(line: Line, room: Room | None, timeline: Timeline, reply: Reply) -> tuple[Outcome, Event | None]:
     shown = _show(line, room, timeline, reply) if room else None
+    effects.apply(reply.effects, line, room, timeline)
     outcome = Outcome(
         result="error" if reply.is_error else "accepted" if reply.deployment_id else "done",
         message=None,
@@ -128,9 +129,6 @@ def _show(line: Line, room: Room, timeline: Timeline, reply: Reply) -> Event | N
         timeline.answer(line, room, reply)
     else:
         timeline.private(line, room, reply)
-    for effect in reply.effects:
-        if isinstance(effect, Announce):
-            timeline.card(room, Deployment.objects.get(pk=effect.deployment_id))
     return shown
 
 

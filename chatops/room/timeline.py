@@ -104,6 +104,27 @@ class Timeline:
         told |= {"is_error": False, "deployment": deployment_id}
         self._add(Stream("person", person.pk), "reply", told)
 
+    def proclaim(self, room: Room, line: Line, text: str) -> None:
+        """A person has something to say to everybody: it is an announcement, and stands above the talk."""
+        by = line.author.username
+        message, is_new = Message.objects.get_or_create(
+            room=room,
+            author=None,
+            client_id=f"announce:{line.author_id}:{line.client_id}",
+            defaults={
+                "kind": Message.Kind.ANNOUNCEMENT,
+                "at": line.at,
+                "text": text,
+                "code": "announce.said",
+                "params": {"by": by, "text": text},
+            },
+        )
+        if is_new:
+            told = {"code": message.code, "params": message.params, "deployment": None}
+            event = self._add(Stream("room", room.pk), "announcement", told, author=line.author, surface=line.surface)
+            self._shown.append((message, event))
+            Room.objects.filter(pk=room.pk).update(pinned=message)
+
     def notice(self, room: Room, client_id: str, code: str, params: Mapping[str, Any], *, at: datetime) -> None:
         """Something for everybody in the room that is about no deployment, once."""
         words = {"code": code, "params": dict(params)}

@@ -53,7 +53,7 @@ def active(answer):
         ("/branches shop |", []),
         ("@chatops stat|", ["status"]),
         ("/lock |", ["shop"]),
-        ("/watch |", []),
+        ("/incident |", []),
         ("good morn|ing", []),
         ("|", []),
     ],

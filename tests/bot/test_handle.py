@@ -339,7 +339,7 @@ def test_help_lists_what_is_built_and_explains_one(ask, alice):
 
     usages = [cell["code"] for cell in cells(everything, "command")]
     assert usages[:2] == ["usage.deploy", "usage.plan"]
-    assert "usage.watch" not in usages
+    assert "usage.incident" not in usages
     assert one.params["usage"] == {"code": "usage.deploy", "params": {}}
     assert one.params["aliases"] == ["ship"]
     assert not everything.is_public
