@@ -145,6 +145,8 @@ def _environments(place: Spot, seen: World) -> Iterable[Item]:
             hint = phrases.render("choice.busy", {"number": running.pk})
         may = permission == "view" or seen.may(permission, place.app, name)
         blocked = "" if may else phrases.render("choice.no_right", {})
+        if may and permission != "view" and environment.command_rooms and seen.room not in environment.command_rooms:
+            blocked = phrases.render("choice.elsewhere", {})
         yield Item(f"{needs} {name}".strip(), name, "environment", hint, blocked)
 
 

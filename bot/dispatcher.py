@@ -59,7 +59,7 @@ def _run(parsed: Parsed, invocation: Invocation, seen: World) -> Reply:
     command = COMMANDS.get(parsed.cmd)
     if command is None or invocation.surface not in command.surfaces:
         raise Refused("not_yet", command=parsed.cmd)
-    order = Order(parsed, invocation, seen)
+    order = Order(parsed, invocation, seen, is_act=command.permission != "view")
     if command.permission != "view" and order.app_name and parsed.env:
         access.require(invocation.actor, command.permission, order.app_name, parsed.env)
     return command.run(order)

@@ -26,6 +26,8 @@ class Order:
     parsed: Parsed
     invocation: Invocation
     world: World
+    #: Whether it changes something, so that it may be typed only where the environment allows it.
+    is_act: bool = False
 
     @property
     def app_name(self) -> str:
@@ -49,7 +51,19 @@ class Order:
         app = self.app()
         if not self.parsed.env:
             raise Refused("env_required")
-        return self.environment_of(app, self.parsed.env)
+        environment = self.environment_of(app, self.parsed.env)
+        self.require_room(environment)
+        return environment
+
+    def require_room(self, environment: Environment) -> None:
+        """
+        Raises:
+            Refused: `not_in_room`, with those of the environment's rooms that the author may see.
+        """
+        rooms, here = environment.command_rooms, self.invocation
+        if self.is_act and rooms and here.rooms is not None and here.room not in rooms:
+            seen = [name for name in rooms if name in here.rooms]
+            raise Refused("not_in_room", app=environment.app.name, environment=environment.name, rooms=seen)
 
     def environment_of(self, app: App, name: str) -> Environment:
         """
@@ -116,6 +130,7 @@ class Order:
                 Deployment.objects.select_related("app", "environment__app", "requested_by").filter(pk=number).first()
             )
             if found and found.app.name in self.world.apps and self._may_view(found.environment):
+                self.require_room(found.environment)
                 return found
         raise Refused("not_found")
 

@@ -37,6 +37,7 @@ _NEXT = {
     "no_permission": ("where {app}", "whoami"),
     "no_servers": ("envs {app}",),
     "unknown_env": ("envs {app}",),
+    "not_in_room": ("where {app}",),
     "locked": ("locks",),
     "frozen": ("freezes",),
     "not_locked": ("locks",),

@@ -60,6 +60,7 @@ def _own(order: Order) -> Deployment:
     if len(found) > 1:
         lines = [order.line(f"confirm #{each.pk}") for each in found[:5]]
         raise Refused("several_running", suggest=lines, app=found[0].app.name)
+    order.require_room(found[0].environment)
     return found[0]
 
 

@@ -116,6 +116,8 @@ def _scope(order: Order) -> tuple[App | None, str]:
     is_wide = parsed.scope in ("global", "all") and not parsed.app
     # An environment's name alone, in a room without an app of its own, means it in every app.
     is_name = parsed.env and not order.app_name
+    if parsed.env and not (is_wide or is_name):
+        return order.app(), order.environment().name
     return None if is_wide or is_name else order.app(), parsed.env or EVERYWHERE
 
 

@@ -174,6 +174,7 @@ def _only_one_active(order: Order) -> Deployment:
     if len(running) > 1:
         lines = [order.line(f"cancel #{deployment.pk}") for deployment in running[:5]]
         raise Refused("several_running", suggest=lines, app=app.name)
+    order.require_room(running[0].environment)
     return running[0]
 
 

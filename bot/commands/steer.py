@@ -59,6 +59,7 @@ def _named(order: Order, status: Status) -> Deployment:
         verb = "pause" if status == Status.RUNNING else "resume"
         lines = [order.line(f"{verb} #{deployment.pk}") for deployment in rows[:5]]
         raise Refused("several_running", suggest=lines, app=app.name)
+    order.require_room(rows[0].environment)
     return rows[0]
 
 

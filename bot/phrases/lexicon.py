@@ -98,5 +98,6 @@ WORDS = {
     "choice.busy": _("busy with #%(number)s"),
     "choice.deployment": _("%(app)s → %(environment)s by %(by)s"),
     "choice.no_right": _("not yours to change"),
+    "choice.elsewhere": _("not from this room"),
     "list.separator": _(", "),
 }

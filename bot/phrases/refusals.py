@@ -44,7 +44,7 @@ REFUSALS = {
     ),
     "forbidden": _("You may not do that here."),
     "not_found": _("There is no such thing, or it is not yours to see."),
-    "not_in_room": _("%(app)s %(environment)s is deployed from %(rooms)s only."),
+    "not_in_room": _("Commands for %(app)s %(environment)s are not typed here[[, but in %(rooms)s]]."),
     "busy": _("#%(number)s %(app)s → %(environment)s by %(by)s is not done yet."),
     "checks_failed": _("%(check)s is red on %(revision)s."),
     "approval_needed": _("#%(number)s waits for %(needed)s of %(people)s."),

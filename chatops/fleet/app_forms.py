@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from bot import phrases
@@ -12,6 +13,7 @@ from bot.grammar import RESERVED
 from chatops.fleet import access
 from chatops.fleet.fields import NotedField, Variables
 from chatops.fleet.forms import FleetForm, ModelForm, others
+from chatops.room.models import Room
 from deploy_core.errors import PipelineError
 from deploy_core.models import App, Environment, Person, Placement, Server
 from deploy_core.reach import git
@@ -92,7 +94,14 @@ class EnvironmentForm(FleetForm):
 
     variables = Variables(label=_("Variables"), help_text=_("One NAME=value a line, for the app's commands here."))
 
-    codes = frozenset({"path", "default_ref", "variables"})
+    command_rooms = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Commands are typed in"),
+        help_text=_("None chosen: in any room. Looking is possible from everywhere."),
+    )
+
+    codes = frozenset({"path", "default_ref", "followed_branch", "variables"})
     parts = (
         (
             _("Environment"),
@@ -104,6 +113,7 @@ class EnvironmentForm(FleetForm):
             _("Of this and deploy.yml the stricter holds."),
             ("is_protected", "needs_proof", "needs_health", ("approvals_needed", "batch_size"), "verify_minutes"),
         ),
+        (_("Where from"), _("What may set a deployment going."), ("command_rooms", "followed_branch")),
     )
 
     class Meta:
@@ -118,11 +128,13 @@ class EnvironmentForm(FleetForm):
             "approvals_needed",
             "batch_size",
             "verify_minutes",
+            "followed_branch",
             "variables",
         )
         labels = {
             "name": _("Name"),
             "path": _("Folder"),
+            "followed_branch": _("Branch whose pushes deploy it"),
             "default_ref": _("Usual branch"),
             "is_protected": _("Protected: who asks for a deployment confirms it first"),
             "needs_proof": _("Whoever starts, confirms or approves one gives a second step afresh"),
@@ -134,6 +146,7 @@ class EnvironmentForm(FleetForm):
         help_texts = {
             "path": _("Holds releases/, shared/ and current. A relative one lies below the login's home."),
             "default_ref": _("Empty: the app's."),
+            "followed_branch": _("Empty: none. GitHub or GitLab must be let in first (manage.py hook)."),
             "approvals_needed": _("By others than who asks."),
             "batch_size": _("0: as deploy.yml says."),
             "verify_minutes": _("Health is watched for so long after the last server."),
@@ -142,6 +155,26 @@ class EnvironmentForm(FleetForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.keep_name()
+        rooms = self.fields["command_rooms"]
+        rooms.choices = [(slug, slug) for slug in seen_rooms(self.reader)]  # type: ignore[attr-defined]
+        rooms.initial = self.initial["command_rooms"] = self.instance.command_rooms
+
+    def clean_command_rooms(self) -> list[str]:
+        """Those that were chosen; a room that the reader may not see stays what it was."""
+        chosen: list[str] = self.cleaned_data["command_rooms"]
+        hidden = [slug for slug in self.instance.command_rooms if slug not in seen_rooms(self.reader)]
+        return [*chosen, *hidden]
+
+    def clean_followed_branch(self) -> str:
+        branch = str(self.cleaned_data["followed_branch"]).strip()
+        if branch and not repository.is_ref_name(branch):
+            raise ValidationError(_("That is no branch."))
+        return branch
+
+    def save(self, commit: bool = True) -> Environment:
+        self.instance.command_rooms = self.cleaned_data["command_rooms"]
+        environment: Environment = super().save(commit)
+        return environment
 
     def clean_name(self) -> str:
         message = _("%(name)s is another environment of this app already. Free: %(free)s.")
@@ -207,6 +240,12 @@ class PlacementForm(ModelForm):
                     raise ValidationError(_("%(environment)s has that folder there.") % {"environment": other})
                 raise ValidationError(_("Another environment has that folder there."))
         return server
+
+
+def seen_rooms(person: Person) -> list[str]:
+    """The rooms that a person may know of: open ones, and their own."""
+    found = Room.objects.filter(Q(is_closed=False) | Q(members=person)).distinct()
+    return list(found.order_by("slug").values_list("slug", flat=True))
 
 
 def is_within(path: str, folder: str) -> bool:

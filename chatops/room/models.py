@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from bot.invocation import Invocation, Surface
 from deploy_core.models import Person
@@ -44,11 +45,17 @@ class Room(models.Model):
         "deploy_core.App", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     apps = models.ManyToManyField("deploy_core.App", related_name="rooms", blank=True)
+    #: Names of the environments whose deployments it hears of; none: all.
+    environments = models.JSONField(default=list, blank=True)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="rooms")
     created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.slug
+
+    def hears_of(self, environment: str) -> bool:
+        """Whether deployments to environments of this name show here by themselves."""
+        return not self.environments or environment in self.environments
 
     def invocation(self, text: str, *, by: Person, surface: Surface, client_id: str = "") -> Invocation:
         """A line typed in this room, as the bot gets it."""
@@ -60,6 +67,9 @@ class Room(models.Model):
             default_app=self.default_app.name if self.default_app else "",
             apps=tuple(self.apps.order_by("name").values_list("name", flat=True)),
             client_id=client_id,
+            rooms=tuple(
+                Room.objects.filter(Q(is_closed=False) | Q(members=by)).distinct().values_list("slug", flat=True)
+            ),
         )
 
 

@@ -1,8 +1,8 @@
 """Hears the journal: rings for whoever follows a deployment, and tells its rooms what matters to people.
 
-A deployment's rooms are those that follow its app and those that show its card. What is told is written once per
-room under the client id `deployment:<id>/<entry number>`; `Following` keeps how far that went, so the signal is only
-the fast way, and `catch_up` finds what a crash between commit and signal left untold.
+A deployment's rooms are those that follow its app and environment, and those that show its card. What is told is
+written once per room under the client id `deployment:<id>/<entry number>`; `Following` keeps how far that went, so the
+signal is only the fast way, and `catch_up` finds what a crash between commit and signal left untold.
 """
 
 import logging
@@ -64,8 +64,7 @@ def _announce(deployment_id: int) -> None:
     Following.objects.get_or_create(deployment_id=deployment_id)
     following = Following.objects.select_for_update().get(deployment=deployment_id)
     deployment = Deployment.objects.select_related("app", "environment", "requested_by").get(pk=deployment_id)
-    cards = Message.objects.filter(deployment=deployment, kind=Message.Kind.CARD)
-    rooms = Room.objects.filter(Q(apps=deployment.app_id) | Q(pk__in=cards.values("room"))).distinct().order_by("pk")
+    rooms = _rooms_of(deployment)
     timeline = Timeline()
     for entry in deployment.journal.filter(number__gt=following.number).order_by("number"):
         following.number = entry.number
@@ -78,6 +77,14 @@ def _announce(deployment_id: int) -> None:
         following.is_done |= entry.kind == "deployment.moved" and entry.payload["to"] in ENDED
     timeline.write()
     following.save(update_fields=["number", "is_done"])
+
+
+def _rooms_of(deployment: Deployment) -> list[Room]:
+    """Those that follow its app and environment, and those where it was asked for."""
+    cards = Message.objects.filter(deployment=deployment, kind=Message.Kind.CARD)
+    asked = set(cards.values_list("room", flat=True))
+    found = Room.objects.filter(Q(apps=deployment.app_id) | Q(pk__in=asked)).distinct().order_by("pk")
+    return [room for room in found if room.pk in asked or room.hears_of(deployment.environment.name)]
 
 
 def _tell(timeline: Timeline, room: Room, deployment: Deployment, entry: JournalEntry) -> None:

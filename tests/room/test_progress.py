@@ -128,6 +128,15 @@ def test_every_room_that_follows_the_app_is_told_and_no_other(alice, shop, stagi
     assert _told(other) == []
 
 
+def test_a_room_may_hear_of_some_environments_only(alice, shop, staging, room):
+    elsewhere = factories.room("production-only", members=(alice,), apps=(shop,), environments=["production"])
+    both = factories.room("both", members=(alice,), apps=(shop,), environments=["production", "staging"])
+    deployment = _request(alice, shop, staging)
+    progress.announce(deployment.pk)
+
+    assert (_told(elsewhere), _told(both)) == ([], _told(room))
+
+
 def test_a_room_that_shows_the_card_is_told_the_end(alice, shop, staging):
     lobby = factories.room("lobby", members=(alice,))
     deployment = _request(alice, shop, staging)

@@ -3,6 +3,7 @@
     manage.py app add shop https://git.example.org/shop.git
     manage.py app place shop staging /srv/shop web-1 web-2 --set PORT=8001
     manage.py app place shop production /srv/shop web-1 web-2 web-3 --set PORT=8002 --protected
+    manage.py app rooms shop production deploys     commands for production are typed in that room only
     manage.py app list
 
 `place` makes an environment, or changes where it lives: the folder on each server (relative: below the login's home),
@@ -16,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from chatops.room.models import Room
 from deploy_core.ledger import audit
 from deploy_core.models import App, Environment, Placement, Server
 from deploy_core.reach import git
@@ -44,6 +46,10 @@ class Command(BaseCommand):
         place.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an environment variable")
         place.add_argument("--protected", action="store_true", help="its author confirms; builds kept apart")
         place.add_argument("--approvals", type=int, default=0, help="how many others must approve (default: none)")
+        rooms = verbs.add_parser("rooms", help="where commands for an environment may be typed")
+        rooms.add_argument("name")
+        rooms.add_argument("environment")
+        rooms.add_argument("rooms", nargs="*", help="none: everywhere")
         verbs.add_parser("list", help="every app and its environments")
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
@@ -86,6 +92,19 @@ class Command(BaseCommand):
             )
         audit.record(None, "app.place", str(environment), "done", path=environment.path, servers=options["servers"])
 
+    def rooms(self, options: dict[str, Any]) -> None:
+        """Limit commands for an environment to some rooms, or to none."""
+        where = {"app__name": options["name"], "name": options["environment"]}
+        environment = Environment.objects.filter(**where).select_related("app").first()
+        if environment is None:
+            raise CommandError(f"There is no {options['name']}/{options['environment']}. manage.py app list shows all.")
+        known = Room.objects.filter(slug__in=options["rooms"]).values_list("slug", flat=True)
+        if missing := sorted({*options["rooms"]} - {*known}):
+            raise CommandError(f"There is no room {', '.join(missing)}. manage.py room list shows all.")
+        environment.command_rooms = list(dict.fromkeys(options["rooms"]))
+        environment.save(update_fields=["command_rooms"])
+        audit.record(None, "environment.save", str(environment), "done", command_rooms=environment.command_rooms)
+
     def list(self, options: dict[str, Any]) -> None:
         """One line per app, one below it per environment."""
         for app in App.objects.order_by("name"):
@@ -96,6 +115,7 @@ class Command(BaseCommand):
                 )
                 guarded = ", protected" if environment.is_protected else ""
                 guarded += f", {environment.approvals_needed} to approve" if environment.approvals_needed else ""
+                guarded += f", from {' and '.join(environment.command_rooms)} only" if environment.command_rooms else ""
                 self.stdout.write(f"  {environment.name}: {environment.path} on {names}{guarded}")
 
 

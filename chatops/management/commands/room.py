@@ -36,6 +36,9 @@ class Command(BaseCommand):
         add.add_argument("slug")
         add.add_argument("--topic", default="")
         add.add_argument("--app", action="append", default=[], help="follow this app")
+        add.add_argument(
+            "--environment", action="append", default=[], help="hear of environments of this name alone (default: all)"
+        )
         add.add_argument("--member", action="append", default=[], help="let this person in")
         add.add_argument("--closed", action="store_true", help="seen by its members only")
         verbs.add_parser("list", help="every room, its apps and its members")
@@ -57,6 +60,7 @@ class Command(BaseCommand):
         room.topic = options["topic"] or room.topic
         if apps and room.default_app is None:
             room.default_app = apps[0]
+        room.environments = options["environment"] or room.environments
         room.full_clean()
         room.save()
         room.apps.add(*apps)
@@ -69,6 +73,7 @@ class Command(BaseCommand):
         for room in Room.objects.order_by("slug"):
             apps = ", ".join(room.apps.order_by("name").values_list("name", flat=True)) or "no app"
             members = ", ".join(room.members.order_by("username").values_list("username", flat=True)) or "nobody"
+            apps += f" in {', '.join(room.environments)}" if room.environments else ""
             self.stdout.write(f"{room.slug}{' (closed)' if room.is_closed else ''}: {apps}; {members}")
 
 
