@@ -61,6 +61,12 @@ SECRET_KEY = env.str("SECRET_KEY", "") or _kept_secret_key()
 #: The keys that seal credentials. Production wants them outside the data folder (chatops/checks.py).
 SHIPROOM_KEY_FILE = env.str("SHIPROOM_KEY_FILE", "") or str(SHIPROOM_DATA / "keys.json")
 
+#: Logins may name a file below this folder instead of a secret (`file:/run/secrets/web-key`).
+SECRET_FILES = env.str("SHIPROOM_SECRET_FILES", "/run/secrets")
+#: HashiCorp Vault, for logins that name a field there, and a file with the token to read it with.
+VAULT_URL = env.str("SHIPROOM_VAULT_URL", "")
+VAULT_TOKEN_FILE = env.str("SHIPROOM_VAULT_TOKEN_FILE", "/run/secrets/vault-token")
+
 # --- the parts --------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "django.contrib.auth",

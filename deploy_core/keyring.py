@@ -23,7 +23,7 @@ def texts() -> Iterator[tuple[models.Model, str, str]]:
     for model in apps.get_models():
         if any(field.name == "sealed" for field in model._meta.concrete_fields):
             for row in model._base_manager.exclude(sealed="").order_by("pk").iterator(chunk_size=BATCH):
-                yield row, "sealed", row.sealed
+                yield row, "sealed", getattr(row, "sealed")  # noqa: B009  not every model has one
         elif (name := _OTHERS.get(model._meta.label_lower)) is not None:
             for row in model._base_manager.order_by("pk").iterator(chunk_size=BATCH):
                 told: dict[str, Any] = getattr(row, name)

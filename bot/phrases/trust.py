@@ -10,6 +10,7 @@ TRUST = {
     "not_sealed": _("%(row)s holds its secret in clear. Save it again on its page."),
     "sealed_of_old": _("A secret was sealed by an older version. Save it again on its page."),
     "key_in_use": _("The key %(key)s is in use: %(count)s secrets need it."),
+    "reference_unreadable": _("The secret at %(reference)s could not be read: %(why)s."),
     "no_glass": _("Nobody's approval is wanted on %(app)s %(environment)s, so there is no glass to break: deploy."),
     "reason_too_short": _("Say why in at least %(least)s characters: whoever reviews this was not there."),
     "own_glass": _("You broke the glass for #%(number)s, so somebody else signs the review."),

@@ -10,7 +10,7 @@ from chatops.fleet.fields import Write
 from chatops.fleet.forms import FleetForm
 from deploy_core.errors import LoginError
 from deploy_core.models import Credential
-from deploy_core.reach import credentials, ssh
+from deploy_core.reach import credentials, references, ssh
 
 PASSWORD_LIMIT = 1024
 
@@ -55,7 +55,7 @@ class CredentialForm(FleetForm):
         (_("Login"), _("Servers refer to it by its name."), ("name", "kind")),
         (
             _("Secret"),
-            _("Sealed when saved. Nobody can read it back, here or in a log; it can only be replaced."),
+            _("Sealed when saved; nobody reads it back. Or where it is: file:/run/secrets/name, vault:path#field."),
             ("pem", "passphrase", "password"),
         ),
     )
@@ -91,7 +91,8 @@ class CredentialForm(FleetForm):
         """What the chosen kind needs is there, and is what it should be."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
         kind, is_new = given.get("kind"), given.get("kind") != self.was
-        if kind == Credential.Kind.KEY and (is_new or given.get("pem")):
+        is_elsewhere = references.is_one(given.get("pem", ""))
+        if kind == Credential.Kind.KEY and (is_new or given.get("pem")) and not is_elsewhere:
             try:
                 ssh.load_key(_normal(given.get("pem", "")), given.get("passphrase", ""))
             except LoginError as error:

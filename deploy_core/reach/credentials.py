@@ -6,7 +6,7 @@ from deploy_core import sealing
 from deploy_core.errors import ReachError
 from deploy_core.models import Credential, Server
 
-from . import ssh
+from . import references, ssh
 from .connection import AgentLogin, Hop, KeyLogin, Login, PasswordLogin, ServerAddress
 
 #: The most servers that lie on the way to one; more is a circle.
@@ -42,14 +42,15 @@ def login(credential: Credential | None) -> Login:
 
     Raises:
         SealError: it was sealed under another key, or for another row.
+        LoginError: `reference_unreadable`: it is kept elsewhere, and not there.
     """
     if credential is None or credential.kind == Credential.Kind.AGENT:
         return AgentLogin()
     opened = sealing.open_(credential.sealed, about=_about(credential))
     if credential.kind == Credential.Kind.PASSWORD:
-        return PasswordLogin(opened.decode())
+        return PasswordLogin(references.read(opened.decode()))
     key = json.loads(opened)
-    return KeyLogin(key["pem"].encode(), key["passphrase"])
+    return KeyLogin(references.read(key["pem"]).encode(), key["passphrase"])
 
 
 def secrets_of(credential: Credential | None) -> list[str]:
@@ -64,23 +65,25 @@ def secrets_of(credential: Credential | None) -> list[str]:
 
 
 def keep_key(credential: Credential, pem: bytes, passphrase: str = "") -> None:
-    """Seal a private key into a saved row's `sealed` and `fingerprint`; the caller saves.
+    """Seal a private key, or a reference to one, into a saved row's `sealed` and `fingerprint`; the caller saves.
 
     Raises:
         LoginError: `key_unreadable`, with the reason.
     """
-    key = ssh.load_key(pem, passphrase)
+    reference = pem.decode(errors="replace").strip()
+    is_elsewhere = references.is_one(reference)
+    key = None if is_elsewhere else ssh.load_key(pem, passphrase)
     credential.kind = Credential.Kind.KEY
     text = json.dumps({"pem": pem.decode("ascii"), "passphrase": passphrase})
     credential.sealed = sealing.seal(text.encode(), about=_about(credential))
-    credential.fingerprint = ssh.fingerprint(f"{key.get_name()} {key.get_base64()}")
+    credential.fingerprint = ssh.fingerprint(f"{key.get_name()} {key.get_base64()}") if key else reference[:128]
 
 
 def keep_password(credential: Credential, password: str) -> None:
-    """Seal a password into a saved row's `sealed`; the caller saves."""
+    """Seal a password, or a reference to one, into a saved row's `sealed`; the caller saves."""
     credential.kind = Credential.Kind.PASSWORD
     credential.sealed = sealing.seal(password.encode(), about=_about(credential))
-    credential.fingerprint = ""
+    credential.fingerprint = password.strip()[:128] if references.is_one(password) else ""
 
 
 def _about(credential: Credential) -> str:

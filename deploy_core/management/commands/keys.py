@@ -34,11 +34,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, verb: str, key: str = "", **options: Any) -> None:
         try:
-            getattr(self, verb)(*([key] if key else []))
+            getattr(self, f"_{verb}")(*([key] if key else []))
         except SealError as error:
             raise CommandError(told(error)) from error
 
-    def status(self) -> None:
+    def _status(self) -> None:
         """One line per key."""
         primary, ring = sealing.key_ids()
         counted = keyring.count()
@@ -47,24 +47,24 @@ class Command(BaseCommand):
         for key, number in counted.items():
             self.stdout.write(f"{key or '(not sealed)'}  {number} secrets  NOT ON THE RING")
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Everything opens, or exit 1."""
         keyring.check()
         self.stdout.write(f"{keyring.count().total()} secrets open")
 
-    def add(self) -> None:
+    def _add(self) -> None:
         """One more key."""
         key = sealing.add_key()
         audit.record(None, "keys.add", key, "done")
         self.stdout.write(f"{key} is on the ring; {sealing.file()} goes to every machine now, then `keys rotate`")
 
-    def rotate(self) -> None:
+    def _rotate(self) -> None:
         """Everything under the newest key."""
         key, number = keyring.rotate()
         audit.record(None, "keys.rotate", key, "done", count=number)
         self.stdout.write(f"{number} secrets are sealed with {key} now")
 
-    def retire(self, key: str) -> None:
+    def _retire(self, key: str) -> None:
         """One key less."""
         keyring.retire(key)
         audit.record(None, "keys.retire", key, "done")
