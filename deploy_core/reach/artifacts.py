@@ -6,10 +6,11 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import zstandard
 
@@ -75,35 +76,110 @@ def find(manifest: Manifest, folder: Path) -> Artifact | None:
     return Artifact(manifest, path, path.stat().st_size) if path.exists() else None
 
 
-def packed(artifact: Artifact, how: str) -> Path:
-    """The artifact compressed by `zstd` or `gzip`, made by the first who asks and kept beside it."""
+@dataclass(frozen=True)
+class Packed:
+    """A compressed archive, and the sha256 (hex) that it must have where it arrives."""
+
+    path: Path
+    sum: str
+
+    @property
+    def preface(self) -> bytes:
+        """What goes ahead of it (`rules.layout.stage`)."""
+        return f"{self.sum}\n".encode()
+
+
+class Damaged(Exception):
+    """The artifact's file does not hold what its manifest says; `path` is the first that differs."""
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        super().__init__(shown(path))
+
+
+def packed(artifact: Artifact, how: str) -> Packed:
+    """The artifact compressed by `zstd` or `gzip`, compared with its manifest by the first who asks and kept beside it.
+
+    Raises:
+        Damaged: it is not what the manifest says.
+    """
+    return compressed(artifact.path, how, lambda: _compare(artifact))
+
+
+def compressed(source: Path, how: str, before: Callable[[], object] = lambda: None) -> Packed:
+    """`source`, compressed once and kept beside it, after whoever does it has called `before`."""
     suffix, compress = {"zstd": (".zst", _zstd), "gzip": (".gz", _gzip)}[how]
-    target = artifact.path.with_name(artifact.path.name + suffix)
-    if not target.exists():
+    target = source.with_name(source.name + suffix)
+    note = target.with_name(target.name + ".sum")
+    if not (target.exists() and note.exists()):
         with alone(target):
-            if not target.exists():
+            if not (target.exists() and note.exists()):
+                before()
                 part = target.with_name(f".{secrets.token_hex(8)}.part")
                 try:
-                    compress(artifact.path, part)
+                    note.write_text(compress(source, part))
                     part.rename(target)
                 finally:
                     part.unlink(missing_ok=True)
-    return target
+    return Packed(target, note.read_text())
 
 
-def _zstd(source: Path, target: Path) -> None:
+def _compare(artifact: Artifact) -> None:
+    """Every file of the manifest is in the archive, as it says. Names beyond them are seen where it is unpacked."""
+    left = {path: entry.value for path, entry in artifact.manifest.entries.items() if entry.kind in (b"f", b"fx")}
+    with artifact.path.open("rb", buffering=_PIECE) as file:
+        for member in tar.members(file):
+            path = member.name.removeprefix(b"tree/")
+            wanted = left.pop(path, None)
+            if wanted is None:
+                continue
+            digest = hashlib.sha256()
+            file.seek(member.content)
+            unread = member.size
+            while unread and (data := file.read(min(unread, _PIECE))):
+                digest.update(data)
+                unread -= len(data)
+            if digest.hexdigest().encode() != wanted:
+                raise Damaged(path)
+    if left:
+        raise Damaged(min(left))
+
+
+class _Summing:
+    """A file that sums what is written to it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.sum = hashlib.sha256()
+        self._file = file
+
+    def write(self, data: bytes, /) -> int:
+        self.sum.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _zstd(source: Path, target: Path) -> str:
+    """The sum of what is in `target` then."""
     compressor = zstandard.ZstdCompressor(level=3, threads=min(2, os.cpu_count() or 1))
-    with source.open("rb") as read, target.open("wb") as write:
-        compressor.copy_stream(read, write, size=source.stat().st_size, read_size=_PIECE, write_size=_PIECE)
+    with source.open("rb") as read, target.open("wb") as file:
+        write = _Summing(file)
+        compressor.copy_stream(
+            read, cast(IO[bytes], write), size=source.stat().st_size, read_size=_PIECE, write_size=_PIECE
+        )
+    return write.sum.hexdigest()
 
 
-def _gzip(source: Path, target: Path) -> None:
-    with (
-        source.open("rb") as read,
-        target.open("wb") as plain,
-        gzip.GzipFile(filename="", mode="wb", fileobj=plain, compresslevel=1, mtime=0) as write,
-    ):
-        shutil.copyfileobj(read, write, _PIECE)
+def _gzip(source: Path, target: Path) -> str:
+    """The sum of what is in `target` then."""
+    with source.open("rb") as read, target.open("wb") as file:
+        write = _Summing(file)
+        with gzip.GzipFile(
+            filename="", mode="wb", fileobj=cast(IO[bytes], write), compresslevel=1, mtime=0
+        ) as compressor:
+            shutil.copyfileobj(read, compressor, _PIECE)
+    return write.sum.hexdigest()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from deploy_core.rules.delta import Delta
 from deploy_core.rules.manifest import sums
 
 from . import artifacts, tar
-from .artifacts import Artifact
+from .artifacts import Artifact, Packed
 
 _PIECE = 1024 * 1024
 
@@ -26,7 +26,7 @@ class Base:
     is_spare: bool
 
 
-def packed(artifact: Artifact, base: Base, how: str, *, checks: bool) -> Path:
+def packed(artifact: Artifact, base: Base, how: str, *, checks: bool) -> Packed:
     """The archive that makes the artifact of `base`, compressed by `zstd` or `gzip`; made by the first who asks.
 
     It holds `delete`, the changed part of `tree/…`, and at its end the `sums` of that part. With `checks` also
@@ -36,7 +36,7 @@ def packed(artifact: Artifact, base: Base, how: str, *, checks: bool) -> Path:
     target = artifact.path.with_name(f"{artifact.path.name}.from.{base.delta.key}.{what}")
     if not target.exists():
         _make(artifact, base.delta, target, checks=checks)
-    return artifacts.packed(Artifact(artifact.manifest, target, target.stat().st_size), how)
+    return artifacts.compressed(target, how)
 
 
 def _make(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> None:
@@ -61,10 +61,10 @@ def _write(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> N
             writer.file(b"base-kinds", b"".join(b"%b\0" % line for line in delta.kinds))
             writer.file(b"names", _list(delta.names))
         writer.folder(b"tree")
-        for name, start, end in tar.members(whole):
-            if name.rstrip(b"/") in wanted:
-                whole.seek(start)
-                while left := end - whole.tell():
+        for member in tar.members(whole):
+            if member.name.rstrip(b"/") in wanted:
+                whole.seek(member.start)
+                while left := member.end - whole.tell():
                     file.write(whole.read(min(left, _PIECE)))
         writer.file(b"sums", sums(delta.changed))
         writer.close()

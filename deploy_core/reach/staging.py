@@ -5,15 +5,14 @@ Each function is one exec on a connection that is there already.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from deploy_core.errors import CommandFailed, ReachError
 from deploy_core.rules import layout, remote, shell
-from deploy_core.rules.manifest import kinds_sum, sums
+from deploy_core.rules.manifest import sums
 from deploy_core.rules.remote import Fence
 
 from . import artifacts, deltas
-from .artifacts import Artifact
+from .artifacts import Artifact, Damaged, Packed
 from .connection import COMMAND_S, Connection, OnLine, Result, is_disk_full, never, nobody
 from .deltas import Base
 
@@ -104,14 +103,24 @@ def stage(
             release.path,
             release.name,
             release.artifact.manifest.id,
-            kinds_sum(release.artifact.manifest),
+            release.artifact.manifest.kinds_sum,
             release.fence,
             release.shared_files,
             release.shared_folders,
             [layout.BaseRelease(base.name, base.delta.base.id, base.is_spare) for base in bases],
             stands_alone=release.stands_alone,
         )
-        return connection.run(script, name="stage", stdin=sender, on_line=hear, timeout_s=timeout_s, stop=stop), sender
+        try:
+            result = connection.run(script, name="stage", stdin=sender, on_line=hear, timeout_s=timeout_s, stop=stop)
+        except Damaged as error:
+            raise CommandFailed(
+                "verify_failed",
+                server=connection.server.name,
+                command="stage",
+                exit_status=remote.WRONG_CONTENT,
+                tail=f"./{error}: FAILED",
+            ) from error
+        return result, sender
 
     result, sender = attempt(release.bases)
     remarks, sent_bytes = sender.remarks, sender.sent_bytes
@@ -246,17 +255,18 @@ class _Sender:
     def __iter__(self) -> Iterator[bytes]:
         while not self._wanted:
             yield b""
-        path = self._source()
-        if path is None:
+        found = self._source()
+        if found is None:
             return
-        total = path.stat().st_size
-        with path.open("rb") as file:
+        yield found.preface
+        total = found.path.stat().st_size
+        with found.path.open("rb") as file:
             while piece := file.read(_PIECE):
                 yield piece
                 self.sent_bytes += len(piece)
                 self._on_progress(self.sent_bytes, total)
 
-    def _source(self) -> Path | None:
+    def _source(self) -> Packed | None:
         match self._wanted:
             case ["full", how] if how in _HOW:
                 self.files = self._artifact.manifest.files

@@ -8,7 +8,7 @@ same tree is the same bytes; and it refuses what leaves the folder.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from deploy_core.rules.manifest import is_inside, leaves_tree
 
@@ -127,8 +127,18 @@ def unpack(stream: IO[bytes], folder: Path, *, limit_bytes: int) -> None:
             raise Refused("archive_damaged", path) from error
 
 
-def members(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
-    """`(name, start, end)` of each member of an archive that `Writer` wrote: where it lies in `file`, header included.
+class Member(NamedTuple):
+    """Where a member lies in its archive: from `start` to `end` with its headers, its content `size` bytes long."""
+
+    name: bytes
+    start: int
+    content: int
+    size: int
+    end: int
+
+
+def members(file: IO[bytes]) -> Iterator[Member]:
+    """The members of an archive that `Writer` wrote.
 
     Content is not read, and `file` may be moved meanwhile.
     """
@@ -142,9 +152,10 @@ def members(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
         size = _size(header)
         if header[156:157] == b"L":
             long_name = file.read(size).rstrip(b"\0")
-        at += BLOCK + size + -size % BLOCK
+        content = at + BLOCK
+        at = content + size + -size % BLOCK
         if header[156:157] not in (b"L", b"K"):
-            yield long_name or header[:100].rstrip(b"\0"), start, at
+            yield Member(long_name or header[:100].rstrip(b"\0"), start, content, size, at)
             start, long_name = at, b""
 
 

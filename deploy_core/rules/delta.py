@@ -57,30 +57,18 @@ class Delta:
         gone = {
             path for path, e in self.there.entries.items() if e.kind != b"d" and (path in changed or path not in new)
         }
-        old_folders = _all_folders(self.there) | {above for path in self.shared for above in _folders_above(path)}
-        return sorted(gone | set(self.shared) | (old_folders - _all_folders(self.new)))
+        old_folders = self.there.folders | {above for path in self.shared for above in _folders_above(path)}
+        return sorted(gone | set(self.shared) | (old_folders - self.new.folders))
 
     @property
     def names(self) -> list[bytes]:
         """Everything that the new tree has, folders too."""
-        return sorted(self.new.entries.keys() | _all_folders(self.new))
+        return sorted(self.new.entries.keys() | self.new.folders)
 
     @property
     def kinds(self) -> list[bytes]:
         """What `rules.layout.KINDS_LISTING` prints of the base, at least."""
         return kinds_lines(self.there)
-
-
-def _all_folders(manifest: Manifest) -> set[bytes]:
-    found: set[bytes] = set()
-    for path, entry in manifest.entries.items():
-        if entry.kind == b"d":
-            found.add(path)
-        above = os.path.dirname(path)
-        while above and above not in found:
-            found.add(above)
-            above = os.path.dirname(above)
-    return found
 
 
 def _folders_above(path: bytes) -> Iterator[bytes]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from .remote import (
-    END_REMEMBERED_GROUP,
     IN_USE,
     RELEASE_MUTEX,
     REMEMBER_GROUP,
@@ -23,10 +22,10 @@ from .remote import (
     taking,
 )
 
-#: What `manifest.kinds_sum` is the sha256 of, once sorted.
+#: What `Manifest.kinds_sum` is the sha256 of, once sorted: everything in a tree, folders too.
 KINDS_LISTING = (
     r"find . -mindepth 1 \( -type l -printf 'l %P//%l\0' \) -o \( -type f -perm -100 -printf 'x %P\0' \)"
-    r" -o \( -type f -printf 'f %P\0' \) -o \( -type d -empty -printf 'd %P\0' \) -o ! -type d -printf '? %P\0'"
+    r" -o -printf '%y %P\0'"
 )
 
 
@@ -51,7 +50,7 @@ def stage(
     *,
     stands_alone: bool = False,
 ) -> str:
-    """Unpack what comes on stdin, verify it, and only then let it appear as `releases/<name>`.
+    """Verify and unpack what comes on stdin, and only when it is complete let it appear as `releases/<name>`.
 
     Lines `not <base> <why>` tell which of `bases` will not do: it is `missing`, or `current` and was to be used up;
     `saw <checksum line>` tells of a file of the base that may have been touched. The first other line says what the
@@ -62,40 +61,51 @@ def stage(
     Each attempt has a folder of its own, so that what an earlier one still writes ends up nowhere. A release that
     `stands_alone` shares no file with its base: what is not sent is copied, because hooks will write into it.
 
-    The artifact holds `tree/…` and at its very end `sums`, so one that was cut short has none. What comes is verified
-    before a base is used up. Exits TAKEN_OVER, WRONG_CONTENT, STALE_BASE (send the whole artifact), IN_USE (the name
-    is that of the current release, which has other content), or as a program failed.
+    The sender begins with a line, the sha256 of the archive that follows; nothing is unpacked that has another. The
+    archive holds `tree/…` and at its very end `sums`. All of an artifact was compared with its manifest before it was
+    sent: of what came of it only the listing is looked at. Of a delta each file is summed before a base is used up; a
+    base that nobody touched needs no second look.
+
+    Exits TAKEN_OVER, WRONG_CONTENT, STALE_BASE (send the whole artifact), IN_USE (the name is that of the current
+    release, which has other content), or as a program failed.
     """
     release_name(name)
     links = "".join(_shared_file(shared_path(p)) for p in shared_files)
     links += "".join(_shared_folder(shared_path(p)) for p in shared_folders)
     judged = "".join(f"judge {release_name(it.name)} {it.manifest_id} {_WAYS[it.is_spare]}\n" for it in bases)
     return f"""\
-{enter(path)}{taking(fence)}{END_REMEMBERED_GROUP}{REMEMBER_GROUP}\
+{enter(path)}{taking(fence)}{REMEMBER_GROUP}\
 R=releases/{name}; S=.stage.{name}.{fence}.$$
-if [ "$(cat "$R.id" 2>/dev/null)" = {manifest_id} ] && [ -d "$R" ]; then echo have; exit 0; fi
+export TAR_OPTIONS=--blocking-factor=128
+id=; [ ! -f "$R.id" ] || read -r id < "$R.id" || :
+if [ "$id" = {manifest_id} ] && [ -d "$R" ]; then echo have; exit 0; fi
 if [ "$(readlink current || :)" = "$R" ]; then echo "$R is current, with other content" >&2; exit {IN_USE}; fi
 trap 'status=$?; rm -rf -- "$S"; exit $status' EXIT
 trap 'exit 143' TERM HUP INT
-rm -rf -- .stage.{name}.*; mkdir -- "$S" "$S/tree"
+for left in .stage.{name}.*; do [ ! -d "$left" ] || rm -rf -- "$left"; done; mkdir -- "$S"
 if command -v zstd >/dev/null; then how=zstd; unpack='zstd -dcq'; else how=gzip; unpack='gzip -dc'; fi
-if find . -maxdepth 0 -printf '' 2>/dev/null; then has_kinds=yes; else has_kinds=; fi
-base=; verdict=full; way=
+has_kinds() {{ find . -maxdepth 0 -printf '' 2>/dev/null; }}
+base=; verdict=full; way=; untouched=
 {f"{_JUDGE}{judged}{_LEAVE_TO_OTHERS}" if bases else ""}\
 echo "$verdict${{base:+ $base $way}} $how"
-$unpack | tar -xof - -C "$S"
-[ -f "$S/sums" ] || {{ echo 'the upload was cut short' >&2; exit {WRONG_CONTENT}; }}
-if [ -s "$S/sums" ]; then (cd "$S/tree" && sha256sum -c ../sums >"../verified" 2>&1) || {{
+IFS= read -r sum || sum=
+cat > "$S/packed"; came=$(sha256sum < "$S/packed")
+[ "${{came%% *}}" = "$sum" ] || {{ echo 'the upload was cut short or damaged' >&2; exit {WRONG_CONTENT}; }}
+$unpack < "$S/packed" | tar -xmof - -C "$S"
+[ -f "$S/sums" ] || {{ echo 'the archive could not be unpacked whole' >&2; exit {WRONG_CONTENT}; }}
+T=$S/tree
+if [ "$verdict" != full ] && [ -s "$S/sums" ]; then (cd "$S/tree" && sha256sum -c ../sums >"../verified" 2>&1) || {{
   grep -v ': OK$' "$S/verified" | tail -n 20 >&2; exit {WRONG_CONTENT}; }}
 fi
 {_made_of_base(fence, "cp -a --reflink=auto" if stands_alone else "cp -al") if bases else ""}\
-if [ -n "$has_kinds" ]; then
-  kinds=$(cd "$S/tree" && {KINDS_LISTING} | sort -z | sha256sum)
+if [ -z "$untouched" ] && has_kinds; then
+  kinds=$(cd "$T" && {KINDS_LISTING} | sort -z | sha256sum)
   [ "${{kinds%% *}}" = {kinds_sum} ] || {{ echo 'links, modes or folders differ' >&2; exit {WRONG_CONTENT}; }}
 fi
 {links}{holding(fence)}\
-[ -d "$S/tree" ] || {{ echo 'a later attempt took its place' >&2; exit {TAKEN_OVER}; }}
-rm -rf -- "$R" "$R.id" "$R.stamp"; mv -T -- "$S/tree" "$R"; : > "$R.stamp"
+[ -d "$T" ] || {{ echo 'a later attempt took its place' >&2; exit {TAKEN_OVER}; }}
+[ ! -d "$R" ] || rm -rf -- "$R" "$R.id" "$R.stamp"
+mv -T -- "$T" "$R"; : > "$R.stamp"
 echo {manifest_id} | cat > "$S/id"; mv -T -- "$S/id" "$R.id"
 echo staged
 """
@@ -108,13 +118,13 @@ _WAYS = {True: "use", False: "link"}
 #: and went in it.
 _JUDGE = """\
 judge() {
-  [ -n "$has_kinds" ] || return 0
   case $verdict in delta|ask) return 0;; esac
-  B=releases/$1
-  if [ "$(cat "$B.id" 2>/dev/null)" != "$2" ] || [ ! -d "$B" ]; then echo "not $1 missing"; return 0; fi
+  has_kinds || return 0
+  B=releases/$1; id=; [ ! -f "$B.id" ] || read -r id < "$B.id" || :
+  if [ "$id" != "$2" ] || [ ! -d "$B" ]; then echo "not $1 missing"; return 0; fi
   if [ "$3" = use ] && [ "$(readlink current || :)" = "$B" ]; then echo "not $1 current"; return 0; fi
   if [ -f "$B.stamp" ] && (cd "$B" && find . -cnewer "../$1.stamp" -print0) > "$S/touched" 2>/dev/null; then
-    if [ ! -s "$S/touched" ]; then base=$1; verdict=delta; way=$3; return 0; fi
+    if [ ! -s "$S/touched" ]; then base=$1; verdict=delta; way=$3; untouched=yes; return 0; fi
     if [ -z "$(find "$B" ! -type f -cnewer "$B.stamp" -print -quit)" ] &&
       [ "$(tr -cd '\\000' < "$S/touched" | wc -c)" -le 500 ]; then
       (cd "$B" && xargs -0 sha256sum --) < "$S/touched" | sed 's/^/saw /'
@@ -132,7 +142,7 @@ if [ "$verdict" = check ] && [ -n "$(find "releases/$base" ! -user "$(id -u)" -p
 
 
 def _made_of_base(fence: Fence, copy: str) -> str:
-    """Turn `$S/tree`, the changed part, into the whole tree; `copy` brings the rest where the base stays.
+    """Make `$T` the whole tree, of a base and the changed part that came; `copy` brings the rest where the base stays.
 
     Nothing is written in place: other releases may share the file. Linking and unlinking change the ctime of the
     base's files, so it gets a new stamp, unless it was touched before and is to be looked at again.
@@ -154,13 +164,13 @@ if [ "$verdict" != full ]; then B=releases/$base
   else
     {copy} -- "$B" "$S/base" || stale 'it cannot be linked'
   fi
-  (cd "$S/base" && xargs -0 rm -rf --) < "$S/delete"
+  [ ! -s "$S/delete" ] || (cd "$S/base" && xargs -0 rm -rf --) < "$S/delete"
   [ "$way$verdict" != linkdelta ] || : > "$B.stamp"
   cp -al -- "$S/tree/." "$S/base/" || stale 'changes cannot be linked'
+  T=$S/base
   if [ "$verdict" = check ]; then
-    (cd "$S/base" && find . -mindepth 1 -print0 | sort -z | comm -z -13 ../names - | xargs -0 rm -rf --)
+    (cd "$T" && find . -mindepth 1 -print0 | sort -z | comm -z -13 ../names - | xargs -0 rm -rf --)
   fi
-  rm -rf -- "$S/tree"; mv -T -- "$S/base" "$S/tree"
 fi
 """
 
@@ -173,7 +183,7 @@ def _link_to_shared(path: str) -> str:
 
 def _names(path: str) -> str:
     quoted = shlex.quote(path)
-    return f'shared=shared/{quoted}; link="$S/tree/"{quoted}; mkdir -p -- "$(dirname -- "$shared")"\n'
+    return f'shared=shared/{quoted}; link="$T/"{quoted}; mkdir -p -- "$(dirname -- "$shared")"\n'
 
 
 def _shared_file(path: str) -> str:

@@ -4,6 +4,7 @@ Paths are bytes, as the file system has them: a name may hold a newline, or be n
 """
 
 import hashlib
+import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,24 @@ class Manifest:
     def id(self) -> str:
         """The sha256 of `text`: two trees have it in common exactly when they are the same."""
         return hashlib.sha256(self.text).hexdigest()
+
+    @cached_property
+    def kinds_sum(self) -> str:
+        """The sha256 (hex) of what `rules.layout.KINDS_LISTING` prints of the tree: names, kinds, targets, modes."""
+        return hashlib.sha256(b"".join(b"%b\0" % line for line in kinds_lines(self))).hexdigest()
+
+    @cached_property
+    def folders(self) -> frozenset[bytes]:
+        """All folders of the tree: those without content, and those that other entries lie in."""
+        found: set[bytes] = set()
+        for path, entry in self.entries.items():
+            if entry.kind == b"d":
+                found.add(path)
+            above = os.path.dirname(path)
+            while above and above not in found:
+                found.add(above)
+                above = os.path.dirname(above)
+        return frozenset(found)
 
     @property
     def files(self) -> int:
@@ -113,17 +132,12 @@ def sums(manifest: Manifest) -> bytes:
     return b"".join(lines)
 
 
-def kinds_sum(manifest: Manifest) -> str:
-    """The sha256 (hex) of what `rules.layout.KINDS_LISTING` prints for the tree: kinds, links, executable bits."""
-    return hashlib.sha256(b"".join(b"%b\0" % line for line in kinds_lines(manifest))).hexdigest()
-
-
 def kinds_lines(manifest: Manifest) -> list[bytes]:
     """What `rules.layout.KINDS_LISTING` prints for the tree, sorted, without the NULs at the ends."""
-    lines = []
+    lines = [b"d " + path for path in manifest.folders]
     for path, entry in manifest.entries.items():
         if entry.kind == b"l":
             lines.append(b"l " + path + b"//" + entry.value)
-        else:
+        elif entry.kind != b"d":
             lines.append(entry.kind[-1:] + b" " + path)
     return sorted(lines)

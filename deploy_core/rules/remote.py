@@ -76,46 +76,54 @@ flock -w 10 9 || {{ echo "another command holds $PWD/.lock/mutex" >&2; exit {BUS
 #: Ends what `holding` began.
 RELEASE_MUTEX = "exec 9>&-\n"
 
+# Each program that a script starts costs a server more than many lines that its shell reads: where the shell can do
+# it, no program is started.
+
 #: `note NAME WORDS` keeps words below .lock, at once or not at all.
 _NOTE = """\
-note() { rm -f -- ".lock/$1.new"; ln -s -- "$2" ".lock/$1.new"; mv -T -- ".lock/$1.new" ".lock/$1"; }
+note() { ln -sfn -- "$2" ".lock/$1.new"; mv -T -- ".lock/$1.new" ".lock/$1"; }
 """
 
-#: Start time and boot of a process: a number that was used again is not mistaken for the process that had it.
+#: `birth GROUP` sets `born`, the start time and boot of a process: a number that was used again is not mistaken for
+#: the process that had it.
 _BIRTH = """\
 birth() {
-  echo "$(sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)" \
-    "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+  born= boot=
+  { read -r born < "/proc/$1/stat" && read -r boot < /proc/sys/kernel/random/boot_id; } 2>/dev/null || :
+  set -- ${born##*) }
+  born="${20-} $boot"
 }
 """
 
 #: One owner does one thing at a time on a server, so what it left there was cut off from it and is begun again.
-END_REMEMBERED_GROUP = """\
+_END_REMEMBERED_GROUP = """\
 was=$(readlink .lock/group || :)
-if [ -n "$was" ] && [ "$(birth "${was%% *}")" = "${was#* }" ]; then end_group "${was%% *}" 20; fi
+[ -z "$was" ] || birth "${was%% *}"
+[ -z "$was" ] || [ "$born" != "${was#* }" ] || end_group "${was%% *}" 20
 """
 
 #: The group's leader is the parent of the script (`wrapped`).
-REMEMBER_GROUP = 'note group "$PPID $(birth $PPID)"\n'
+REMEMBER_GROUP = 'birth $PPID; note group "$PPID $born"\n'
 
 
 def enter(path: str) -> str:
     """How every script that changes something begins."""
     quoted = shlex.quote(path)
-    folders = f"mkdir -p -- {quoted}/releases {quoted}/.lock; cd -- {quoted}"
-    return f"set -eu; umask 022; export LC_ALL=C\n{folders}\n{_BIRTH}{_NOTE}"
+    folders = f"{quoted}/releases {quoted}/.lock"
+    return f"""\
+set -eu; umask 022; export LC_ALL=C
+for it in {folders}; do [ -d "$it" ] || mkdir -p -- {folders}; done; cd -- {quoted}
+{_BIRTH}{_NOTE}"""
 
 
 def taking(fence: Fence) -> str:
-    """Become the holder, unless a newer one has been here; end what an older one left running."""
+    """Become the holder, unless a newer one has been here; end what was left running."""
     return f"""\
 {END_GROUP}{_MUTEX}held=$(readlink .lock/holder || :)
 if [ -n "$held" ] && [ "${{held#*.}}" -gt {fence.epoch} ]; then
   echo "$held has taken over" >&2; exit {TAKEN_OVER}
 fi
-if [ "$held" != {fence} ]; then
-{END_REMEMBERED_GROUP}  note holder {fence}
-fi
+{_END_REMEMBERED_GROUP}[ "$held" = {fence} ] || note holder {fence}
 {RELEASE_MUTEX}"""
 
 
@@ -143,7 +151,7 @@ def switch(path: str, name: str, fence: Fence) -> str:
 [ -d releases/{name} ] && [ -f releases/{name}.id ] || {{ echo 'no such release' >&2; exit {NO_RELEASE}; }}
 was=$(readlink current || :)
 [ -n "$was" ] || [ ! -e current ] || {{ echo "$PWD/current is not a link" >&2; exit {NOT_A_LINK}; }}
-rm -f -- .current.{fence}; ln -s releases/{name} .current.{fence}; mv -T -- .current.{fence} current
+ln -sfn -- releases/{name} .current.{fence}; mv -T -- .current.{fence} current
 echo "was ${{was#releases/}}"
 """
 
@@ -196,7 +204,7 @@ if [ "$(readlink {done} || :)" = {fence.deployment} ]; then echo 'it ran to its 
 """
     return f"""\
 cd -- {shlex.quote(path)} || exit 1
-{_BIRTH}{_NOTE}{END_GROUP}{holding(fence)}{END_REMEMBERED_GROUP}{skip if once else ""}{REMEMBER_GROUP}{RELEASE_MUTEX}\
+{_BIRTH}{_NOTE}{END_GROUP}{holding(fence)}{_END_REMEMBERED_GROUP}{skip if once else ""}{REMEMBER_GROUP}{RELEASE_MUTEX}\
 (cd -P -- {shlex.quote(folder)} || exit {NO_RELEASE}; exec sh -ec {shlex.quote(command)}); status=$?
 {f"[ $status -ne 0 ] || note done.{once} {fence.deployment}" if once else ""}
 exit $status

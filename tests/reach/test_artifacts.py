@@ -129,7 +129,7 @@ def test_an_artifact_is_found_by_its_manifest(tree, tmp_path):
 
 def test_many_senders_compress_it_once(tree, tmp_path):
     stored = artifacts.store(tree, tmp_path / "artifacts")
-    found: list[Path] = []
+    found: list[artifacts.Packed] = []
     threads = [threading.Thread(target=lambda: found.append(artifacts.packed(stored, "zstd"))) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -137,6 +137,7 @@ def test_many_senders_compress_it_once(tree, tmp_path):
         thread.join()
 
     assert len(set(found)) == 1
-    assert zstandard.ZstdDecompressor().stream_reader(found[0].read_bytes()).read() == stored.path.read_bytes()
-    assert gzip.decompress(artifacts.packed(stored, "gzip").read_bytes()) == stored.path.read_bytes()
+    assert zstandard.ZstdDecompressor().stream_reader(found[0].path.read_bytes()).read() == stored.path.read_bytes()
+    assert found[0].sum == hashlib.sha256(found[0].path.read_bytes()).hexdigest()
+    assert gzip.decompress(artifacts.packed(stored, "gzip").path.read_bytes()) == stored.path.read_bytes()
     assert not [name for name in os.listdir(tmp_path / "artifacts") if name.endswith(".part")]

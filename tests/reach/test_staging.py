@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy_core.errors import Cancelled, CommandFailed, ConnectionLost, ReachError
-from deploy_core.reach import artifacts, ssh, staging
+from deploy_core.reach import artifacts, command, ssh, staging
 from deploy_core.reach.artifacts import Artifact
 from deploy_core.reach.connection import Connection
 from deploy_core.reach.staging import ReleaseSpec
@@ -124,7 +124,7 @@ def test_a_server_without_zstd_is_sent_gzip(tmp_path: Path, artifact: Artifact):
         staging.stage(connection, spec(server.folder / "app", artifact))
 
         assert (server.folder / "app/releases/r1/run").exists()
-    assert artifacts.packed(artifact, "gzip").exists()
+    assert artifacts.packed(artifact, "gzip").path.exists()
 
 
 def test_a_relative_path_is_below_the_logins_home(connection: Connection, tmp_path: Path):
@@ -197,7 +197,7 @@ def test_a_file_too_many_is_refused(connection: Connection, place: Path, tmp_pat
 @pytest.mark.parametrize("part", [0.0, 0.3, 0.99])
 def test_an_upload_that_was_cut_short_is_refused(connection: Connection, place: Path, tmp_path: Path, part):
     whole = artifact_of(tmp_path, a=os.urandom(300_000), b=os.urandom(300_000))
-    packed = artifacts.packed(whole, "zstd")
+    packed = artifacts.packed(whole, "zstd").path
     packed.write_bytes(packed.read_bytes()[: int(packed.stat().st_size * part)])
 
     with pytest.raises(CommandFailed):
@@ -226,7 +226,8 @@ def test_a_connection_cut_in_the_upload_leaves_the_old_release(
     assert hidden(place) == []
 
 
-def test_a_cancelled_upload_leaves_nothing(connection: Connection, place: Path, tmp_path: Path):
+def test_a_cancelled_upload_leaves_nothing(connection: Connection, place: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(command, "TURN_S", 0.001)  # so that the cancel comes while it is sent
     large = artifact_of(tmp_path, a=os.urandom(12_000_000))
     sending = threading.Event()
 

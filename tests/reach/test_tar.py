@@ -183,7 +183,7 @@ def test_members_are_found_where_they_lie(tmp_path):
         writer.close()
 
     with (tmp_path / "archive").open("rb") as file:
-        found = {name: (start, end) for name, start, end in tar.members(file)}
+        found = {it.name: (it.start, it.end) for it in tar.members(file)}
         start, end = found[long]
         file.seek(start)
         piece = file.read(end - start)

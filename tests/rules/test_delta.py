@@ -1,7 +1,7 @@
 """What travels from one tree to the next."""
 
 from deploy_core.rules.delta import Delta
-from deploy_core.rules.manifest import Entry, Manifest, kinds_sum
+from deploy_core.rules.manifest import Entry, Manifest
 
 
 def tree(**entries: str) -> Manifest:
@@ -55,4 +55,4 @@ def test_bases_are_told_apart_by_content_and_by_what_they_share():
 
 def test_the_kinds_of_a_tree_are_those_of_its_lines():
     assert Delta(tree(a="x1", b="lx"), tree()).kinds == [b"l b//x", b"x a"]
-    assert kinds_sum(tree(a="f1")) == kinds_sum(tree(a="f2")) != kinds_sum(tree(a="x1"))
+    assert tree(a="f1").kinds_sum == tree(a="f2").kinds_sum != tree(a="x1").kinds_sum

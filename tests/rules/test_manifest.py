@@ -15,7 +15,6 @@ from deploy_core.rules.manifest import (
     Manifest,
     ManifestError,
     is_inside,
-    kinds_sum,
     leaves_tree,
     sums,
     unpack,
@@ -140,4 +139,4 @@ def test_servers_list_kinds_as_the_manifest_sums_them(tmp_path):
 
     printed = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, check=True).stdout
 
-    assert printed.split()[0].decode() == kinds_sum(manifest)
+    assert printed.split()[0].decode() == manifest.kinds_sum
