@@ -209,7 +209,7 @@ def test_arguments_arrive_as_they_are(connection: Connection):
 
 
 def test_variables_reach_the_command_and_no_argument_list(connection: Connection):
-    result = connection.run('echo "$TOKEN"; ps -eo args', variables={"TOKEN": "a secret of variables"})
+    result = connection.run('echo "$TOKEN"; ps -eo args | grep variables', variables={"TOKEN": "a secret of variables"})
 
     assert result.out_tail.splitlines()[0] == "a secret of variables"
     assert result.out_tail.count("a secret of variables") == 1
@@ -230,6 +230,20 @@ def test_a_command_that_reads_nothing_does_not_keep_its_sender(connection: Conne
             yield b"x" * 65_536
 
     assert connection.run("exit 4", stdin=endless()).exit_status == 4
+
+
+def test_an_upload_is_not_far_ahead_of_its_reader(connection: Connection):
+    """OpenSSH would take 2 MB, and copies what it holds for each packet that comes."""
+    sent: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(200):
+            sent.append(16 * 1024)
+            yield bytes(16 * 1024)
+
+    connection.run("sleep 0.5; exit 0", stdin=pieces()).check("read nothing")
+
+    assert 64 * 1024 < sum(sent) < 1024 * 1024
 
 
 def test_a_sender_may_wait_for_what_the_command_says(connection: Connection):
