@@ -17,8 +17,8 @@ _MENTION = re.compile(r"^\s*<@[A-Z0-9]+(?:\|[^>]*)?>[:,]?\s*")
 class Ask:
     """A request: by whom (a user of a team), where, and what. `began` is `time.monotonic()` at its first byte.
 
-    `thread` is the message whose thread it was typed in, `ts` the message itself, `button` the one that was pressed;
-    `hook` is where a late answer may go, `trigger` opens a form.
+    `thread` is the message whose thread it was typed in, `ts` the message itself, `button` the one (or the form) that was
+    pressed; `hook` is where a late answer may go, `trigger` opens a form.
     """
 
     key: str
@@ -79,9 +79,10 @@ def of_form(body: Json, began: float) -> tuple[Ask, dict[str, str], str]:
         for said in fields.values():
             given[block] = _text(said.get("selected_option") or {}, "value") or _text(said, "value")
     ask = Ask(
-        key=f"view:{team}:{_text(view, 'id')}:{_text(view, 'hash')}",
+        key=f"view:{team}:{_text(view, 'id')}:{_text(body, 'trigger_id')}",
         team=_text(user, "team_id") or team,
         user=_text(user, "id"),
+        button=f"form:{team}:{_text(view, 'id')}",
         trigger=_text(body, "trigger_id"),
         began=began,
     )

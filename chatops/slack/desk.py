@@ -186,7 +186,7 @@ def sent_form(ask: Ask, workspace: Workspace, line: str, about: str) -> Answer:
         opened = json.loads(about)
         asked = replace(ask, channel=opened["channel"])
         seat = _seat_in(asked, workspace, person, Room.objects.filter(pk=opened["room"]).first())
-        return say(asked, seat, line)
+        return _claimed(ask.button, seat, asked, line)
 
 
 def sent_reason(ask: Ask, workspace: Workspace, reason: str, about: str) -> Answer:
