@@ -13,6 +13,7 @@ from django.db import IntegrityError, OperationalError, transaction
 
 from chatops.room import authors
 from chatops.room.authors import Name
+from chatops.room.inserting import insert
 from chatops.room.models import Event, Line
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
@@ -90,7 +91,7 @@ def _store(lines: Sequence[Line]) -> list[Outcome | Exception]:
             result="posted", message=shown.payload["id"], s=f"room:{line.room_id}", q=shown.number,
             reply=None, deployment=None,
         )  # fmt: skip
-    Line.objects.bulk_create([line for line, _ in fresh.values()])
+    insert([line for line, _ in fresh.values()])
     known |= {name: line.outcome for name, (line, _) in fresh.items()}
     return [
         Refused("not_found") if (line.author_id, line.room_id) not in writers

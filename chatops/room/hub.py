@@ -24,7 +24,8 @@ from chatops.room.wire import Batch, Wire
 
 #: Rows that one range query reads.
 BURST = 200
-#: A flush is followed by a pause as long as itself, at most this; what gathers meanwhile goes out as one write.
+#: A flush of several events is followed by a pause as long as itself, at most this; what gathers meanwhile goes out as
+#: one write. One event alone makes nobody wait.
 LONGEST_PAUSE_S = 0.1
 
 logger = logging.getLogger(__name__)
@@ -127,6 +128,7 @@ class Hub:
             self._flush_later.cancel()
             self._flush_later = None
         began = self._hubs.loop.time()
+        has_gathered = len(self._pending) > 1 or bool(self._progress)
         if self._pending:
             self._send(Batch(self._pending))
             self._pending = []
@@ -135,7 +137,7 @@ class Hub:
             self._send(Batch([frames.encode(told)], is_volatile=True))
             self._progress = {}
         ended = self._hubs.loop.time()
-        self._next_flush = ended + min(ended - began, LONGEST_PAUSE_S)
+        self._next_flush = ended + min(ended - began, LONGEST_PAUSE_S) if has_gathered else 0.0
 
     def tell(self, frame: Frame, *, is_volatile: bool = True) -> None:
         """Send a frame that is no event, behind the events so far. A volatile one is dropped where a reader lags."""

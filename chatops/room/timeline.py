@@ -15,6 +15,7 @@ from django.utils import timezone
 import bot
 from bot.invocation import Reply
 from chatops.room import calls, frames, hub
+from chatops.room.inserting import insert
 from chatops.room.models import Event, Line, Message, Room, Stream
 from deploy_core.models import Deployment, Person, sequence
 
@@ -206,12 +207,12 @@ class Timeline:
         known = [message for message, _ in self._shown if not message._state.adding]
         for message, event in self._shown:
             message.number = event.number
-        Message.objects.bulk_create(said)
+        insert(said)
         calls.note(said)
         Message.objects.bulk_update(known, ["number"])
         for message, event in self._shown:
             event.payload = {"id": message.pk, **event.payload}
-        Event.objects.bulk_create(self._events)
+        insert(self._events)
         for stream in sorted(of_stream):
             _ring_after_commit(stream, of_stream[stream])
         self._events, self._shown = [], []

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 import bot
 from bot.invocation import Announce, Reply
-from chatops.room import chat, messages
+from chatops.room import chat, messages, timeline
 from chatops.room.models import Event, Line, Message
 from deploy_core.errors import Refused
 from deploy_core.models import AuditEntry, Deployment, StreamHead
@@ -211,7 +211,7 @@ def test_nothing_is_numbered_when_the_line_cannot_be_stored(alice, room, monkeyp
     def fails(*args, **kwargs):
         raise IntegrityError
 
-    monkeypatch.setattr(Message.objects, "bulk_create", fails)
+    monkeypatch.setattr(timeline, "insert", fails)
 
     with pytest.raises(IntegrityError):
         _post(alice, room, "hello")
