@@ -1,30 +1,29 @@
 """Pages of deployments: the list, one of them, a step's log. They say all without script; script keeps them live."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 
 from bot import phrases
-from chatops.deployments import acts, filters
+from chatops.deployments import acts, changes, consent, filters, moments, rows, seen, tables
 from chatops.room import access, streams
-from chatops.room.models import Stream
 from chatops.room.views import MemberRequest, page_boot, rail
-from deploy_core.ledger import log as logs
-from deploy_core.models import Deployment, Step
+from deploy_core import outlook
+from deploy_core.models import Deployment, JournalEntry, Person
+from deploy_core.rules.events import iso
+from deploy_core.rules.times import zone_named
 
-#: Deployments on one page of the list, and lines on one page of a log.
+#: Deployments on one page of the list, and entries of a journal in one answer.
 LISTED = 50
-LINES = 1000
+ENTRIES = 2000
 
 
 @never_cache
@@ -38,7 +37,7 @@ def listing(request: MemberRequest) -> HttpResponse:
     chosen = filters.chosen(request.GET)
     choices = filters.choices(found, chosen)
     found = filters.narrowed(found, chosen)
-    if before := _number(request, "before"):
+    if before := seen.number_of(request, "before"):
         found = found.filter(pk__lt=before)
     shown = list(found.select_related("app", "environment", "requested_by")[: LISTED + 1])
     older = shown[LISTED - 1].pk if len(shown) > LISTED else None
@@ -59,77 +58,49 @@ def listing(request: MemberRequest) -> HttpResponse:
 @login_required
 @ensure_csrf_cookie
 def page(request: MemberRequest, number: int) -> HttpResponse:
-    """One deployment: its state, its steps with links to their logs."""
-    _require(request, number)
+    """One deployment, whole: its state and steps, its servers, what it changes, who agreed.
+
+    `?at=13:04:07` shows it as it stood then (by the clocks of the person that `&of=` names, else of the reader), and
+    `?servers=2` the second page of very many servers.
+    """
+    seen.require(request.user, number)
     picture = streams.deployment_picture(number)
-    state = picture["state"]
+    live = picture["state"]
+    moment = _moment(request, live)
+    state = moments.state_at(number, moment) if moment else live
+    deployment = Deployment.objects.select_related("app", "environment").get(pk=number)
     context = {
         "deployment": _readable(state),
-        "steps": [_step(number, step) for step in state["steps"]],
+        "rows": [_row_of_list(number, row) for row in rows.step_rows(state)],
+        "table": tables.servers(number, state, seen.number_of(request, "servers") or 1),
+        "changes": changes.of(deployment.app, state["previous_revision"], state["revision"]),
+        "marks": [_readable_mark(mark, state) for mark in moments.marks(state)],
+        "expected": outlook.expected(deployment.environment),
+        "consent": consent.of(state),
+        "moment": moment,
         "rooms": rail(request.user),
         "page": "deployments",
-        "act": acts.form(request.user, state),
+        "act": acts.form(request.user, live),
         "said": acts.answer(request.user, request.GET.get("said", "")),
-        "boot": page_boot(request.user) | {"deployment": {"t": "snapshot", "s": f"deployment:{number}", **picture}},
+        "boot": page_boot(request.user)
+        | {
+            "deployment": {"t": "snapshot", "s": f"deployment:{number}", **picture},
+            "moment": iso(moment),
+            "pages": {name: reverse(f"deployment-{name}", args=[number]) for name in ("changes", "journal")},
+        },
     }
     return render(request, "deployments/deployment.html", context)
 
 
 @never_cache
 @login_required
-def log(request: MemberRequest, number: int, key: str) -> HttpResponseBase:
-    """A step's log from line `?from=` on, at most a thousand lines; `?raw` is the whole as plain text."""
-    _require(request, number)
-    step = get_object_or_404(Step, deployment=number, key=key)
-    if "raw" in request.GET:
-        return _raw(number, step)
-    total = streams.heads([Stream("log", step.pk)])[Stream("log", step.pk)].number
-    first = max(1, _number(request, "from") or 1)
-    lines = logs.lines(step.pk, first - 1, LINES)
-    last = lines[-1][0] if lines else first - 1
-    context = {
-        "deployment": _readable(streams.deployment_state(number)),
-        "step": step,
-        "title": step.kind,
-        "lines": [_line(line) for line in lines],
-        "total": total,
-        "first": first,
-        "last": last,
-        "earlier": max(1, first - LINES) if first > 1 else None,
-        "later": last + 1 if last < total else None,
-        "rooms": rail(request.user),
-        "page": "deployments",
-    }
-    return render(request, "deployments/log.html", context)
-
-
-def _raw(number: int, step: Step) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(_text(step.pk), content_type="text/plain; charset=utf-8")
-    name = f"deployment-{number}-{step.key.replace(':', '-')}.log"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
-
-
-def _text(step_id: int) -> Iterator[str]:
-    after = 0
-    while lines := logs.lines(step_id, after, LINES):
-        yield "".join(f"{text}\n" for _, _, _, text in lines)
-        after = lines[-1][0]
-
-
-def _require(request: MemberRequest, number: int) -> None:
-    """
-    Raises:
-        Http404: there is no such deployment, or the person may not see it; which of the two is not said.
-    """
-    if number > 2**63 - 1 or not access.may_see(request.user, Stream("deployment", number)):
-        raise Http404
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    given = request.GET.get(name, "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+def journal(request: MemberRequest, number: int) -> HttpResponse:
+    """`{events, more}`: the entries of a deployment's journal that follow `?after=`, as the stream has them."""
+    seen.require(request.user, number)
+    after = seen.number_of(request, "after") or 0
+    entries = JournalEntry.objects.filter(deployment=number, number__gt=after).order_by("number")[: ENTRIES + 1]
+    events = [{"q": each.number, "k": each.kind, "at": iso(each.at), "d": each.payload} for each in entries]
+    return JsonResponse({"events": events[:ENTRIES], "more": len(events) > ENTRIES})
 
 
 def _row(deployment: Deployment) -> dict[str, Any]:
@@ -156,19 +127,44 @@ def _readable(state: dict[str, Any]) -> dict[str, Any]:
     return {**state, **times, "why": why, "seconds": seconds}
 
 
-def _step(number: int, step: dict[str, Any]) -> dict[str, Any]:
-    started, finished = _time(step["started_at"]), _time(step["finished_at"])
+def _row_of_list(number: int, row: rows.Row) -> dict[str, Any]:
+    """A row of the step list for its template."""
+    if row.batch:
+        members = row.batch.servers
+        names = " – ".join(dict.fromkeys((members[0].name, members[-1].name)))
+        return {"kind": "batch", "key": row.key, "batch": row.batch, "names": names, "status": row.batch.status}
+    if row.step is None:
+        return {"kind": row.kind}
+    step = row.step
+    times = row.server.steps if row.server else [step]
+    status = row.server.status if row.server else step["status"]
+    begun = min((each["started_at"] for each in times if each["started_at"]), default=None)
+    over = max((each["finished_at"] for each in times if each["finished_at"]), default=None)
     return {
-        **step,
+        "kind": row.kind,
+        "key": row.key,
+        "name": row.server.name if row.server else "",
+        "step": step,
+        "status": status,
+        "why": phrases.render(step["reason"], step["params"]) if step["reason"] and not row.server else "",
         "log_url": reverse("log", args=[number, step["key"]]) if step["step_id"] else "",
-        "why": phrases.render(step["reason"], step["params"]) if step["reason"] else "",
-        "seconds": _seconds(started, finished),
+        "seconds": _seconds(_time(begun), None if status == "running" else _time(over)),
     }
 
 
-def _line(line: logs.Line) -> dict[str, Any]:
-    number, ms, channel, text = line
-    return {"number": number, "at": datetime.fromtimestamp(ms / 1000, tz=UTC), "c": channel, "text": text}
+def _readable_mark(mark: moments.Mark, state: dict[str, Any]) -> dict[str, Any]:
+    """A mark for a template, with how long after the request it was."""
+    begin = state["requested_at"]
+    return {**mark._asdict(), "seconds": rows.seconds(begin, mark.at)}
+
+
+def _moment(request: MemberRequest, state: dict[str, Any]) -> datetime | None:
+    given = request.GET.get("at", "")
+    begin, end = _time(state["requested_at"]), _time(state["finished_at"]) or timezone.now()
+    if not given or begin is None:
+        return None
+    named = Person.objects.filter(username=request.GET.get("of", "")).first() or request.user
+    return moments.asked(given, zone_named(named.time_zone), begin, end)
 
 
 def _time(told: str | None) -> datetime | None:

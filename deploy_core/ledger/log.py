@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from django.conf import settings
 from django.db import OperationalError, transaction
@@ -191,6 +191,55 @@ def lines(step_id: int, after: int = 0, limit: int = 1000) -> list[Line]:
         if after < number <= after + limit
     ]
     return found
+
+
+class Found(NamedTuple):
+    """How many lines hold a text, and the first of them."""
+
+    total: int
+    lines: list[Line]
+
+
+def find(step_id: int, text: str, limit: int = 1000) -> Found:
+    """The lines of a step's whole log that hold `text`, whatever its case and its colours."""
+    wanted = text.lower()
+    count = 0
+    found: list[Line] = []
+    if not wanted:
+        return Found(0, [])
+    for first, chunk in LogChunk.objects.filter(step_id=step_id).values_list("first_line", "text").iterator():
+        for number, row in enumerate(chunk.split("\n"), first):
+            line = _line(number, row)
+            if wanted in _COLOUR.sub("", line[3]).lower():
+                count += 1
+                if len(found) < limit:
+                    found.append(line)
+    return Found(count, found)
+
+
+def last_line_by(step_id: int, ms: int) -> int:
+    """The number of the last line that was printed by `ms` (milliseconds since 1970), 0 when there is none.
+
+    Lines are taken to be in the order of their times; where a clock went back, what follows counts as not earlier.
+    """
+    chunks = LogChunk.objects.filter(step_id=step_id)
+    firsts = list(chunks.values_list("first_line", flat=True))
+    low, high = 0, len(firsts)  # the chunk that begins last by then is firsts[low - 1]
+    while low < high:
+        middle = (low + high) // 2
+        text = chunks.values_list("text", flat=True).get(first_line=firsts[middle])
+        if _line(firsts[middle], text.partition("\n")[0])[1] <= ms:
+            low = middle + 1
+        else:
+            high = middle
+    if not low:
+        return 0
+    first = firsts[low - 1]
+    stamps = [
+        _line(number, row)[1]
+        for number, row in enumerate(chunks.values_list("text", flat=True).get(first_line=first).split("\n"), first)
+    ]
+    return first - 1 + next((at for at, stamp in enumerate(stamps) if stamp > ms), len(stamps))
 
 
 def _line(number: int, text: str) -> Line:

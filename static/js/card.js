@@ -4,7 +4,7 @@ import { hasEnded } from "./deployment_state.js"
 import { clone, el, setHidden, setIcon, setText, setTone, slots } from "./dom.js"
 import { paintFleet } from "./fleet.js"
 import { look } from "./status.js"
-import { about, fault, moves, sentence } from "./telling.js"
+import { about, fault, openMoves, sentence } from "./telling.js"
 import { clock, everySecond, showTook } from "./ticker.js"
 import { second } from "./time.js"
 import { language, plural, word } from "./words.js"
@@ -179,18 +179,13 @@ class Card {
   #paintMoves() {
     const state = this.#state
     const where = `${state.app} in ${state.environment}`
-    const can = moves(state)
-    setHidden(this.#buttons.stop, !can.stop)
-    const isAsking = state.status === "awaiting_approval"
-    setHidden(this.#slots.approve, !isAsking)
-    setHidden(this.#slots.reject, !isAsking)
+    const can = openMoves(state)
+    setHidden(this.#buttons.stop, !can.has("cancel"))
+    for (const name of ["approve", "reject", "rollback", "retry", "pause", "resume"])
+      setHidden(this.#slots[name], !can.has(name))
     this.#slots.approve.dataset.try = `/approve #${this.#id}`
     this.#slots.reject.dataset.try = `/reject #${this.#id} because `
-    setHidden(this.#slots.rollback, !can.rollback)
-    setHidden(this.#slots.retry, !can.retry)
     this.#slots.rollback.dataset.try = `/rollback ${where}`
-    setHidden(this.#slots.pause, !can.pause)
-    setHidden(this.#slots.resume, !can.resume)
     this.#slots.pause.dataset.try = `/pause #${this.#id}`
     this.#slots.resume.dataset.try = `/resume #${this.#id}`
     // Where some servers have the release, only the others need it.

@@ -33,38 +33,60 @@ export function blank(id) {
 }
 
 /** The state after one more entry; `state` itself is left as it was. A kind from a newer server changes nothing. */
-export function apply(state, { k, d, at }) {
-  switch (k) {
-    case "deployment.requested": {
-      const { app, environment, kind, ref, by, surface, because = "" } = d
-      return added({ ...state, app, environment, kind, ref, by, surface, because, requested_at: at }, d.steps)
-    }
-    case "deployment.planned": {
-      const { revision, ref, subject, commits, previous_revision } = d
-      return { ...state, revision, ref, subject, commits, previous_revision, answers: [] }
-    }
-    case "deployment.answered": {
-      const { by, is_yes, comment } = d
-      return { ...state, answers: [...state.answers, { by, is_yes, comment, at }] }
-    }
-    case "deployment.batched":
-      return { ...state, batches: d.batches }
-    case "deployment.moved":
-      return moved(state, d, at)
-    case "step.moved":
-      return { ...state, steps: state.steps.map((step) => (step.key === d.key ? stepMoved(step, d, at) : step)) }
-    case "steps.added":
-      return added(state, d.steps)
-    case "deployment.cancel_requested":
-      return { ...state, cancel_requested_by: d.by }
-    default:
-      return state
-  }
+export function apply(state, event) {
+  return applyAll(state, [event])
+}
+
+/** The state after more entries, in order. What many entries change is copied once. */
+export function applyAll(state, events) {
+  const told = events.filter(({ k }) => Object.hasOwn(CHANGES, k))
+  if (!told.length) return state
+  const next = { ...state, steps: [...state.steps] }
+  const places = placesOf(state.steps)
+  for (const { k, d, at } of told) CHANGES[k](next, d, at, places)
+  known.set(next.steps, places)
+  return next
 }
 
 /** The state after `events`, which begin with the first and are in order. */
 export function replay(id, events) {
-  return events.reduce(apply, blank(id))
+  return applyAll(blank(id), events)
+}
+
+const CHANGES = {
+  "deployment.requested": (next, { app, environment, kind, ref, by, surface, because = "", steps }, at, places) => {
+    Object.assign(next, { app, environment, kind, ref, by, surface, because, requested_at: at })
+    add(next.steps, places, steps)
+  },
+  "deployment.planned": (next, { revision, ref, subject, commits, previous_revision }) => {
+    Object.assign(next, { revision, ref, subject, commits, previous_revision, answers: [] })
+  },
+  "deployment.answered": (next, { by, is_yes, comment }, at) => {
+    next.answers = [...next.answers, { by, is_yes, comment, at }]
+  },
+  "deployment.batched": (next, { batches }) => {
+    next.batches = batches
+  },
+  "deployment.moved": (next, { to, reason, params }, at) => {
+    if (to === "running" && !next.started_at) next.started_at = at
+    else if (ENDED.has(to)) next.finished_at = at
+    Object.assign(next, { status: to, reason, params })
+  },
+  "step.moved": (next, d, at, places) => {
+    const place = places.get(d.key)
+    if (next.steps[place]?.key === d.key) next.steps[place] = stepMoved(next.steps[place], d, at)
+  },
+  "steps.added": (next, { steps }, _at, places) => add(next.steps, places, steps),
+  "deployment.cancel_requested": (next, { by }) => {
+    next.cancel_requested_by = by
+  },
+}
+
+// Where each step stands. Steps only ever join at the end, so that the lists of one deployment share this.
+const known = new WeakMap()
+
+function placesOf(steps) {
+  return known.get(steps) ?? new Map(steps.map((step, place) => [step.key, place]))
 }
 
 export function hasEnded(state) {
@@ -87,13 +109,6 @@ export function faultOf(state) {
   return wrong.find(isNamed) ?? wrong[0]
 }
 
-function moved(state, { to, reason, params }, at) {
-  const next = { ...state, status: to, reason, params }
-  if (to === "running" && !state.started_at) next.started_at = at
-  else if (ENDED.has(to)) next.finished_at = at
-  return next
-}
-
 function stepMoved(step, { to, reason, params, attempt, exit_status, step_id, lines }, at) {
   const next = { ...step, status: to, reason, params, attempt, exit_status, step_id, lines }
   if (to === "running") Object.assign(next, { started_at: at, finished_at: null })
@@ -101,10 +116,12 @@ function stepMoved(step, { to, reason, params, attempt, exit_status, step_id, li
   return next
 }
 
-function added(state, steps) {
-  const known = new Set(state.steps.map((step) => step.key))
-  const fresh = steps.filter((step) => !known.has(step.key)).map(pending)
-  return { ...state, steps: [...state.steps, ...fresh] }
+function add(steps, places, more) {
+  for (const step of more) {
+    if (steps[places.get(step.key)]?.key === step.key) continue
+    places.set(step.key, steps.length)
+    steps.push(pending(step))
+  }
 }
 
 function pending({ key, kind, parent, server }) {

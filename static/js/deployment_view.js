@@ -4,7 +4,8 @@
 import { faultOf } from "./deployment_state.js"
 import { setHidden, slot } from "./dom.js"
 import { LogView } from "./log_view.js"
-import { Steps, telling } from "./steps.js"
+import { telling } from "./rows.js"
+import { Steps } from "./steps.js"
 import { word } from "./words.js"
 
 export class DeploymentView {
@@ -57,9 +58,11 @@ export class DeploymentView {
     if (this.#entry) this.#openWanted()
   }
 
-  update(entry) {
+  /** Show `{state, graph}`; `moment` (ms) when it is a past one, so that the log ends there too. */
+  update(entry, moment = null) {
     const isFirst = this.#entry === null
     this.#entry = entry
+    this.#log.until(moment)
     this.#steps.update(entry.state)
     this.#graph?.show(entry)
     this.#showLog(isFirst)

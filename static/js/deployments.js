@@ -1,6 +1,6 @@
 // The deployments a page knows, each kept up to date from its own stream as long as it runs.
 
-import { apply, blank, hasEnded } from "./deployment_state.js"
+import { applyAll, blank, hasEnded } from "./deployment_state.js"
 import { withSteps } from "./graph_fold.js"
 import { coalesced } from "./frame.js"
 
@@ -78,8 +78,9 @@ export class Deployments {
 
   #apply(id, events) {
     const known = this.#known.get(id)
-    const state = events.reduce(apply, known.state)
-    const graph = withSteps(known.graph, state.steps)
+    const state = applyAll(known.state, events)
+    const hasGrown = state.steps.length > known.state.steps.length
+    const graph = hasGrown ? withSteps(known.graph, state.steps) : known.graph
     this.#put(id, { state, graph, q: events.at(-1).q, isComplete: known.isComplete })
   }
 

@@ -48,10 +48,17 @@ export function withSteps(nodes, steps) {
   })
 }
 
-/** Every server of a deployment in plan order, with its steps folded. */
-export function servers(state) {
+const folded = new WeakMap()
+
+/** Every server of a deployment in plan order, with its steps folded; computed once for each list of steps. */
+export function servers({ steps }) {
+  if (!folded.has(steps)) folded.set(steps, serversOf(steps))
+  return folded.get(steps)
+}
+
+function serversOf(all) {
   const found = new Map()
-  for (const step of state.steps) {
+  for (const step of all) {
     if (!step.server) continue
     if (!found.has(step.server)) found.set(step.server, [])
     found.get(step.server).push(step)

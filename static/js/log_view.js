@@ -89,6 +89,8 @@ export class LogView {
     this.#slots.scroll.focus()
   }
 
+  until() {}
+
   toggleFollowing() {
     this.#setFollowing(!this.#isFollowing)
     if (this.#isFollowing) this.#toEnd()

@@ -4,32 +4,20 @@
 import { clone, el, setHidden, setIcon, setText, setTone, slots } from "./dom.js"
 import { paintFleet } from "./fleet.js"
 import { servers } from "./graph_fold.js"
+import { batchState, MOST_OPEN, rowsOf, telling } from "./rows.js"
 import { look } from "./status.js"
 import { showTook } from "./ticker.js"
 import { percent, phrase, plural, word } from "./words.js"
 
-/** Up to so many servers show all their steps; above, only those that run, failed or are picked. */
-const MOST_OPEN = 6
 const TROUBLE = new Set(["failed", "timed_out", "lost"])
-
-/** The rows of a state in order: `{key, type, step | server}`. Pure. */
-export function rowsOf(state) {
-  const heads = state.steps.filter((step) => !step.server).map((step) => ({ key: step.key, type: "step", step }))
-  const all = servers(state)
-  if (!all.length) return heads
-  const rows = [...heads, { key: "fleet", type: "fleet" }]
-  for (const server of all) {
-    rows.push({ key: `server:${server.name}`, type: "server", server })
-    for (const step of server.steps) rows.push({ key: step.key, type: "part", step, server })
-  }
-  return rows
-}
 
 export class Steps {
   #list
   #edges
   #rows = new Map()
   #picked = null
+  #toggled = new Set()
+  #state = null
 
   /** `edges`: `pick(step)` when a row is pressed, `logPage(step)` where it leads without script. */
   constructor(list, edges) {
@@ -40,12 +28,16 @@ export class Steps {
 
   clear() {
     this.#rows.clear()
+    this.#toggled.clear()
     this.#list.replaceChildren()
     this.#picked = null
+    this.#state = null
   }
 
   update(state) {
-    const wanted = rowsOf(state)
+    this.#state = state
+    const wanted = rowsOf(state, { toggled: this.#toggled, picked: this.#picked })
+    this.#forget(new Set(wanted.map(({ key }) => key)))
     const isSmall = servers(state).length <= MOST_OPEN
     let before = null
     for (const row of wanted) {
@@ -63,18 +55,28 @@ export class Steps {
   progress(told) {
     for (const { element, into, step } of this.#rows.values()) {
       const far = step && told[step.key]
-      if (far?.total && element.dataset.status === "running") setText(into.status, percent(far.done / far.total))
+      if (far?.total && step.status === "running" && element.dataset.status === "running") setText(into.status, percent(far.done / far.total))
     }
   }
 
   /** Mark the row whose log is shown. */
   pick(key) {
+    if (key === this.#picked) return
     this.#picked = key
+    if (this.#state) this.update(this.#state)
     for (const [each, { element }] of this.#rows) element.classList.toggle("is-picked", each === key)
   }
 
+  #forget(wanted) {
+    for (const [key, { element }] of this.#rows)
+      if (!wanted.has(key)) {
+        element.remove()
+        this.#rows.delete(key)
+      }
+  }
+
   #make({ key, type }) {
-    const element = clone(type === "fleet" ? "step-fleet" : "step")
+    const element = clone({ fleet: "step-fleet", batch: "step-batch" }[type] ?? "step")
     element.dataset.key = key
     if (type === "server") element.classList.add("step--server")
     if (type === "part") element.classList.add("step--part")
@@ -85,6 +87,7 @@ export class Steps {
 
   #paint(kept, row, state, isSmall) {
     if (row.type === "fleet") return void paintServers(kept, state)
+    if (row.type === "batch") return void paintBatch(kept, row)
     const step = row.type === "server" ? telling(row.server) : row.step
     const status = row.type === "server" ? row.server.status : step.status
     kept.step = step
@@ -96,11 +99,9 @@ export class Steps {
     this.#paintTime(kept, row, step)
     this.#paintReason(kept, row, step)
     const isLoud = status === "running" || TROUBLE.has(status)
-    const isOpen =
-      isSmall || isLoud || row.server?.steps.some((each) => each.key === this.#picked || TROUBLE.has(each.status))
     const isTold = isLoud || (row.type === "server" ? isSmall : ["build", "package"].includes(row.key))
     element.classList.toggle("is-quiet", row.type === "part" || !isTold)
-    element.classList.toggle("is-folded", row.type === "part" && !isOpen)
+    element.classList.toggle("is-picked", row.type !== "server" && step.key === this.#picked)
   }
 
   #paintTime({ into }, row, step) {
@@ -129,21 +130,29 @@ export class Steps {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return
     const element = event.target.closest(".step")
     const kept = element && this.#rows.get(element.dataset.key)
+    if (element?.classList.contains("step--batch")) return this.#toggle(element.dataset.key)
     if (!kept?.step) return
     event.preventDefault()
     this.#edges.pick(kept.step)
   }
+
+  #toggle(key) {
+    if (!this.#toggled.delete(key)) this.#toggled.add(key)
+    this.update(this.#state)
+  }
 }
 
-/** The step of a server that says most: what failed, what runs, else what was done last. */
-export function telling(server) {
-  const { steps } = server
-  return (
-    steps.find((step) => TROUBLE.has(step.status)) ??
-    steps.findLast((step) => step.status === "running") ??
-    steps.findLast((step) => step.step_id) ??
-    steps[0]
-  )
+function paintBatch(kept, { batch, isOpen }) {
+  const { into, element } = kept
+  const { done, status } = batchState(batch)
+  paintStatus(kept, status)
+  const { members, number, isReal } = batch
+  const names = members.length > 1 ? `${members[0].name} – ${members.at(-1).name}` : members[0].name
+  setText(into.name, isReal ? word("batch", { number }) : names)
+  setText(into.names, isReal ? names : "")
+  setText(into.count, plural("servers_done", members.length, { done }))
+  into.toggle.setAttribute("aria-expanded", String(isOpen))
+  element.classList.add("is-quiet")
 }
 
 function serverWord(server, step) {

@@ -54,16 +54,27 @@ function runs(found) {
   }))
 }
 
-/** Which moves make sense now. */
-export function moves(state) {
-  const isCancelling = state.status === "cancelling" || Boolean(state.cancel_requested_by)
-  return {
-    stop: !hasEnded(state) && !isCancelling && state.status !== "rolling_back",
-    retry: ["failed", "rolled_back", "cancelled"].includes(state.status),
-    rollback: state.status === "succeeded" && SHIPS.has(state.kind),
-    pause: state.status === "running" && state.batches.length > 1,
-    resume: state.status === "paused",
+/** The moves that make sense now, by the words of chatops/deployments/acts.py. */
+export function openMoves(state) {
+  const { status, params } = state
+  const isStopping = ["cancelling", "rolling_back"].includes(status) || Boolean(state.cancel_requested_by)
+  const found = {
+    confirm: status === "awaiting_confirmation",
+    no: status === "awaiting_confirmation",
+    approve: status === "awaiting_approval",
+    reject: status === "awaiting_approval",
+    resume: status === "paused",
+    pause: status === "running" && state.batches.length > 1 && !isStopping,
+    retry: ["failed", "rolled_back", "cancelled", "expired"].includes(status),
+    "retry-failed": status === "failed" && hasSome(params?.runs),
+    rollback: status === "succeeded" && SHIPS.has(state.kind),
+    cancel: !hasEnded(state) && !isStopping && status !== "awaiting_confirmation",
   }
+  return new Set(Object.keys(found).filter((name) => found[name]))
+}
+
+function hasSome(found) {
+  return Boolean(found) && Object.keys(found).length > 0
 }
 
 /** What went wrong where: `{step, server, text}`, or null. */

@@ -188,4 +188,4 @@ class Window:
 
 
 def _is_step(key: str) -> bool:
-    return key != "fleet" and not key.startswith("server:")
+    return key != "fleet" and not key.startswith(("server:", "batch:"))

@@ -5,7 +5,7 @@ import { cells } from "../../static/js/fleet.js"
 import { byKey, fold, nodeState, servers, withSteps } from "../../static/js/graph_fold.js"
 import { batchesOf, batchStatus, layOut, MOST_BATCHES, MOST_SERVERS } from "../../static/js/graph_layout.js"
 import { History } from "../../static/js/history.js"
-import { rowsOf, telling } from "../../static/js/steps.js"
+import { rowsOf, telling } from "../../static/js/rows.js"
 import { dayName, elapsed, hour, took } from "../../static/js/time.js"
 
 const HEAD = ["start", "fetch", "build", "package"]

@@ -166,7 +166,7 @@ def test_a_deployments_page_says_how_it_stands_and_why(reader, deployment):
 
 
 def test_a_log_is_read_in_pages_and_raw(reader, deployment, monkeypatch):
-    monkeypatch.setattr("chatops.deployments.views.LINES", 2)
+    monkeypatch.setattr("chatops.deployments.logs.LINES", 2)
     step = Step.objects.get(deployment=deployment, key="build")
     journal.move_step(step.pk, StepStatus.RUNNING, epoch=deployment.epoch)
     with log.LogWriter(step.pk, deployment.epoch) as writer:
