@@ -71,6 +71,7 @@ def main(verb: str, words: list[str]) -> int:
         "soak": soak,
         "bench": bench,
         "bench-ssh": bench_ssh,
+        "bench-room": bench_room,
         "screenshots": screenshots,
         "check": check,
         "fix": fix,
@@ -127,6 +128,12 @@ def bench_ssh(words: list[str]) -> int:
     """Our deploy core against other tools, on servers of this machine; `words` are those of tests/bench/ssh."""
     install(EVERYTHING)
     return _become(_module("tests.bench.ssh", *words))
+
+
+def bench_room(words: list[str]) -> int:
+    """Our room against other servers, with members on this machine; `words` are those of tests/bench/room."""
+    install(EVERYTHING)
+    return _run(_manage("assets")) or _become(_module("tests.bench.room", *words))
 
 
 def screenshots(words: list[str]) -> int:

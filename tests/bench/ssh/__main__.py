@@ -7,16 +7,15 @@ them writes anything.
 import argparse
 import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench import report
 from tests.bench.ssh import lab, peers
 from tests.bench.ssh.lab import Lab
 
@@ -154,33 +153,17 @@ def _write(rows: list[Row]) -> None:
     folder = HOME / "docs/benchmarks"
     folder.mkdir(exist_ok=True)
     (folder / "ssh.json").write_text(json.dumps({**about, "rows": good}, indent=1) + "\n")
-    (HOME / "docs/benchmarks.md").write_text(_page(about, good))
+    report.put(HOME, "ssh", _page(about, good))
 
 
 def _about() -> dict[str, str]:
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HOME, check=True, capture_output=True, text=True)
-    load = ", ".join(f"{it:.1f}" for it in os.getloadavg())
-    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
     ssh = subprocess.run(["ssh", "-V"], check=True, capture_output=True, text=True).stderr.strip()
-    return {
-        "commit": commit.stdout.strip(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{os.cpu_count()} x {cpu}, {_system()}, load {load} at the end",
-        "versions": f"Python {platform.python_version()}, {ssh}, {', '.join(peers.PINS)}",
-    }
-
-
-def _system() -> str:
-    return f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
-
-
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text().splitlines() if Path(path).exists() else []
+    return report.about(HOME, [ssh, *peers.PINS])
 
 
 def _page(about: dict[str, str], rows: list[Row]) -> str:
     parts = [
-        "# Benchmarks",
+        "# The deploy core",
         "",
         f"Written by `make bench-ssh` on {about['date']}, commit `{about['commit'][:12]}`.",
         f"Machine: {about['machine']}. {about['versions']}.",

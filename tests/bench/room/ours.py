@@ -1,0 +1,74 @@
+"""Shiproom as the bench runs it: `manage.py serve` as installed, and a room full of members who are signed in."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.waiting import wait_until
+
+HOME = Path(__file__).parents[3]
+START_S = 90.0
+_SEED = """
+import json, sys
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.management import call_command
+from django.db import transaction
+call_command("migrate", verbosity=0)
+from chatops.room.models import Membership, Room
+from deploy_core.models import Person
+people = Person.objects.bulk_create([Person(username=f"member{n}", password="!") for n in range(COUNT)])
+room = Room.objects.create(slug="bench")
+Membership.objects.bulk_create([Membership(room=room, person=person) for person in people])
+keys = []
+with transaction.atomic():
+    for person in people:
+        session = SessionStore()
+        session.update({SESSION_KEY: str(person.pk), HASH_SESSION_KEY: person.get_session_auth_hash(),
+                        BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend"})
+        session.create()
+        keys.append(f"{settings.SESSION_COOKIE_NAME}={session.session_key}")
+print(json.dumps({"room": room.pk, "cookies": keys}))
+"""
+
+
+class Ours:
+    """A server on a data folder of its own: `cookies` is a file with one header per member."""
+
+    def __init__(self, folder: Path, members: int) -> None:
+        folder.mkdir(parents=True)
+        ours = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "DEBUG", "PORT")
+        self._environment = {name: value for name, value in os.environ.items() if name not in ours} | {
+            "SHIPROOM_DATA": str(folder / "var"),
+            "SHIPROOM_LOG_LEVEL": "WARNING",
+            "DJANGO_SETTINGS_MODULE": "chatops.settings",
+        }
+        seeded = subprocess.run(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", _SEED.replace("COUNT", str(members))],
+            cwd=HOME, env=self._environment, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        told = json.loads(seeded.stdout.splitlines()[-1])
+        self.room = str(told["room"])
+        self.cookies = folder / "cookies"
+        self.cookies.write_text("\n".join(told["cookies"]) + "\n")
+        self.log = folder / "log"
+        self.origin = ""
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Serve; the process answers when this returns, at `origin`."""
+        with self.log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve", "--port", "0"],
+                cwd=HOME, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        found = wait_until(
+            lambda: process.poll() is not None or re.search(r"is at (http://\S+?)/ ", self.log.read_text()), START_S
+        )
+        if not isinstance(found, re.Match):
+            raise SystemExit(self.log.read_text())
+        self.origin = found[1]
+        return process

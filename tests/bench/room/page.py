@@ -1,0 +1,98 @@
+"""What was measured, as a table of docs/benchmarks.md and as rows of docs/benchmarks/room.json."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.bench import report
+
+Row = dict[str, Any]
+OURS = "shiproom"
+#: In which figure a scenario compares, and whether more of it is better.
+MEASURE = {
+    "single": ("per_cpu_s", True),
+    "saturated": ("deliveries_per_s", True),
+    "rate-60": ("p99_ms", False),
+    "rate-5": ("p99_ms", False),
+}
+COLUMNS = (
+    "server", "scenario", "members", "deliveries_per_s", "per_cpu_s", "p50_ms", "p99_ms", "kb_per_connection", "ratio",
+)  # fmt: skip
+WORDS = {
+    "single": "One message at a time",
+    "rate-5": "5 messages a second",
+    "rate-60": "60 messages a second",
+    "saturated": "32 messages under way",
+}
+
+
+def compare(rows: list[Row]) -> None:
+    """Give each row its `ratio`: how many times better Shiproom is than this server, in the scenario's own measure."""
+    for row in rows:
+        figure, is_more_better = MEASURE[row["scenario"]]
+        ours = [it for it in rows if it["server"] == OURS and _place(it) == _place(row)]
+        row["ratio"] = None
+        if ours and row[figure] and ours[0][figure]:
+            ratio = ours[0][figure] / row[figure]
+            row["ratio"] = round(ratio if is_more_better else 1 / ratio, 2)
+
+
+def _place(row: Row) -> tuple[str, int]:
+    return row["scenario"], row["members"]
+
+
+def line(row: Row) -> str:
+    """A row for the terminal."""
+    late = f"  {row['missing']} undelivered" if row["missing"] else ""
+    return (
+        f"C={row['members']:<5}{row['scenario']:10} {row['server']:15} {row['deliveries_per_s']:>10,}/s"
+        f" {row['per_cpu_s']:>10,}/CPU-s  p50 {row['p50_ms']:>8.1f}  p99 {row['p99_ms']:>8.1f} ms"
+        f" {row['kb_per_connection']:>6.1f} KB  {row['ratio'] or 0:>7.2f}x{late}"
+    )
+
+
+def write(home: Path, rows: list[Row], versions: list[str]) -> None:
+    """Write both files; the rows are all of this run."""
+    about = report.about(home, versions)
+    told = [{name: row[name] for name in COLUMNS} for row in rows]
+    (home / "docs/benchmarks/room.json").write_text(json.dumps({**about, "rows": told}, indent=1) + "\n")
+    report.put(home, "room", _text(about, rows))
+
+
+def _text(about: dict[str, str], rows: list[Row]) -> str:
+    parts = [
+        "# The room",
+        "",
+        f"Written by `make bench-room` on {about['date']}, commit `{about['commit'][:12]}`.",
+        f"Machine: {about['machine']}. {about['versions']}.",
+        "",
+        "One process per server, all members in one room, server and load client on the same machine. A message has",
+        "120 letters. Shiproom is `manage.py serve` as installed, its engine inside, on SQLite with `synchronous=FULL`:",
+        "each member is a person with a session of their own, comes in by `/rt/ws` and sends no more than ten lines in",
+        "five seconds; each line is checked, stored and numbered before anybody gets it. The others give on what comes and",
+        "keep nothing; their Redis' own CPU is not counted. `tutorial` is the chat of the Channels tutorial with its Redis",
+        "layer. The milliseconds are from the sender to each member.",
+        "",
+        "Ratio: how many times better Shiproom is in the same run: by deliveries per second of the server's CPU for one",
+        "message at a time, by deliveries per second under load, by p99 at a fixed rate. A server that could not keep up",
+        "left messages undelivered when the time was over; its milliseconds are of those that came.",
+    ]
+    for size in sorted({row["members"] for row in rows}):
+        for scenario, words in WORDS.items():
+            found = [row for row in rows if _place(row) == (scenario, size)]
+            if not found:
+                continue
+            parts += [
+                "",
+                f"## {words}, {size:,} members",
+                "",
+                "| server | deliveries/s | per CPU second | p50 ms | p99 ms | KB per member | ratio |",
+                "|---|---:|---:|---:|---:|---:|---:|",
+            ]
+            parts += [
+                f"| {row['server']}{' (could not keep up)' if row['missing'] else ''} | {row['deliveries_per_s']:,} "
+                f"| {row['per_cpu_s']:,} | {row['p50_ms']:.1f} | {row['p99_ms']:.1f} | {row['kb_per_connection']:.0f} "
+                f"| {row['ratio']:.2f} |"
+                for row in found
+            ]
+    return "\n".join(parts) + "\n"
