@@ -455,6 +455,8 @@ SLACK_ACK_S = env.float("SHIPROOM_SLACK_ACK_S", 0.2)
 SLACK_LATE_S = env.float("SHIPROOM_SLACK_LATE_S", 2.5)
 #: Threads that work on what Slack sends.
 SLACK_THREADS = env.int("SHIPROOM_SLACK_THREADS", 8)
+#: Socket Mode: how often the line is looked at, and opened again when it was cut.
+SLACK_PING_S = env.float("SHIPROOM_SLACK_PING_S", 5.0)
 SLACK_TIMEOUT_S = env.int("SHIPROOM_SLACK_TIMEOUT_S", 10)
 #: How often a process looks for what Slack was not told, when nothing woke it.
 SLACK_TICK_S = env.float("SHIPROOM_SLACK_TICK_S", 1.0)

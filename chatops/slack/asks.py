@@ -17,7 +17,7 @@ _MENTION = re.compile(r"^\s*<@[A-Z0-9]+(?:\|[^>]*)?>[:,]?\s*")
 class Ask:
     """A request: by whom (a user of a team), where, and what. `began` is `time.monotonic()` at its first byte.
 
-    `thread` is the message whose thread it was typed in, `ts` the message itself, `button` the one (or the form) that was
+    `thread` is the message whose thread it was typed in, `ts` the message itself, `button` the button or form that was
     pressed; `hook` is where a late answer may go, `trigger` opens a form.
     """
 

@@ -227,7 +227,9 @@ class FakeSlack:
         if early_s > 0:
             return 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(max(1, round(early_s + 0.5)))}
         try:
-            return 200, {"ok": True, **self._do(method, token, body)}, {}
+            done = {"ok": True, **self._do(method, token, body)}
+            known = next((each for each in self.workspaces.values() if each.token == token), None)
+            return 200, done, {"X-OAuth-Scopes": ",".join(known.scopes)} if known else {}
         except Refused as refused:
             return 200, {"ok": False, "error": str(refused)}, {}
 
