@@ -85,7 +85,7 @@ def _lacking(members: int) -> str:
 
 
 def _server(name: str, size: int, scenarios: list[str], seconds: float, data: Path) -> list[Row]:
-    """One server in all scenarios. One that cannot keep up is started anew for the next, which would measure the rest."""
+    """One server in all scenarios; started anew after one in which it could not keep up, so that the next begins clean."""
     rows: list[Row] = []
     left = list(scenarios)
     while left:
