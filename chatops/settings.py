@@ -358,6 +358,13 @@ RETRY_WAIT_S = env.float("SHIPROOM_RETRY_WAIT_S", 1.0)
 DATABASE_PATIENCE_S = env.float("SHIPROOM_DATABASE_PATIENCE_S", 60.0)
 #: What a person asked that needs the world is given up after so long.
 ERRAND_S = env.float("SHIPROOM_ERRAND_S", 120.0)
+#: Hosts that our requests (webhooks, the API of a git host) may reach on this machine or a network that only it reaches.
+INTERNAL_HOSTS = env.list("SHIPROOM_INTERNAL_HOSTS", default=[])
+#: How long such a request may take.
+HTTP_TIMEOUT_S = env.float("SHIPROOM_HTTP_TIMEOUT_S", 10.0)
+#: How often the checks of a revision that waits for them are asked for, and when they are given up.
+CHECKS_POLL_S = env.float("SHIPROOM_CHECKS_POLL_S", 15.0)
+CHECKS_WAIT_S = env.float("SHIPROOM_CHECKS_WAIT_S", 3600.0)
 CONNECT_TIMEOUT_S = env.float("SHIPROOM_CONNECT_TIMEOUT_S", 10.0)
 GIT_TIMEOUT_S = env.float("SHIPROOM_GIT_TIMEOUT_S", 120.0)
 #: A mirror that would become larger than this is not fetched.
@@ -389,6 +396,10 @@ ROOM_DB_THREADS = env.int("SHIPROOM_ROOM_DB_THREADS", 6)
 #: How often a web process asks for the heads of its open streams, to heal what was not rung; and while Redis is away.
 HUB_TICK_S = env.float("SHIPROOM_HUB_TICK_S", 1.0)
 HUB_TICK_SUSPECT_S = env.float("SHIPROOM_HUB_TICK_SUSPECT_S", 0.25)
+#: The wall asks for news this often, and says that the line is lost when nothing came for three times as long.
+WALL_S = env.float("SHIPROOM_WALL_S", 2.0)
+#: A failure is loud on the wall for so long.
+WALL_NEWS_S = env.float("SHIPROOM_WALL_NEWS_S", 6 * 3600.0)
 #: Pages ping, and get every head, this often.
 HEARTBEAT_S = env.float("SHIPROOM_HEARTBEAT_S", 15.0)
 #: A socket that did not say hello by then is closed (4408).

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from chatops import health
-from chatops.deployments import board
+from chatops.deployments import board, wall
 from chatops.room import pages, views
 
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("rooms/<str:slug>/settings/", pages.settings, name="room-settings"),
     path("deployments/", include("chatops.deployments.urls")),
     path("board/", board.board, name="board"),
+    path("wall/", wall.wall, name="wall"),
+    path("wall/tiles/", wall.tiles, name="wall-tiles"),
     path("fleet/", include("chatops.fleet.urls")),
     path("accounts/", include("chatops.accounts.urls")),
     path("slack/", include("chatops.slack.urls")),

@@ -60,7 +60,7 @@ def board(request: MemberRequest) -> HttpResponse:
     found = Environment.objects.filter(pk__in=access.visible_environments(request.user)).select_related("app")
     environments = list(found.filter(app__name__icontains=find) if find else found)
     names = _columns(environments)
-    cells = _cells(environments)
+    cells = cells_of(environments)
     by_app: dict[App, dict[str, Cell]] = defaultdict(dict)
     for cell in cells:
         by_app[cell.environment.app][cell.environment.name] = cell
@@ -94,7 +94,8 @@ def _columns(environments: Iterable[Environment]) -> list[str]:
     return sorted(places, key=lambda name: (max(places[name]), name))
 
 
-def _cells(environments: list[Environment]) -> list[Cell]:
+def cells_of(environments: list[Environment]) -> list[Cell]:
+    """One cell for each of `environments`, in their order."""
     live = _live(environments)
     latest = _latest(environments)
     shippers = _shippers([each.release for each in live.values()])
