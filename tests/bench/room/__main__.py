@@ -85,7 +85,7 @@ def _lacking(members: int) -> str:
 
 
 def _server(name: str, size: int, scenarios: list[str], seconds: float, data: Path) -> list[Row]:
-    """One server in all scenarios; started anew after one in which it could not keep up, so that the next begins clean."""
+    """One server in all scenarios; after one in which it could not keep up it is started anew, for a clean begin."""
     rows: list[Row] = []
     left = list(scenarios)
     while left:

@@ -27,11 +27,11 @@ WORDS = {
 #: What the reader of the tables has to know.
 ABOUT = """\
 One process per server, all members in one room, server and load client on the same machine. A message has 120 letters.
-Shiproom is `manage.py serve` as installed, its engine inside, on SQLite with `synchronous=FULL`: each member is a person
-with a session of their own, comes in by `/rt/ws` and sends no more than ten lines in five seconds; each line is checked,
-stored and numbered before anybody gets it. The others give on what comes and keep nothing; their Redis' own CPU is not
-counted. `tutorial` is the chat of the Channels tutorial with its Redis layer. The milliseconds are from the sender to
-each member.
+Shiproom is `manage.py serve` as installed, its engine inside, on SQLite with `synchronous=FULL`: each member is a
+person with a session of their own, comes in by `/rt/ws` and sends no more than ten lines in five seconds; each line is
+checked, stored and numbered before anybody gets it. The others give on what comes and keep nothing; their Redis' own
+CPU is not counted. `tutorial` is the chat of the Channels tutorial with its Redis layer. The milliseconds are from the
+sender to each member.
 
 Ratio: how many times better Shiproom is in the same run: by deliveries per second of the server's CPU for one message
 at a time, by deliveries per second under load, by p99 at a fixed rate. A server that could not keep up left messages
