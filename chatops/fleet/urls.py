@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from chatops.fleet import contact, views
+from chatops.fleet import closings, contact, views
 
 urlpatterns = [
     path("", views.home, name="fleet"),
+    path("closings/", closings.page, name="fleet-closings"),
+    path("closings/add/<str:noun>/", closings.add, name="fleet-add-closing"),
+    path("closings/windows/<int:number>/remove/", closings.remove, name="fleet-remove-window"),
+    path("closings/freezes/<int:number>/lift/", closings.lift, name="fleet-lift"),
     path("add/environment/<str:app>/", views.EnvironmentPage.as_view(), name="fleet-add-environment"),
     path("add/<str:key>/", views.Page.as_view(), name="fleet-add"),
     path("remove/environment/<str:app>/<str:name>/", views.Remove.as_view(), name="fleet-remove-environment"),

@@ -39,7 +39,7 @@ class Calendar(NamedTuple):
 def calendar() -> Calendar:
     """The freezes and windows as they stand."""
     spans = [windows.Span(_scope(row), row.starts, row.ends, row.reason, row.author.username) for row in standing()]
-    return Calendar(spans, [_weekly(row) for row in Window.objects.select_related("app")])
+    return Calendar(spans, [weekly(row) for row in Window.objects.select_related("app")])
 
 
 def closed(app: str, environment: str, at: datetime | None = None) -> Closed | None:
@@ -101,13 +101,39 @@ def lift(app: App | None, environment: str, *, by: Person) -> int:
     return len(found)
 
 
+@transaction.atomic
+def add_window(window: Window, *, by: Person) -> Window:
+    """A new window of the week, from now on.
+
+    Raises:
+        Forbidden: `by` does not manage what it covers.
+    """
+    access.require(by, "manage", window.app.name if window.app else EVERYWHERE, window.environment)
+    window.save()
+    audit.record(by, "window.add", str(window), "done", days=window.days, zone=window.time_zone)
+    return window
+
+
+@transaction.atomic
+def remove_window(window: Window, *, by: Person) -> None:
+    """One window less.
+
+    Raises:
+        Forbidden: `by` does not manage what it covers.
+    """
+    access.require(by, "manage", window.app.name if window.app else EVERYWHERE, window.environment)
+    audit.record(by, "window.remove", str(window), "done")
+    window.delete()
+
+
 def told(shut: Closed, app: str, environment: str) -> dict[str, Any]:
     """What closes an environment as the parameters of a sentence."""
     until = moment(shut.until)
     return {"app": app, "environment": environment, "until": until, "reason": shut.reason, "by": shut.by}
 
 
-def _weekly(row: Window) -> windows.Weekly:
+def weekly(row: Window) -> windows.Weekly:
+    """A window as the rules read it."""
     return windows.Weekly(
         scope=_scope(row),
         kind="deny" if row.kind == Window.Kind.DENY else "allow",
