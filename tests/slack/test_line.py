@@ -12,7 +12,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def socket(slack, settings):
-    settings.SLACK_APP_TOKEN, settings.SLACK_PING_S = "xapp-1", 0.2
+    settings.SLACK_APP_TOKEN, settings.SLACK_PING_S = "xapp-1", 1.0
     with slack_socket.running() as socket:
         slack.socket_url = socket.url
         yield socket
