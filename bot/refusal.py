@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deploy_core.errors import DeployError
+from deploy_core.rules.grants import Action
 
 from .grammar import Parsed, clickable
 from .invocation import Invocation, Reply
@@ -38,6 +39,7 @@ _NEXT = {
     "no_servers": ("envs {app}",),
     "unknown_env": ("envs {app}",),
     "not_in_room": ("where {app}",),
+    "checks_failed": ("status {app}", "commits {app}"),
     "locked": ("locks",),
     "frozen": ("freezes",),
     "not_locked": ("locks",),
@@ -90,7 +92,7 @@ def reply_to(error: DeployError, parsed: Parsed | None, invocation: Invocation, 
         case "no_permission":
             action = f"{code}.{error.params.get('action')}"
             code = action if action in PHRASES else code
-        case "locked" | "frozen" | "reason_required" if understood.get("cmd") in _SHIPPING:
+        case "locked" | "frozen" | "reason_required" | "checks_failed" if understood.get("cmd") in _SHIPPING:
             lines = lines or _ways_around(error, understood, app, invocation, world)
         case "locked" | "lock_not_yours":
             lines = lines or _ways_to_unlock(understood, app, invocation)
@@ -148,7 +150,8 @@ def _ways_around(
     until = error.params.get("until")
     if error.code == "frozen" and isinstance(until, dict) and understood["cmd"] == "deploy":
         lines.append(f"{_line(asked, app, environment, invocation)} at {_utc(until['at'])}")
-    if world.may("rollback" if understood["cmd"] == "rollback" else "manage", app, environment):
+    right: Action = "rollback" if understood["cmd"] == "rollback" else "manage"
+    if error.params.get("may_force", True) and world.may(right, app, environment):
         reason = str(understood.get("reason") or "…")
         forced = {**understood, "cmd": f"{understood['cmd']}!", "reason": reason}
         lines.append(_line(forced, app, environment, invocation))

@@ -8,9 +8,10 @@ from bot.registry import Argument, command
 from bot.wishes import wish_of
 from deploy_core import deployments, steering
 from deploy_core.errors import Refused
-from deploy_core.models import Deployment, Environment
+from deploy_core.models import App, CommitCheck, Deployment, Environment
+from deploy_core.rules import repository
 from deploy_core.rules.status import Status
-from deploy_core.safety import locks
+from deploy_core.safety import checks, locks
 from deploy_core.safety.gates import Wish
 
 
@@ -32,12 +33,25 @@ def deploy(order: Order) -> Reply:
         "only": steering.choose(environment, parsed.hosts),
     }
     if not parsed.task:
+        _refuse_red(app, environment, parsed.ref, wish)
         deployment = deployments.request(app, parsed.ref, environment, **asked)
         return _accepted("requested", order, deployment, wish, servers=asked["only"])
     if parsed.ref:
         raise Refused("task_with_ref", task=parsed.task)
     deployment = deployments.run_task(app, parsed.task, environment, **asked)
     return _accepted("task_requested", order, deployment, wish, task=parsed.task, servers=asked["only"])
+
+
+def _refuse_red(app: App, environment: Environment, ref: str, wish: Wish) -> None:
+    """Refuse a commit that is known to be red. A branch may have moved since: it is looked at when it is planned."""
+    may_force = environment.checks_may_be_forced
+    if not environment.required_checks or (wish.force and may_force) or not repository.is_commit_id(ref):
+        return
+    revision = CommitCheck.objects.filter(app=app, revision__startswith=ref).values_list("revision", flat=True).first()
+    said = checks.about(app, environment, revision) if revision else None
+    if revision and said and said.red:
+        told = checks.told(said, revision) | {"app": app.name, "environment": environment.name}
+        raise Refused("checks_failed", **told, may_force=int(may_force))
 
 
 command(

@@ -69,6 +69,8 @@ def _waiting(order: Order, statuses: Iterable[Status]) -> list[Deployment]:
 def _waits_for(deployment: Deployment, held: Lock | str | None) -> Cell:
     if isinstance(held, Lock):
         return phrase("word.behind_lock", {"by": held.owner.username})
+    if held == "checks":
+        return phrase("word.behind_checks", deployment.reason_params)
     if held:
         return phrase("word.behind_freeze")
     if deployment.status != Status.QUEUED:

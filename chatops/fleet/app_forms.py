@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from bot import phrases
 from bot.grammar import RESERVED
 from chatops.fleet import access
-from chatops.fleet.fields import NotedField, Variables
+from chatops.fleet.fields import Names, NotedField, Variables
 from chatops.fleet.forms import FleetForm, ModelForm, others
 from chatops.room.models import Room
 from deploy_core.errors import PipelineError
@@ -101,7 +101,11 @@ class EnvironmentForm(FleetForm):
         help_text=_("None chosen: in any room. Looking is possible from everywhere."),
     )
 
-    codes = frozenset({"path", "default_ref", "followed_branch", "variables"})
+    required_checks = Names(
+        label=_("Must be green"), help_text=_("Their names, one a line; * for all there are. Empty: no gate.")
+    )
+
+    codes = frozenset({"path", "default_ref", "followed_branch", "required_checks", "variables"})
     parts = (
         (
             _("Environment"),
@@ -114,6 +118,11 @@ class EnvironmentForm(FleetForm):
             ("is_protected", "needs_proof", "needs_health", ("approvals_needed", "batch_size"), "verify_minutes"),
         ),
         (_("Where from"), _("What may set a deployment going."), ("command_rooms", "followed_branch")),
+        (
+            _("Checks"),
+            _("Statuses and check runs of GitHub that must be green on a revision before it is deployed."),
+            ("required_checks", "checks_may_be_forced"),
+        ),
     )
 
     class Meta:
@@ -129,12 +138,15 @@ class EnvironmentForm(FleetForm):
             "batch_size",
             "verify_minutes",
             "followed_branch",
+            "required_checks",
+            "checks_may_be_forced",
             "variables",
         )
         labels = {
             "name": _("Name"),
             "path": _("Folder"),
             "followed_branch": _("Branch whose pushes deploy it"),
+            "checks_may_be_forced": _("Managers may deploy past them, with a reason"),
             "default_ref": _("Usual branch"),
             "is_protected": _("Protected: who asks for a deployment confirms it first"),
             "needs_proof": _("Whoever starts, confirms or approves one gives a second step afresh"),

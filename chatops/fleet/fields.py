@@ -10,6 +10,7 @@ from django.forms.boundfield import BoundField
 from django.utils.translation import gettext_lazy as _
 
 VARIABLES_LIMIT = 200
+NAMES_LIMIT = 30
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 
 
@@ -38,6 +39,33 @@ class Write(forms.Textarea):
 
     def format_value(self, value: Any) -> str:
         return ""
+
+
+class Names(forms.CharField):
+    """One name a line, for a JSON list of texts."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+        self.widget.attrs |= {"rows": 2, "spellcheck": "false", "autocapitalize": "off"}
+
+    def prepare_value(self, value: Any) -> Any:
+        """Stored names as lines; what was typed stays as it is."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        """
+        Raises:
+            ValidationError: too many of them, or one that is too long.
+        """
+        names = list(dict.fromkeys(line.strip() for line in str(value or "").splitlines() if line.strip()))
+        if len(names) > NAMES_LIMIT or any(len(name) > VARIABLES_LIMIT or not name.isprintable() for name in names):
+            raise ValidationError(_("At most %(limit)d names, one a line."), params={"limit": NAMES_LIMIT})
+        return names
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.prepare_value(initial or []) != "\n".join(str(data or "").splitlines()))
 
 
 class Variables(forms.CharField):

@@ -113,6 +113,8 @@ def announcement(deployment: Deployment, entry: JournalEntry) -> Words | None:
 def _waiting(deployment: Deployment, moved: dict[str, Any]) -> Words | None:
     if moved["reason"] == "waits_for_lock":
         return "announce.waiting_lock", {"lock_by": moved["params"]["by"]}
+    if moved["reason"] == "waits_for_checks":
+        return "announce.waiting_checks", {name: moved["params"][name] for name in ("checks", "revision")}
     ahead = deployments.ahead_of(deployment) if deployment.status == Status.QUEUED else []
     return ("announce.waiting", {"behind": ahead[-1].pk}) if ahead else None
 

@@ -20,7 +20,7 @@ from deploy_core.models import Deployment, Executor
 from deploy_core.rules.status import ACTIVE, Status
 from deploy_core.safety import due, gates, queue
 
-from . import errands
+from . import errands, looking
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +119,7 @@ def tick(executor: str, ensure: Ensure, resume_runs_of: Resume, watch: Watch) ->
     take_over_silent(executor, resume_runs_of, watch)
     due.act()
     errands.work_off()
+    looking.begin_due()
     ensure(wanting_work())
 
 

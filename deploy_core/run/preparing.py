@@ -11,15 +11,16 @@ from pathlib import Path
 
 from django.conf import settings
 
-from deploy_core.errors import BuildError, DeployError, Forbidden, PipelineError
-from deploy_core.models import App, Artifact, Deployment, KnownRef, Release
+from deploy_core.errors import BuildError, DeployError, Forbidden, PipelineError, ReachError, Refused
+from deploy_core.models import App, Artifact, Deployment, Forge, KnownRef, Release
 from deploy_core.reach import artifacts, build, isolation
 from deploy_core.reach.git import Commit, Mirror, Ref
 from deploy_core.rules import pipeline
+from deploy_core.rules.checks import verdict
 from deploy_core.rules.repository import without_login
-from deploy_core.safety import access
+from deploy_core.safety import access, checks
 
-from . import facts
+from . import facts, looking
 from .acts import Act, Hands
 from .course import Course, port_on, shape_of
 from .servers import targets
@@ -67,6 +68,7 @@ def fetch(deployment: Deployment) -> Act:
     known = dict(app.refs.filter(kind=KnownRef.Kind.BRANCH).values_list("name", "revision"))
     found, _ = targets(environment, only=deployment.plan.get("only", ()))
     before = Release.objects.current_in(environment)
+    host = looking.host_of(app)
 
     def act(hands: Hands) -> None:
         hands.say(f"fetch {without_login(app.repository)}")
@@ -75,6 +77,8 @@ def fetch(deployment: Deployment) -> Act:
         hands.record(partial(facts.keep_refs, app, refs, _newest_commits(mirror, refs, known)))
         revision = mirror.resolve(deployment.plan.get("revision") or deployment.ref)
         hands.say(f"{revision.kind} {revision.ref} is {revision.id}: {revision.subject}")
+        if checks.applies_to(deployment):
+            _ask_for_checks(deployment, host, revision.id, hands)
         text = app.pipeline or _pipeline_text(mirror, revision.id)
         shape = shape_of(text, environment)
         for target in found:
@@ -83,6 +87,25 @@ def fetch(deployment: Deployment) -> Act:
         hands.record(partial(facts.keep_plan, deployment, revision, text, [target.name for target in found], count))
 
     return act
+
+
+def _ask_for_checks(deployment: Deployment, host: Forge | None, revision: str, hands: Hands) -> None:
+    """Refuse a revision that its repository's host says is broken; what is not known yet is waited for later.
+
+    Raises:
+        Refused: `checks_failed`, `forge_missing`.
+    """
+    try:
+        found = looking.ask(deployment.app, host, revision)
+    except ReachError as error:
+        hands.say(f"checks are not known yet: {error}")
+        return
+    hands.record(partial(looking.keep, deployment.app, revision, found))
+    said = verdict(deployment.environment.required_checks, found)
+    for check in found:
+        hands.say(f"{check.name} is {check.state}")
+    if said.red:
+        raise Refused("checks_failed", **checks.told(said, revision))
 
 
 def _newest_commits(mirror: Mirror, refs: list[Ref], known: Mapping[str, str]) -> dict[str, list[Commit]]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from deploy_core.models import Deployment
 from deploy_core.rules.status import Status
 
-from . import access, freezes, gates, locks
+from . import access, checks, freezes, gates, locks
 from .locks import moment
 
 _OVER = {
@@ -24,6 +24,14 @@ def act() -> None:
     locks.lapse()
     expire()
     begin_scheduled()
+    give_up_checks()
+
+
+def give_up_checks() -> None:
+    """End the deployments whose checks never said anything final."""
+    for each in checks.overdue():
+        params = checks.told(checks.of(each), each.revision)
+        gates.end(each.pk, Status.EXPIRED, "checks_missing", params, only_from={Status.QUEUED})
 
 
 def expire() -> None:

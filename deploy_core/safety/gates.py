@@ -18,7 +18,7 @@ from deploy_core.models import App, Deployment, Environment, Lock, Person, Sched
 from deploy_core.rules.events import DeploymentAnswered
 from deploy_core.rules.status import WAITING, Status
 
-from . import access, approvals, fingerprint, freezes, locks, proof
+from . import access, approvals, checks, fingerprint, freezes, locks, proof
 from .locks import moment
 
 
@@ -108,6 +108,8 @@ def _next(deployment: Deployment) -> Stop:
     lock = locks.in_the_way([deployment]).get(deployment.pk)
     if lock:
         return Stop(Status.QUEUED, "waits_for_lock", locks.told(lock))
+    if deployment.pk in (late := checks.waiting([deployment])):
+        return Stop(Status.QUEUED, "waits_for_checks", checks.told(late[deployment.pk], deployment.revision))
     return Stop(Status.QUEUED)
 
 
@@ -191,7 +193,7 @@ def end(
 
 
 def held(waiting: Iterable[Deployment]) -> dict[int, Lock | str]:
-    """Those of `waiting` that may not start now: the lock that keeps each, or "frozen"."""
+    """Those of `waiting` that may not start now: the lock that keeps each, or "frozen" or "checks"."""
     rows = list(waiting)
     if not rows:
         return {}
@@ -200,7 +202,7 @@ def held(waiting: Iterable[Deployment]) -> dict[int, Lock | str]:
     for each in rows:
         if each.pk not in found and not each.is_forced and calendar.closed(each.app.name, each.environment.name):
             found[each.pk] = "frozen"
-    return found
+    return {**dict.fromkeys(checks.waiting(rows), "checks"), **found}
 
 
 def spoilt(deployment: Deployment) -> tuple[str, dict[str, Any]] | None:
@@ -212,4 +214,6 @@ def spoilt(deployment: Deployment) -> tuple[str, dict[str, Any]] | None:
         return "plan_changed", {"number": deployment.pk}
     if approvals.missing(deployment):
         return "approval_lapsed", approvals.wanted(deployment)
+    if (said := checks.of(deployment)).red:
+        return "checks_failed", checks.told(said, deployment.revision)
     return None

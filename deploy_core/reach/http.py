@@ -1,0 +1,115 @@
+"""Requests to addresses that people wrote down: bounded in time and size, and never into a network of our own.
+
+A name is looked up once and every address it has must be a public one; the connection goes to that very address, so
+no second look-up can lead elsewhere. `SHIPROOM_INTERNAL_HOSTS` names the hosts that may be inside. No redirect is
+followed: who answers with one is told to nobody else.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from deploy_core.errors import ReachError
+
+_LINE_LIMIT = 2_000
+
+
+class Answer(NamedTuple):
+    """What came back; of the body at most what was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def why_not_allowed(url: str) -> str:
+    """Empty if requests may go to `url`; else the reason: `form`, `plain` (http to a public host) or `host`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "form"
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host or port == 0 or parts.username is not None:
+        return "form"
+    if parts.fragment or not url.isascii() or not url.isprintable() or " " in url or len(url) > _LINE_LIMIT:
+        return "form"
+    if _is_internal(host):
+        return ""
+    try:
+        if not ipaddress.ip_address(host).is_global:
+            return "host"
+    except ValueError:
+        if host.rstrip(".").rpartition(".")[2] in ("localhost", "internal", "local", "") or "." not in host:
+            return "host"
+    return "plain" if parts.scheme == "http" else ""
+
+
+def send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    timeout_s: float | None = None,
+    limit_bytes: int = 65_536,
+) -> Answer:
+    """One request.
+
+    Raises:
+        ReachError: `address_refused` (with `reason`), `unreachable`, `answer_unreadable`; `server` is the
+            host.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if reason := why_not_allowed(url):
+        raise ReachError("address_refused", server=host, reason=reason)
+    limit_s = timeout_s or settings.HTTP_TIMEOUT_S
+    try:
+        connection = _connect(host, parts.port or (443 if parts.scheme == "https" else 80), parts.scheme, limit_s)
+        try:
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request(method, path, body=body or None, headers={**headers, "Connection": "close"})
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read(limit_bytes))
+        finally:
+            connection.close()
+    except TimeoutError as error:
+        raise ReachError("unreachable", server=host, detail=f"{limit_s:g} s") from error
+    except (http.client.HTTPException, ValueError) as error:
+        raise ReachError("answer_unreadable", server=host) from error
+    except OSError as error:
+        raise ReachError("unreachable", server=host) from error
+
+
+def _connect(host: str, port: int, scheme: str, timeout_s: float) -> http.client.HTTPConnection:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(address[0]) for *_, address in found]
+    if not _is_internal(host) and not all(_is_public(address) for address in addresses):
+        raise ReachError("address_refused", server=host, reason="host")
+    plain = socket.create_connection((addresses[0], port), timeout=timeout_s)
+    made: http.client.HTTPConnection
+    if scheme == "https":
+        made = http.client.HTTPSConnection(host, port, timeout=timeout_s)
+        made.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    else:
+        made = http.client.HTTPConnection(host, port, timeout=timeout_s)
+        made.sock = plain
+    return made
+
+
+def _is_internal(host: str) -> bool:
+    return host in settings.INTERNAL_HOSTS
+
+
+def _is_public(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(found, "ipv4_mapped", None) or found
+    return bool(mapped.is_global and not mapped.is_multicast)

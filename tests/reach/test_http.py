@@ -1,0 +1,112 @@
+"""Requests to addresses that people wrote down never go where only this machine's network answers."""
+
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from deploy_core.errors import ReachError
+from deploy_core.reach import http
+
+
+@pytest.fixture
+def server():
+    """Answers 200 with what it was sent, a redirect on /away, and nothing at all on /never."""
+
+    class Ask(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.path == "/never":
+                done.wait(10)
+                return
+            self.send_response(302 if self.path == "/away" else 200)
+            self.send_header("Location", "http://127.0.0.1:1/")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    done = threading.Event()
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Ask)
+    found.daemon_threads = True
+    threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{found.server_port}"
+    done.set()
+    found.shutdown()
+    found.server_close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://hooks.example.org/a?b=c", ""),
+        ("http://hooks.example.org/", "plain"),
+        ("https://127.0.0.1/", "host"),
+        ("https://[::1]/", "host"),
+        ("https://[::ffff:10.0.0.1]/", "host"),
+        ("https://10.1.2.3/", "host"),
+        ("https://192.168.0.1/", "host"),
+        ("https://169.254.169.254/latest", "host"),
+        ("https://100.64.0.1/", "host"),
+        ("https://localhost/", "host"),
+        ("https://db/", "host"),
+        ("https://metadata.google.internal/", "host"),
+        ("https://user:pw@hooks.example.org/", "form"),
+        ("file:///etc/passwd", "form"),
+        ("gopher://x.example/", "form"),
+        ("https://x.example/#a", "form"),
+        ("https://x.example/a b", "form"),
+        ("https://x.example:0/", "form"),
+        ("https://x.example:99999/", "form"),
+        ("https://", "form"),
+        ("https://x.ex\u00e4mple/", "form"),
+    ],
+)
+def test_where_a_request_may_go(url, reason):
+    assert http.why_not_allowed(url) == reason
+
+
+def test_a_host_inside_may_be_named(settings, server):
+    settings.INTERNAL_HOSTS = ["127.0.0.1"]
+
+    answer = http.send("POST", f"{server}/x", headers={}, body=b"hello")
+
+    assert (answer.status, answer.body) == (200, b"hello")
+
+
+def test_a_name_that_leads_inside_is_refused_when_it_is_looked_up(settings, monkeypatch):
+    inside = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: inside)
+
+    with pytest.raises(ReachError) as caught:
+        http.send("POST", "https://good.example.org/", headers={})
+
+    assert (caught.value.code, caught.value.params["reason"]) == ("address_refused", "host")
+
+
+def test_no_redirect_is_followed_and_no_long_answer_read(settings, server):
+    settings.INTERNAL_HOSTS = ["127.0.0.1"]
+
+    away = http.send("POST", f"{server}/away", headers={}, body=b"x" * 100, limit_bytes=10)
+
+    assert (away.status, len(away.body)) == (302, 10)
+
+
+def test_who_never_answers_is_given_up(settings, server):
+    settings.INTERNAL_HOSTS = ["127.0.0.1"]
+
+    with pytest.raises(ReachError) as caught:
+        http.send("POST", f"{server}/never", headers={}, timeout_s=0.2)
+
+    assert caught.value.code == "unreachable"
+
+
+def test_nobody_there_is_said(settings):
+    settings.INTERNAL_HOSTS = ["127.0.0.1"]
+
+    with pytest.raises(ReachError) as caught:
+        http.send("POST", "http://127.0.0.1:1/", headers={})
+
+    assert caught.value.code == "unreachable"
