@@ -8,12 +8,13 @@ from typing import Any
 from django.utils import translation
 
 from deploy_core import deployments
-from deploy_core.models import KnownRef, Release, ReleaseCopy
+from deploy_core.models import Group, KnownRef, Release, ReleaseCopy
 from deploy_core.rules.status import ACTIVE
 
 from . import phrases, spot, world
 from .commands import COMMANDS
 from .invocation import Invocation
+from .obstacles import Obstacles
 from .registry import in_order
 from .spot import Spot
 from .world import World
@@ -90,6 +91,8 @@ def _items(place: Spot, seen: World, invocation: Invocation) -> Iterable[Item]:
             return _refs(place, seen)
         case "environment":
             return [*_environments(place, seen), *(_refs(place, seen) if place.takes_ref else ())]
+        case "server":
+            return _servers(place, seen)
         case "deployment":
             return _deployments(place, seen)
         case "release":
@@ -136,6 +139,7 @@ def _environments(place: Spot, seen: World) -> Iterable[Item]:
     }
     busy = {d.environment_id: d for d in deployments.active([seen.apps[place.app]])} if ids else {}
     permission = place.command.permission if place.command else "view"
+    obstacles = Obstacles(seen)
     needs = place.needs or _preposition(place)
     for name, environment in environments.items():
         is_shown = seen.may_view(place.app, name)
@@ -143,11 +147,26 @@ def _environments(place: Spot, seen: World) -> Iterable[Item]:
         hint = phrases.render("choice.runs", {"ref": release.ref, "revision": release.revision[:7]}) if release else ""
         if running and running.status in ACTIVE:
             hint = phrases.render("choice.busy", {"number": running.pk})
-        may = permission == "view" or seen.may(permission, place.app, name)
-        blocked = "" if may else phrases.render("choice.no_right", {})
-        if may and permission != "view" and environment.command_rooms and seen.room not in environment.command_rooms:
-            blocked = phrases.render("choice.elsewhere", {})
+        elif running:
+            hint = phrases.render("choice.waits", {"number": running.pk})
+        blocked = obstacles.of(environment, permission)
         yield Item(f"{needs} {name}".strip(), name, "environment", hint, blocked)
+
+
+def _servers(place: Spot, seen: World) -> Iterable[Item]:
+    """An environment's servers and their groups, for `to staging/web-1`; several are joined by commas."""
+    environment = seen.environments.get(place.app, {}).get(place.environment)
+    if not environment or not seen.may_view(place.app, place.environment):
+        return
+    placed = [each.server for each in environment.placements.select_related("server").order_by("position")]
+    groups: dict[str, list[str]] = {}
+    grouped = Group.servers.through.objects.filter(server__in=placed)
+    for group, name in grouped.values_list("group__name", "server__name"):
+        groups.setdefault(group, []).append(name)
+    for server in placed:
+        yield Item(server.name, server.name, "server", server.host)
+    for group, names in sorted(groups.items()):
+        yield Item(group, group, "group", ", ".join(sorted(names)))
 
 
 def _preposition(place: Spot) -> str:

@@ -24,6 +24,7 @@ Kind = Literal[
     "app_or_environment",
     "text",
     "person",
+    "server",
 ]
 EVERYWHERE: tuple[Surface, ...] = ("web", "slack", "shell", "api", "webhook")
 

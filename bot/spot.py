@@ -91,6 +91,10 @@ def _argument(
         app = context.app(typed[: joined.start()])
         cut = joined.end()
         return Spot("ref", typed[cut:], start + cut, end, command, index, app=app)
+    name, slash, hosts = typed.partition("/")
+    if argument.kind == "environment" and slash and context.env(name):
+        cut = typed.rfind(",") + 1 if "," in hosts else len(name) + 1
+        return Spot("server", typed[cut:], start + cut, end, command, index, app=app, environment=context.env(name))
     return Spot(
         argument.kind,
         typed,

@@ -5,7 +5,8 @@ from django.utils import timezone
 
 from bot import complete
 from bot.invocation import Invocation
-from deploy_core.models import KnownRef
+from deploy_core.models import KnownRef, Lock
+from deploy_core.safety import freezes
 from tests import factories
 
 
@@ -52,6 +53,9 @@ def active(answer):
         ("/help ro|", ["rollback"]),
         ("/branches shop |", []),
         ("@chatops stat|", ["status"]),
+        ("/deploy shop to staging/|", ["web-1", "web-2", "web-3"]),
+        ("/deploy shop to staging/web-1,w|", ["web-1", "web-2", "web-3"]),
+        ("/deploy shop to staging/x|", []),
         ("/lock |", ["shop"]),
         ("/incident |", []),
         ("good morn|ing", []),
@@ -123,3 +127,18 @@ def test_hints_are_in_the_language_of_the_person(at, alice):
 @pytest.mark.parametrize("caret", [-5, 0, 3, 999])
 def test_any_caret_is_answered(alice, shop, caret):
     assert complete(Invocation(text="", actor=alice, room="demo"), "/deploy shop", caret)["from"] <= 999
+
+
+def test_locks_freezes_and_what_waits_are_said_beforehand(at, shop, alice):
+    bob = factories.person("bob")
+    lock = Lock.objects.create(app=shop, environment="staging", owner=bob)
+    freezes.freeze(shop, "production", by=factories.person("eve", role="approver"), reason="audit")
+
+    mine = {item["label"]: item.get("blocked", "") for item in at(alice, "/deploy shop to |")["items"]}
+    looking = {item["label"]: item.get("blocked", "") for item in at(alice, "/history shop in |")["items"]}
+
+    assert mine == {"staging": "locked by bob", "production": "frozen"}
+    assert set(looking.values()) == {""}
+    lock.owner = alice
+    lock.save()
+    assert "blocked" not in at(alice, "/deploy shop to s|")["items"][0]

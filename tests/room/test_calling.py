@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chatops.room import alerts, messages
+from chatops.room import alerts, completion, messages
 from chatops.room.models import Event, Membership, Mention, Message, Muting
 from deploy_core.models import AuditEntry, Duty
 from tests import factories
@@ -119,3 +119,17 @@ def test_the_level_of_a_room_is_kept_with_the_membership(cast: Cast) -> None:
     alerts.set_level(cast.bob, cast.room.pk, "all")
 
     assert Membership.objects.get(person=cast.bob, room=cast.room).level == "all"
+
+
+def test_names_are_completed_in_chat_and_in_commands(cast: Cast) -> None:
+    Duty.objects.create(person=cast.carol, app=None, starts=timezone.now())
+
+    def offered(text: str) -> list[str]:
+        return [item["insert"] for item in completion.complete(cast.alice, cast.room, text, len(text))["items"]]
+
+    assert offered("hi @") == ["@alice", "@bob", "@carol", "@here", "@oncall"]
+    assert offered("hi @B") == ["@bob"]
+    assert offered("/oncall @car") == ["@carol"]
+    assert offered("mail x@b") == []
+    found = completion.complete(cast.alice, cast.room, "see @on later", 7)
+    assert (found["from"], found["to"], found["items"][0]["hint"]) == (4, 7, "on call: carol")
