@@ -46,7 +46,6 @@ REFUSALS = {
     "not_found": _("There is no such thing, or it is not yours to see."),
     "not_in_room": _("Commands for %(app)s %(environment)s are not typed here[[, but in %(rooms)s]]."),
     "busy": _("#%(number)s %(app)s → %(environment)s by %(by)s is not done yet."),
-    "checks_failed": _("%(check)s is red on %(revision)s."),
     "approval_needed": _("#%(number)s waits for %(needed)s of %(people)s."),
     "self_approval": _("You asked for #%(number)s, so somebody else must approve it."),
     "reason_required": _("This needs a reason: end the line with because and say why."),
