@@ -14,6 +14,8 @@ LEAST = 6
 #: Where base64 may be broken: `base64` breaks after 76 characters, others after 64, of a text that began anywhere.
 _BREAK = rb"(?:\r?\n)?"
 _BREAK_BYTES = 2
+#: So few characters of base64, at the end of a line, are nothing to wait for.
+_SHORT = 16
 
 
 class Masker:
@@ -40,46 +42,60 @@ class Masker:
 
 
 class Stream:
-    """Holds back the longest end of what it saw that may be the beginning of a secret, and nothing more."""
+    """Holds back the longest end of what it saw that may be the beginning of a secret, and nothing more.
+
+    Of base64 that may go on in the next line, a few characters at the end of a line are shown: somebody may wait for
+    that line before saying more. They are remembered, so that the rest is masked all the same.
+    """
 
     def __init__(self, regex: re.Pattern[bytes] | None, patterns: Collection[bytes], broken: Collection[bytes]) -> None:
         self._regex = regex
         self._patterns = patterns
         self._broken = broken
         self._reach = (1 + _BREAK_BYTES) * max(map(len, broken), default=0)
+        self._shown = b""
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
         """What may be shown now."""
         if self._regex is None:
             return data
-        data = self._held + data
+        data = self._shown + self._held + data
+        begun, is_short = self._beginning_of_broken(data)
         cut = min((_beginning(data, pattern) for pattern in self._patterns), default=len(data))
-        cut = min(cut, self._beginning_of_broken(data))
-        shown, at = [], 0
+        return self._show(data, max(len(self._shown), cut if is_short else min(cut, begun)), begun)
+
+    def close(self) -> bytes:
+        """The rest."""
+        data = self._shown + self._held
+        return self._show(data, len(data), len(data)) if self._regex else data
+
+    def _show(self, data: bytes, cut: int, begun: int) -> bytes:
+        """`data` to `cut`, less what was shown before; from `begun` on, something may go on in the next line."""
+        assert self._regex is not None  # noqa: S101  (without one, nothing is held back)
+        shown, at = [], len(self._shown)
         for match in self._regex.finditer(data):
             if match.start() >= cut:
                 break
+            if match.end() <= at:
+                continue
             # A secret that ends in what is held back: the beginning of another one is part of this one.
             cut = max(cut, match.end())
             shown += [data[at : match.start()], MASK]
             at = match.end()
         shown.append(data[at:cut])
-        self._held = data[cut:]
+        self._shown, self._held = data[max(begun, at) : cut], data[cut:]
         return b"".join(shown)
 
-    def close(self) -> bytes:
-        """The rest."""
-        rest, self._held = self._held, b""
-        return self._regex.sub(MASK, rest) if self._regex else rest
-
-    def _beginning_of_broken(self, data: bytes) -> int:
-        """As `_beginning`, of all that may be broken into lines."""
+    def _beginning_of_broken(self, data: bytes) -> tuple[int, bool]:
+        """As `_beginning`, of all that may be broken into lines; and whether that is but a few characters of a line."""
         start = max(0, len(data) - self._reach)
-        where = [at for at in range(start, len(data)) if data[at] not in b"\r\n"]
         whole = data[start:].translate(None, b"\r\n")
         first = min((_beginning(whole, pattern) for pattern in self._broken), default=len(whole))
-        return where[first] if first < len(whole) else len(data)
+        if first == len(whole):
+            return len(data), False
+        where = [at for at in range(start, len(data)) if data[at] not in b"\r\n"]
+        return where[first], data.endswith(b"\n") and len(whole) - first < _SHORT
 
 
 def _beginning(data: bytes, pattern: bytes) -> int:

@@ -89,6 +89,19 @@ def test_base64_that_is_broken_into_lines_is_masked_in_all_alignments(size, befo
         assert len(left[2]) <= len(base64.b64encode(b" and more of it")) + 4, shown
 
 
+@pytest.mark.parametrize("size", range(1, 24))
+def test_a_whole_line_is_shown_at_once_though_base64_may_begin_at_its_end(size):
+    secret = "correct horse battery staple and more of it"
+    encoded = base64.b64encode(secret.encode())
+    stream = Masker([secret]).stream()
+
+    first = stream.feed(b"ready: " + encoded[:size] + b"\n")
+    rest = stream.feed(encoded[size:] + b"\nnext\n") + stream.close()
+
+    assert first == b"ready: " + (encoded[:size] + b"\n" if size < 16 else b"")
+    assert rest == MASK + b"==\nnext\n"
+
+
 def test_what_only_begins_like_base64_of_a_secret_is_shown_at_the_end():
     secret = "correct horse battery staple"
     begun = base64.b64encode(secret.encode())[:20] + b"\n"
