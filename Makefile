@@ -7,8 +7,8 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: setup run test check fix bench bench-ssh bench-room soak screenshots demo-check lock
-setup run test check fix bench bench-ssh bench-room soak screenshots demo-check lock:
+.PHONY: setup run test check fix bench bench-ssh bench-room soak mutants fuzz proof-list screenshots demo-check lock
+setup run test check fix bench bench-ssh bench-room soak mutants fuzz proof-list screenshots demo-check lock:
 	@command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is needed; $(PYTHON) is not on PATH." >&2; exit 2; }
 	@"$(PYTHON)" -m chatops.bootstrap $@ $(ARGS)
 

@@ -69,6 +69,9 @@ def main(verb: str, words: list[str]) -> int:
         "demo-check": demo_check,
         "test": test,
         "soak": soak,
+        "mutants": mutants,
+        "fuzz": fuzz,
+        "proof-list": proof_list,
         "bench": bench,
         "bench-ssh": bench_ssh,
         "bench-room": bench_room,
@@ -114,6 +117,26 @@ def soak(words: list[str]) -> int:
     """The sweeps in their full form, which takes long."""
     os.environ["SHIPROOM_SOAK"] = "1"
     return test(words)
+
+
+def mutants(words: list[str]) -> int:
+    """Take each control away, one after the other (tests/mutants): a test must fail each time."""
+    os.environ["SHIPROOM_MUTANTS"] = "1"
+    install(EVERYTHING)
+    return _become(_module("pytest", "tests/mutants", *words))
+
+
+def fuzz(words: list[str]) -> int:
+    """Feed the readers of frames, lines, deploy.yml and manifests with what nobody thought of, for minutes."""
+    os.environ["SHIPROOM_FUZZ"] = os.environ.get("SHIPROOM_FUZZ", "20000")
+    install(EVERYTHING)
+    return _become(_module("pytest", "tests/proof/test_fuzz.py", "-n", "2", *words))
+
+
+def proof_list(words: list[str]) -> int:
+    """Which test proves which row of bad_inputs.tsv, failpoint, mutant and entry point."""
+    install(EVERYTHING)
+    return _become(_module("pytest", "--collect-only", "--quiet", "--no-header", "--proof-list", *words))
 
 
 def bench(words: list[str]) -> int:

@@ -8,6 +8,7 @@ import pytest
 from django.utils import translation
 
 from tests.cases import proven
+from tests.proof import tally
 from tests.services import chromium, described, postgres, redis
 from tests.settings import remove_folder
 from tests.side_by_side import SHARING, ByFile
@@ -20,6 +21,29 @@ def pytest_report_header() -> list[str]:
         described("browser", chromium.describe),
         proven.describe(),
     ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--proof-list", action="store_true", help="print which test proves what, and run none")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """`make proof-list`."""
+    if session.config.getoption("--proof-list"):
+        print("\n".join(tally.listing(item.nodeid for item in session.items)))
+        pytest.exit("that was all", returncode=0)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """The last line says what this run has proven, counted from the ids of the tests that passed."""
+    yield
+    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput"):
+        return
+    found = tally.count({report.nodeid for report in reporter.stats.get("passed", [])})
+    if any(found):
+        reporter.write_line(found.line())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -232,6 +232,14 @@ def rows() -> dict[str, list[str]]:
     return found
 
 
+def proof_of(area: str, given: str) -> str:
+    """The test that proves the row with this input, "" when none does yet."""
+    starts = [start for start in PROOF.get(area, {}) if given.startswith(start)]
+    exact = [start for start in starts if start == given]
+    found = exact or sorted(starts, key=len)[-1:]
+    return PROOF[area][found[0]] if found else WHOLE.get(area, "")
+
+
 def describe() -> str:
     """One line for the header of a test run."""
     proven = sum(len(rows()[area]) for area in WHOLE) + sum(map(len, PROOF.values()))
