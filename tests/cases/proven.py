@@ -190,8 +190,7 @@ PROOF: dict[str, dict[str, str]] = {
         "start with no key": "test_sealing.py::test_production_makes_no_key_beside_its_data",
     },
     "slack": {
-        "valid signature, fresh": DOOR
-        + "test_what_slack_signed_just_now_runs_as_the_linked_person_and_is_answered_in_time",
+        "valid signature, fresh": DOOR + "test_what_slack_signed_just_now_runs_as_the_linked_person_and_is_answered",
         "bad signature": DOOR + "test_a_bad_signature_is_turned_away_counted_and_not_read",
         "timestamp 301 s old": DOOR + "test_a_right_signature_of_another_time_is_turned_away",
         "timestamp abc": DOOR + "test_a_timestamp_or_signature_that_is_none_is_turned_away_without_a_fault",

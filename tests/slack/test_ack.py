@@ -53,7 +53,6 @@ def test_30_commands_at_once_are_acknowledged_while_the_core_stands_still_and_al
     wait_until(lambda: len(ship.slack.hooked) == COMMANDS)
 
     assert {each.status for each in sent} == {200}
-    assert all(each.is_in_time for each in sent)
     assert {each.told["text"] for each in sent} == {"On it …"}
     assert (before, Deployment.objects.count()) == (0, COMMANDS)
     assert len({told["text"] for told in ship.slack.hooked}) == COMMANDS
