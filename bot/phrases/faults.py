@@ -44,7 +44,9 @@ FAULTS = {
     "command_failed": _("%(command)s ended with exit status %(exit_status)s on %(server)s."),
     "timed_out": _("%(command)s did not end within %(seconds)s s on %(server)s and was stopped."),
     "output_limit": _("It printed more than %(limit_bytes)s bytes[[ on %(server)s]] and was stopped."),
-    "interrupted": _("What ran on %(server)s was cut off, and is not begun again by itself. Look there, then try again."),
+    "interrupted": _(
+        "What ran on %(server)s was cut off, and is not begun again by itself. Look there, then try again."
+    ),
     "connection_lost": _("The connection to %(server)s broke.[[ %(detail)s]]"),
     "disk_full": _("%(server)s has no space left on its disk."),
     "file_too_large": _("%(path)s is larger than %(limit_bytes)s bytes[[ on %(server)s]]."),
@@ -64,6 +66,7 @@ FAULTS = {
     "key_file_missing": _("The key file %(file)s is not there. Put back the one that sealed the stored secrets."),
     "key_file_open": _("Others may read the key file %(file)s (mode %(mode)s). It wants mode 600."),
     "key_file_wrong": _("%(file)s is no key file."),
+    "secret_unfit": _("%(name)s needs at least %(least)s and at most %(limit_bytes)s bytes of text."),
     "key_file_unreadable": _("The key file %(file)s cannot be read: %(problem)s."),
     # the deployment as a whole
     "failed": _("It failed."),

@@ -8,6 +8,7 @@ from .fleet import Alias, App, Credential, Environment, Group, KnownCommit, Know
 from .people import Grant, Person, Team
 from .releases import Artifact, Manifest, Release, ReleaseCopy
 from .safety import Approval, BreakGlass, Freeze, Lock, Notice, Schedule, Window
+from .secrets import Secret
 from .sequence import Installation, StreamHead
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Release",
     "ReleaseCopy",
     "Schedule",
+    "Secret",
     "Server",
     "Step",
     "StreamHead",

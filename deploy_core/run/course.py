@@ -15,6 +15,7 @@ from deploy_core.models import Artifact, Deployment, Environment, Release
 from deploy_core.reach import artifacts
 from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.masking import Masker
+from deploy_core.reach.secrets import NONE_GRANTED, Granted
 from deploy_core.rules import manifest, pipeline
 from deploy_core.rules.batches import Cut
 from deploy_core.rules.pipeline import EnvironmentPipeline
@@ -32,6 +33,7 @@ class Course:
     mask: Masker
     #: What the servers ran when the deployment began, by server name.
     before: Mapping[str, Release]
+    secrets: Granted = NONE_GRANTED
     #: The names of the servers that switch together, in order.
     batches: Cut = ()
 
@@ -39,12 +41,15 @@ class Course:
     def recipe(self) -> str:
         """Names all that decides what a revision is built into."""
         shape = self.pipeline
-        parts = (shape.build.commands, shape.hooks.before_fetch, shape.hooks.after_fetch, shape.package, self.variables)
+        parts = (
+            *(shape.build.commands, shape.hooks.before_fetch, shape.hooks.after_fetch, shape.package, self.variables),
+            *([self.secrets.versions] if self.secrets.versions else []),
+        )
         return hashlib.sha256(json.dumps(parts, default=repr, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def variables(self) -> dict[str, str]:
-        """What a build gets. Nothing of the deployment's own, so that its artifact serves others too."""
+        """What a build gets besides secrets. Nothing of the deployment's own: its artifact serves others too."""
         deployment = self.deployment
         own = {name: str(value) for name, value in deployment.environment.variables.items()}
         ours = {"SHIPROOM_APP": deployment.app.name, "SHIPROOM_REVISION": deployment.revision}
@@ -61,6 +66,7 @@ class Course:
         return {
             **self.pipeline.variables,
             **target.variables,
+            **self.secrets.servers,
             "SHIPROOM_APP": self.deployment.app.name,
             "SHIPROOM_ENVIRONMENT": self.deployment.environment.name,
             "SHIPROOM_SERVER": target.name,

@@ -162,7 +162,7 @@ def _run_here(course: Course, hands: Hands, commands: Sequence[str], timeout_s: 
         build.run(
             commands,
             course.work / "tree",
-            variables=course.variables,
+            variables={**course.secrets.builds, **course.variables},
             on_line=hands.on_line,
             timeout_s=timeout_s,
             limit_bytes=settings.LOG_LIMIT_BYTES,

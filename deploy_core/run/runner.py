@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 from deploy_core.errors import DeployError, Refused
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Release, Step
+from deploy_core.reach.secrets import granted
 from deploy_core.rules.remote import Fence
 from deploy_core.rules.status import ACTIVE, ENDED, Status
 from deploy_core.safety import access, gates, queue
@@ -256,5 +257,6 @@ def _course(work: Job) -> Course:
         site=Site(deployment.environment.path, Fence(work.id, work.epoch), found, mask),
         mask=mask,
         before={server: releases[name] for server, name in names.items() if name in releases},
+        secrets=granted(deployment.environment),
         batches=() if is_task else rolling.cut(work, shape, servers),
     )

@@ -13,6 +13,7 @@ from deploy_core.models import Environment
 from deploy_core.reach import credentials, ssh, staging
 from deploy_core.reach.connection import Connection, Login, ServerAddress
 from deploy_core.reach.masking import Masker
+from deploy_core.reach.secrets import granted
 from deploy_core.rules.remote import Fence
 
 T = TypeVar("T")
@@ -37,10 +38,11 @@ def targets(environment: Environment, only: Collection[str] = ()) -> tuple[tuple
 
     Raises:
         ReachError: `jump_circle`: the way to a server leads through itself.
-        SealError: a credential was sealed with another key.
+        SealError: a credential or secret was sealed with another key.
     """
     found = []
-    secrets: list[str] = []
+    known = granted(environment)
+    secrets = [*known.builds.values(), *known.servers.values()]
     for placement in environment.placements.select_related("server__credential"):
         server = placement.server
         if only and server.name not in only:

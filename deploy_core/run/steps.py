@@ -165,7 +165,7 @@ def _check(course: Course, target: Target) -> health.Check:
 
 def go_back(course: Course, target: Target, release: Release, shape: EnvironmentPipeline) -> Act:
     """Make the release before current again, restart it and see that it is well, as its own pipeline says."""
-    old = Course(course.deployment, shape, course.site, course.mask, course.before)
+    old = Course(course.deployment, shape, course.site, course.mask, course.before, course.secrets)
 
     def act(hands: Hands) -> None:
         _make_current(old, target, release, hands)

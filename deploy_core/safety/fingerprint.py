@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from deploy_core.models import Deployment, Environment
 from deploy_core.rules.plan import plan_hash
 
+_GRANTS = ("for_builds", "for_servers")
+
 
 def of(environment: Environment, revision: str, pipeline: str, servers: Sequence[str]) -> str:
     """The hash of a plan as the environment stands now."""
@@ -13,6 +15,7 @@ def of(environment: Environment, revision: str, pipeline: str, servers: Sequence
         "path": environment.path,
         "variables": environment.variables,
         "on_servers": {it.server.name: {**it.server.variables, **it.variables} for it in placed},
+        "secrets": [list(it) for it in environment.secrets.values_list("pk", "name", "version", *_GRANTS)],
         "batch_size": environment.batch_size,
         "verify_minutes": environment.verify_minutes,
         "needs_health": environment.needs_health,

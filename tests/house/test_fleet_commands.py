@@ -1,5 +1,7 @@
 """`manage.py server`, `app` and `room`: from nothing to a place that can be shipped to, from a shell."""
 
+import io
+import secrets as randomly
 from collections.abc import Iterator
 
 import pytest
@@ -7,8 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from chatops.room.models import Room
-from deploy_core.models import App, AuditEntry, Credential, Environment, Server
-from deploy_core.reach import credentials, ssh
+from deploy_core.models import App, AuditEntry, Credential, Environment, Secret, Server
+from deploy_core.reach import credentials, secrets, ssh
 from tests import factories
 from tests.services import openssh
 from tests.services.openssh import Sshd
@@ -67,6 +69,47 @@ def test_a_server_that_refuses_the_login_is_not_added_and_leaves_no_secret(add, 
 def test_an_address_without_a_user_is_refused(sshd):
     with pytest.raises(CommandError, match="expected user@host"):
         call_command("server", "add", "web-1", "127.0.0.1", "--agent")
+
+
+def test_a_secret_is_kept_by_name_and_never_shown(capsys, monkeypatch):
+    environment = factories.environment(factories.app("shop"), "staging", servers=(factories.server("web-1"),))
+    values = [randomly.token_urlsafe(12) for _ in range(2)]
+
+    for value in values:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{value}\n".encode())))
+        call_command("secret", "set", "shop", "staging", "TOKEN", "--servers")
+    call_command("secret", "list", "shop", "staging")
+
+    assert secrets.granted(environment).servers == {"TOKEN": values[1]}
+    assert secrets.granted(environment).builds == {}
+    said = capsys.readouterr().out
+    assert "TOKEN: version 2 of" in said
+    rows = [*Secret.objects.values_list("sealed", flat=True), *AuditEntry.objects.values_list("params", flat=True)]
+    assert not any(value in text for value in values for text in (said, str(rows)))
+    call_command("secret", "remove", "shop", "staging", "TOKEN")
+    assert secrets.granted(environment).servers == {}
+    assert list(AuditEntry.objects.values_list("action", flat=True)) == ["secret.set"] * 2 + ["secret.remove"]
+
+
+@pytest.mark.parametrize(
+    ("name", "grants", "value", "message"),
+    [
+        ("SHIPROOM_APP", ["--builds"], "long enough", "SHIPROOM_ is ours"),
+        ("9LIVES", ["--builds"], "long enough", "no digit first"),
+        ("TOKEN", [], "long enough", "Say for whom"),
+        ("TOKEN", ["--builds"], "tiny", "expected 6 to 16384 bytes"),
+        ("TOKEN", ["--builds"], "\udcff" * 6, "no UTF-8"),
+    ],
+)
+def test_a_secret_that_would_not_do_leaves_nothing_behind(monkeypatch, name, grants, value, message):
+    factories.environment(factories.app("shop"), "staging", servers=(factories.server("web-1"),))
+    given = value.encode("utf-8", "surrogateescape")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+
+    with pytest.raises(CommandError, match=message):
+        call_command("secret", "set", "shop", "staging", name, *grants)
+
+    assert not Secret.objects.exists()
 
 
 def test_an_app_gets_an_environment_on_servers_in_order():
