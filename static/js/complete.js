@@ -14,6 +14,9 @@ const ICONS = {
   environment: "server",
   server: "server",
   deployment: "hash",
+  group: "server",
+  person: "person",
+  people: "users",
 }
 
 export class Complete {
@@ -49,6 +52,12 @@ export class Complete {
     return this.isOpen && this.#isDeliberate
   }
 
+  // Whoever types `@al` and Enter wants alice, not a message that ends in it; nothing runs by that.
+  get #isName() {
+    const item = this.#answer?.items[this.#chosen]
+    return ["person", "people"].includes(item?.kind) && this.#answer.to - this.#answer.from > 1
+  }
+
   /** What comes next at the caret, as its name; "" when a word is begun or nobody knows. */
   get ghost() {
     const { value, selectionStart } = this.#field
@@ -80,7 +89,7 @@ export class Complete {
     const isAtEnd = this.#field.selectionStart === this.#field.value.length
     if (event.key === "Tab" && !event.shiftKey) return this.#take(this.#chosen)
     if (event.key === "ArrowRight" && isAtEnd && !event.shiftKey) return this.#take(this.#chosen)
-    if (event.key === "Enter" && this.#isDeliberate) return this.#take(this.#chosen)
+    if (event.key === "Enter" && !event.shiftKey && (this.#isDeliberate || this.#isName)) return this.#take(this.#chosen)
     if (event.key !== "Escape") return false
     this.#silenced = this.#field.value
     this.close()

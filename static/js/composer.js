@@ -20,6 +20,7 @@ export class Composer {
   #about
   #history
   #draftKey
+  #look = null
   #typedAt = 0
   #sayTimer = null
   #lasting = ""
@@ -34,6 +35,7 @@ export class Composer {
     this.#complete = new Complete(form.querySelector(".complete"), this.#field, edges.complete)
     this.#about = new About(form.querySelector(".about"), () => this.leave())
     this.#history = new History(`lines:${room}`)
+    this.#learn()
     this.#draftKey = `draft:${room}`
     this.#listen()
     this.#field.value = sessionStorage.getItem(this.#draftKey) ?? ""
@@ -75,11 +77,6 @@ export class Composer {
     return about !== null
   }
 
-  /** Commands of one's own that were typed elsewhere come before those of this tab. */
-  remember(lines) {
-    this.#history.learn(lines)
-  }
-
   /** Begin a command, unless something is being written. */
   beginCommand() {
     if (!this.#field.value) this.#write("/")
@@ -116,6 +113,15 @@ export class Composer {
     if (count !== null) setText(this.#slots.new, count ? plural("new", count) : word("newest"))
   }
 
+  // Commands that were typed in other tabs and on other devices come before those of this one.
+  async #learn() {
+    try {
+      this.#history.learn(await this.#edges.lines())
+    } catch {
+      // those of this tab are there
+    }
+  }
+
   #listen() {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault()
@@ -139,6 +145,7 @@ export class Composer {
   // misses the Enter that ends a composition in Safari; its key code is 229.
   #key(event) {
     if (event.isComposing || event.keyCode === 229) return
+    if (this.#lookBack(event)) return void event.preventDefault()
     if (this.#complete.key(event)) return void event.preventDefault()
     if (event.key === "Escape" && this.leave()) return void event.preventDefault()
     if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch()) {
@@ -146,6 +153,23 @@ export class Composer {
       return void this.#send()
     }
     if (event.key === "ArrowUp" || event.key === "ArrowDown") this.#recall(event)
+  }
+
+  // Ctrl+R, as in a shell: the newest line that holds what is written, and with each press an older one.
+  #lookBack(event) {
+    if (event.key.toLowerCase() !== "r" || !event.ctrlKey || event.altKey || event.metaKey) {
+      if (!["Control", "Shift"].includes(event.key)) this.#look = null
+      return false
+    }
+    this.#look ??= { wanted: this.#field.value.replace(/^\/$/, ""), at: undefined }
+    const found = this.#history.find(this.#look.wanted, this.#look.at)
+    if (!found) this.say(word("look_back.none"))
+    else {
+      this.#look.at = found.at
+      this.#show(found.line)
+      this.#complete.close()
+    }
+    return true
   }
 
   #recall(event) {

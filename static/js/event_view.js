@@ -22,9 +22,11 @@ export class EventView {
   #context
   #cards
   #messages
+  #confirm
 
-  /** `context`: `{me, urls, isCalled(name)}`; `cards` makes live cards; `unfurl` is `MessageView`'s. */
-  constructor(context, cards, unfurl) {
+  /** `context`: `{me, urls, isCalled(name)}`; `cards` makes live cards, `confirm` (ConfirmView) asks before a deployment. */
+  constructor(context, cards, confirm, unfurl) {
+    this.#confirm = confirm
     this.#context = context
     this.#cards = cards
     this.#messages = new MessageView(context, unfurl)
@@ -69,7 +71,8 @@ export class EventView {
       setHidden(into.line, false)
     }
     into.text.append(...renderReply(code, params ?? {}, this.#context))
-    this.#suggest(into.moves, suggest)
+    if (code === "announce.confirm") this.#confirm.dress(into, event.d)
+    else this.#suggest(into.moves, suggest)
     if (code === "unknown_command" && text) {
       const send = el("button", "button button--quiet button--small", word("send_as_message"))
       send.type = "button"

@@ -5,6 +5,7 @@ import { Announcer } from "./announcer.js"
 import { Cards } from "./card.js"
 import { Composer } from "./composer.js"
 import { Connection } from "./connection.js"
+import { ConfirmView } from "./confirm_view.js"
 import { ConnectionView } from "./connection_view.js"
 import { Deployments } from "./deployments.js"
 import { csrf, json, setHidden, setText, slot } from "./dom.js"
@@ -138,13 +139,19 @@ class RoomPage {
       run: (line) => this.#outgoing.send(line),
       canAct: () => this.#connection.isOpen,
     })
-    this.#view = new EventView(context, this.#cards, unfurl)
+    this.#view = new EventView(
+      context,
+      this.#cards,
+      new ConfirmView(this.#deployments, (line) => this.#outgoing.send(line)),
+      unfurl,
+    )
     this.#composer = new Composer(
       find("#composer"),
       { room: this.#room.id, limit: this.#boot.limits?.text ?? 8000 },
       {
         send: (text, reply) => this.#outgoing.send(text, reply),
         edit: (id, text) => this.#outgoing.edit(id, text),
+        lines: async () => (await this.#askWhenOpen({ t: "lines", room: this.#room.id })).lines,
         complete: (text, caret) => this.#feed.ask({ t: "complete", room: this.#room.id, text, caret }),
         typing: (isOn) => this.#connection.send({ t: "typing", room: this.#room.id, on: isOn }),
         down: () => this.#timeline.toBottom(),
