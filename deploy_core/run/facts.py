@@ -18,6 +18,7 @@ from deploy_core.models import (
     Manifest,
     Release,
     ReleaseCopy,
+    Step,
 )
 from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.git import Commit, Ref, Revision
@@ -108,8 +109,10 @@ def keep_artifact(app: App, revision: str, recipe: str, built: Built) -> Artifac
 def keep_release(deployment: Deployment, artifact: Artifact, pipeline: str) -> Release:
     """The release that `deployment` makes of `artifact`; the same one however often it is asked.
 
+    Built into something else than before, it begins anew: no server has it any more.
+
     Raises:
-        BuildError: `artifact_lost`: some server has it already, built into something else.
+        BuildError: `artifact_lost`: some server was switched to what it was before.
     """
     release, _ = Release.objects.get_or_create(
         environment=deployment.environment,
@@ -122,8 +125,10 @@ def keep_release(deployment: Deployment, artifact: Artifact, pipeline: str) -> R
         },
     )
     if release.manifest_id != artifact.manifest_id:
-        if release.copies.exists():
+        tried = Step.objects.filter(deployment=deployment, kind="switch", attempt__gt=0)
+        if tried.exists() or release.copies.filter(switched__isnull=False).exists():
             raise BuildError("artifact_lost", revision=deployment.revision)
+        release.copies.all().delete()
         release.manifest = artifact.manifest
         release.save()
     Deployment.objects.filter(pk=deployment.pk).update(

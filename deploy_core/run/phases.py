@@ -8,7 +8,7 @@ from deploy_core.errors import ReachError
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Release
 from deploy_core.reach.deltas import Base
-from deploy_core.rules.status import STEP_ENDED, Status
+from deploy_core.rules.status import STEP_ENDED, Status, StepStatus
 
 from . import bases, facts, preparing, regain, rolling, steps, wayback
 from .acts import Hands
@@ -121,6 +121,11 @@ def _stage(work: Job, course: Course) -> Code:
         f"stage:{target.name}": steps.stage(course, target, release, built, made_of[target.server_id])
         for target in course.site.targets
     }
+    there = set(release.copies.values_list("server_id", flat=True))
+    for target in course.site.targets:
+        key = f"stage:{target.name}"
+        if known[key].status == StepStatus.SUCCEEDED and target.server_id not in there:
+            work.again(key, acts[key])  # it has what was built before, and lost
     return rolling.tolerated(work, course, work.perform(acts))
 
 

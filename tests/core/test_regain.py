@@ -1,5 +1,6 @@
 """An artifact that is gone when servers are to get it: a worker died, and its disk with it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,41 @@ def test_what_killed_builds_left_is_removed_but_for_those_that_go_on(world, sett
     preparing.clear_leftovers()
 
     assert [path.name for path in work.iterdir()] == [f"{open_.pk}.7"]
+
+
+def staged_on_one(world, artifacts, build):
+    """A deployment whose worker died, with what it had built, when one server of two had the release."""
+    world.app.pipeline = build
+    world.app.save()
+    deployment = world.request("main")
+    runner.plan(deployment.pk)
+    last = f"stage:{world.app.name}-2"
+
+    def die(name, phase):
+        code = phase()
+        if name == "stage":
+            lose(artifacts)
+            deployment.refresh_from_db()
+            deployment.steps.filter(key=last).update(status="running", finished=None)
+            deployment.release.copies.filter(server__name=last.removeprefix("stage:")).delete()
+            for number in (0, 1):  # the other one was touched meanwhile, so that it gives nothing back either
+                shutil.rmtree(world.folder(number) / "releases" / deployment.release.name)
+            raise KeyboardInterrupt
+        return code
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(deployment.pk, do_step=die)
+    runner.run(deployment.pk)
+    deployment.refresh_from_db()
+    return deployment
+
+
+def test_what_is_built_into_something_else_is_staged_everywhere_anew(world, artifacts):
+    deployment = staged_on_one(world, artifacts, "build: {commands: ['echo built $(date +%s.%N) > built']}")
+
+    assert deployment.status == "succeeded", told(deployment)
+    assert world.running()[0] == world.running()[1] != ""
+    assert said(deployment, f"stage:{world.app.name}-1").count("complete and verified") == 2
 
 
 def test_nobody_needs_it_once_every_server_has_the_release(world, artifacts):
