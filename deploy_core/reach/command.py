@@ -20,6 +20,8 @@ TURN_S = 0.1
 #: After the exit status, output may still be on its way; a process left behind may hold the stream open for ever.
 LINGER_S = 1.0
 READ_BYTES = 64 * 1024
+#: What one packet takes (RFC 4254, section 5.2: 32 KB); the rest of a longer piece would be copied in vain.
+SEND_BYTES = 32 * 1024 - 64
 
 
 class Pipe(Protocol):
@@ -123,7 +125,7 @@ class Conversation:
             view = memoryview(piece)
             while view:
                 try:
-                    sent = self._channel.send(view[:READ_BYTES].tobytes())
+                    sent = self._channel.send(view[:SEND_BYTES].tobytes())
                 except TimeoutError:
                     sent = 0
                 except OSError:

@@ -22,6 +22,7 @@ OnProgress = Callable[[int, int], None]
 STAGE_S = 600.0
 _PIECE = 256 * 1024
 _HOW = ("zstd", "gzip")
+_SUMMED = ("b2sum", "sha256sum")
 
 
 @dataclass(frozen=True)
@@ -258,7 +259,7 @@ class _Sender:
         found = self._source()
         if found is None:
             return
-        yield found.preface
+        yield found.preface(self._wanted[-1])
         total = found.path.stat().st_size
         with found.path.open("rb") as file:
             while piece := file.read(_PIECE):
@@ -268,10 +269,12 @@ class _Sender:
 
     def _source(self) -> Packed | None:
         match self._wanted:
-            case ["full", how] if how in _HOW:
+            case ["full", how, summed] if how in _HOW and summed in _SUMMED:
                 self.files = self._artifact.manifest.files
                 return artifacts.packed(self._artifact, how)
-            case ["delta" | "ask" | "check" as verdict, name, way, how] if how in _HOW and name in self._bases:
+            case ["delta" | "ask" | "check" as verdict, name, way, how, summed] if (
+                how in _HOW and summed in _SUMMED and name in self._bases
+            ):
                 self.base = self._bases[name]
                 self.is_used_up = way == "use"
                 self.files = self.base.delta.files

@@ -54,14 +54,15 @@ def stage(
 
     Lines `not <base> <why>` tell which of `bases` will not do: it is `missing`, or `current` and was to be used up;
     `saw <checksum line>` tells of a file of the base that may have been touched. The first other line says what the
-    sender does next: `have` (nothing: this release is there and complete), `full <zstd or gzip>` (send the artifact,
-    compressed so), or send what a base lacks: `delta <base> <use or link> <zstd or gzip>`, `check …` (with the means
-    to verify all of the base) or `ask …` (the same, unless all that was seen is right). The last line is `staged`.
+    sender does next: `have` (nothing: this release is there and complete), `full <zstd or gzip> <b2sum or sha256sum>`
+    (send the artifact, compressed and summed so), or send what a base lacks: `delta <base> <use or link> …`, `check …`
+    (with the means to verify all of the base) or `ask …` (the same, unless all that was seen is right). The last line
+    is `staged`.
 
     Each attempt has a folder of its own, so that what an earlier one still writes ends up nowhere. A release that
     `stands_alone` shares no file with its base: what is not sent is copied, because hooks will write into it.
 
-    The sender begins with a line, the sha256 of the archive that follows; nothing is unpacked that has another. The
+    The sender begins with a line, the checksum of the archive that follows; nothing is unpacked that has another. The
     archive holds `tree/…` and at its very end `sums`. All of an artifact was compared with its manifest before it was
     sent: of what came of it only the listing is looked at. Of a delta each file is summed before a base is used up; a
     base that nobody touched needs no second look.
@@ -84,12 +85,13 @@ trap 'status=$?; rm -rf -- "$S"; exit $status' EXIT
 trap 'exit 143' TERM HUP INT
 for left in .stage.{name}.*; do [ ! -d "$left" ] || rm -rf -- "$left"; done; mkdir -- "$S"
 if command -v zstd >/dev/null; then how=zstd; unpack='zstd -dcq'; else how=gzip; unpack='gzip -dc'; fi
+if command -v b2sum >/dev/null; then summed=b2sum; else summed=sha256sum; fi
 has_kinds() {{ find . -maxdepth 0 -printf '' 2>/dev/null; }}
 base=; verdict=full; way=; untouched=
 {f"{_JUDGE}{judged}{_LEAVE_TO_OTHERS}" if bases else ""}\
-echo "$verdict${{base:+ $base $way}} $how"
+echo "$verdict${{base:+ $base $way}} $how $summed"
 IFS= read -r sum || sum=
-cat > "$S/packed"; came=$(sha256sum < "$S/packed")
+cat > "$S/packed"; came=$($summed < "$S/packed")
 [ "${{came%% *}}" = "$sum" ] || {{ echo 'the upload was cut short or damaged' >&2; exit {WRONG_CONTENT}; }}
 $unpack < "$S/packed" | tar -xmof - -C "$S"
 [ -f "$S/sums" ] || {{ echo 'the archive could not be unpacked whole' >&2; exit {WRONG_CONTENT}; }}

@@ -257,9 +257,9 @@ def test_what_an_earlier_attempt_still_receives_ends_up_nowhere(tmp_path):
         ["sh", "-c", line], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert orphan.stdout is not None
-    how = [orphan.stdout.readline(), orphan.stdout.readline()][1].split()[1].decode()
+    how, summed = [orphan.stdout.readline(), orphan.stdout.readline()][1].decode().split()[1:]
     packed = artifacts.packed(artifact, how)
-    data = packed.preface + packed.path.read_bytes()
+    data = packed.preface(summed) + packed.path.read_bytes()
     (tmp_path / "app/.lock/group").unlink()
 
     later = sh(script, tmp_path, data)
