@@ -31,6 +31,7 @@ from chatops.room.hub import hubs
 from chatops.room.wire import EXTENSION
 from chatops.slack import drainer
 from chatops.trust import anchoring
+from chatops.webhooks import sending
 from deploy_core.run import engine
 
 reactor: Any = _reactor
@@ -232,6 +233,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         guests().end_all(RESTART)
         await asyncio.get_running_loop().run_in_executor(None, engine.stop)
         await asyncio.get_running_loop().run_in_executor(None, drainer.end)
+        await asyncio.get_running_loop().run_in_executor(None, sending.end)
         await hubs().close()
         reactor.stop()
 
@@ -263,6 +265,7 @@ def run(listener: socket.socket, *, with_engine: bool, ready: Callable[[], None]
     from chatops.asgi import application
 
     drainer.begin()
+    sending.begin()
     Server(application, listener, ready=ready).run()
 
 

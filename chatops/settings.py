@@ -446,6 +446,15 @@ API_REFUSALS_KEPT = env.int("SHIPROOM_API_REFUSALS_KEPT", 30)
 # --- webhooks ---------------------------------------------------------------------------------------------------------
 #: Deliveries that no hook signed and that are written to the audit log, per minute and process; all are answered 401.
 HOOK_REFUSALS_KEPT = env.int("SHIPROOM_HOOK_REFUSALS_KEPT", 30)
+#: How often what is to be told outside is looked for, besides when something happens, and how much at once.
+HOOK_TICK_S = env.float("SHIPROOM_HOOK_TICK_S", 1.0)
+HOOK_BATCH = env.int("SHIPROOM_HOOK_BATCH", 40)
+#: A delivery that did not arrive is tried so often, after so long, twice as long each time, at most after so long.
+HOOK_ATTEMPTS = env.int("SHIPROOM_HOOK_ATTEMPTS", 10)
+HOOK_RETRY_S = env.float("SHIPROOM_HOOK_RETRY_S", 5.0)
+HOOK_RETRY_MOST_S = env.float("SHIPROOM_HOOK_RETRY_MOST_S", 3600.0)
+#: What was delivered, or given up, stays in the log for so long.
+HOOK_KEEP_DAYS = env.int("SHIPROOM_HOOK_KEEP_DAYS", 30)
 
 # --- Slack (docs/slack.md): who we are there, and every interval and limit --------------------------------------------
 SLACK_CLIENT_ID = env.str("SHIPROOM_SLACK_CLIENT_ID", "")

@@ -66,11 +66,15 @@ class OutgoingHook(models.Model):
 
 
 class Outgoing(models.Model):
-    """How far a deployment's journal was turned into deliveries: a durable cursor, as `room.Following` is."""
+    """How far a deployment's journal was turned into deliveries: a durable cursor, as `room.Following` is.
+
+    `forge_id` is what the host of the repository calls the deployment.
+    """
 
     deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, related_name="outgoing")
     number = models.PositiveIntegerField(default=0)
     is_done = models.BooleanField(default=False, db_index=True)
+    forge_id = models.PositiveBigIntegerField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.deployment} told to {self.number}"

@@ -3,6 +3,9 @@
     manage.py hook in shop github --person ci        GitHub may tell of pushes; prints the address and the secret
     manage.py hook follow shop staging main          a push to main deploys staging (an empty branch: none does)
     manage.py hook send shop main --delivery D1      what a signed push of the newest commit looks like, as a curl line
+    manage.py hook out ops https://ops.example.org/in --person alice --app shop --event deployment.failed
+    manage.py hook log ops                           what was told lately, and what became of it
+    manage.py hook drop ops                          tell that address nothing more
     manage.py hook list                              every hook
 
 A secret is printed once, and kept sealed. `in` again makes a new one. The person is a service person with a deployer's
@@ -16,13 +19,15 @@ from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from chatops.webhooks import secrets, signature
-from chatops.webhooks.models import IncomingHook
+from chatops.webhooks import outbox, secrets, signature
+from chatops.webhooks.models import IncomingHook, OutgoingHook
 from deploy_core.ledger import audit
 from deploy_core.models import App, Environment, KnownRef, Person
+from deploy_core.reach import http
 from deploy_core.rules import repository
 
 
@@ -50,6 +55,16 @@ class Command(BaseCommand):
         send.add_argument("branch")
         send.add_argument("--delivery", default="", help="the delivery's id (default: a new one)")
         send.add_argument("--forged", action="store_true", help="signed with a wrong secret")
+        out = verbs.add_parser("out", help="tell an address what happens to deployments; prints the secret")
+        out.add_argument("name")
+        out.add_argument("url")
+        out.add_argument("--person", required=True, help="who keeps it: it is told what they may view")
+        out.add_argument("--app", action="append", default=[], help="of this app alone (default: all)")
+        out.add_argument(
+            "--event", action="append", default=[], choices=outbox.EVENTS, help="this alone (default: all)"
+        )
+        for verb, help_ in (("log", "what was told lately"), ("drop", "tell an address nothing more")):
+            verbs.add_parser(verb, help=help_).add_argument("name")
         verbs.add_parser("list", help="every hook")
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
@@ -105,8 +120,44 @@ class Command(BaseCommand):
         told = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
         self.stdout.write(shlex.join(["curl", "-sS", "-d", body, *told, _address(hook)]))
 
+    def out(self, options: dict[str, Any]) -> None:
+        """An address that is told, with a new secret."""
+        person = Person.objects.filter(username=options["person"], is_active=True).first()
+        if person is None:
+            raise CommandError(f"There is no active {options['person']}. manage.py person list shows everybody.")
+        if reason := http.why_not_allowed(options["url"]):
+            raise CommandError(f"{options['url']} may not be told ({reason}); see SHIPROOM_INTERNAL_HOSTS.")
+        hook = OutgoingHook.objects.filter(name=options["name"]).first() or OutgoingHook(name=options["name"])
+        hook.url, hook.person, hook.events, hook.is_active = options["url"], person, options["event"], True
+        try:
+            hook.full_clean()
+        except ValidationError as wrong:
+            raise CommandError("; ".join(wrong.messages)) from wrong
+        hook.save()
+        hook.apps.set([_app(name) for name in options["app"]])
+        secret = secrets.renew(hook)
+        audit.record(None, "hook.out", hook.name, "done", person=person.username, url=hook.url, apps=options["app"])
+        self.stdout.write(f"secret   {secret}")
+
+    def log(self, options: dict[str, Any]) -> None:
+        """The newest deliveries, one a line."""
+        for each in _outgoing(options["name"]).deliveries.order_by("-pk")[:50]:
+            end = f"next try {each.next_try:%Y-%m-%d %H:%M:%S}" if each.next_try else each.state
+            said = " ".join(str(word) for word in (each.answer, each.trouble) if word)
+            self.stdout.write(f"{each.key} {each.event}: {end} after {each.attempts} attempts {said}".rstrip())
+
+    def drop(self, options: dict[str, Any]) -> None:
+        """The hook, with its log."""
+        hook = _outgoing(options["name"])
+        audit.record(None, "hook.drop", hook.name, "done", url=hook.url)
+        hook.delete()
+
     def list(self, options: dict[str, Any]) -> None:
         """One line per hook."""
+        for each in OutgoingHook.objects.select_related("person").order_by("name"):
+            apps = ", ".join(each.apps.order_by("name").values_list("name", flat=True)) or "every app"
+            state = "" if each.is_active else " (paused)"
+            self.stdout.write(f"{each.name}{state}: {each.url} is told of {apps}, as {each.person} sees it")
         for hook in IncomingHook.objects.select_related("app", "person").order_by("app__name", "provider"):
             follows = [
                 f"{each.followed_branch} to {each.name}" for each in hook.app.environments.all() if each.followed_branch
@@ -116,6 +167,13 @@ class Command(BaseCommand):
 
 def _address(hook: IncomingHook) -> str:
     return f"{settings.PUBLIC_URL}/hooks/{hook.provider}/{hook.app.name}/"
+
+
+def _outgoing(name: str) -> OutgoingHook:
+    hook = OutgoingHook.objects.filter(name=name).first()
+    if hook is None:
+        raise CommandError(f"There is no hook {name}. manage.py hook list shows all.")
+    return hook
 
 
 def _app(name: str) -> App:
