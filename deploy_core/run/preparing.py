@@ -147,14 +147,19 @@ def _build(course: Course, hands: Hands) -> None:
     _run_here(course, hands, shape.hooks.before_fetch, step_s)
     shutil.rmtree(tree)
     tree.mkdir()
+    export(course, hands, tree)
+    _run_here(course, hands, shape.hooks.after_fetch, step_s)
+    _run_here(course, hands, shape.build.commands, shape.build.timeout_s)
+    (work / "built").touch()
+
+
+def export(course: Course, hands: Hands, folder: Path) -> None:
+    """Lay the revision out in the empty `folder`, as it was committed."""
     mirror = mirror_of(course.deployment.app)
     if not mirror.holds(course.deployment.revision):  # another worker planned this
         hands.say(f"fetch {without_login(course.deployment.app.repository)}")
         mirror.fetch(settings.GIT_TIMEOUT_S, stop=hands.stop)
-    mirror.archive(course.deployment.revision, tree)
-    _run_here(course, hands, shape.hooks.after_fetch, step_s)
-    _run_here(course, hands, shape.build.commands, shape.build.timeout_s)
-    (work / "built").touch()
+    mirror.archive(course.deployment.revision, folder)
 
 
 def _run_here(course: Course, hands: Hands, commands: Sequence[str], timeout_s: float) -> None:

@@ -1,15 +1,19 @@
 """An artifact that is gone, as with the disk of a dead worker: taken from a server that has it, or built again."""
 
+import os
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 
-from deploy_core.errors import BuildError, ReachError
+from deploy_core.errors import BuildError, GitError, PipelineError, ReachError
 from deploy_core.models import Artifact, Deployment, ReleaseCopy
 from deploy_core.reach import taking
 from deploy_core.reach.artifacts import Artifact as Built
+from deploy_core.rules import manifest, pipeline
+from deploy_core.rules.manifest import Manifest
 
 from . import preparing
 from .acts import Act, Hands
@@ -48,7 +52,11 @@ def _copies(course: Course) -> list[ReleaseCopy]:
 def _from_server(course: Course, copy: ReleaseCopy) -> Act:
     target = next(it for it in course.site.targets if it.server_id == copy.server_id)
     release, path = copy.release, copy.environment.path
-    manifest_id = release.manifest_id
+    content = manifest.unpack(bytes(release.manifest.packed))
+    try:
+        shared = pipeline.for_environment(pipeline.parse(release.pipeline), copy.environment.name).shared
+    except PipelineError:  # of a version that read it otherwise
+        shared = pipeline.Shared()
 
     def act(hands: Hands) -> None:
         hands.say(f"take {release.name} back from {target.name}")
@@ -58,14 +66,33 @@ def _from_server(course: Course, copy: ReleaseCopy) -> Act:
             taking.take,
             path=path,
             name=release.name,
-            manifest_id=manifest_id,
+            manifest=content,
             fence=course.site.fence,
             work=course.work,
             into=Path(settings.SHIPROOM_ARTIFACTS),
+            shared=(*shared.files, *shared.folders),
+            complete=partial(_complete, course, hands, content, (*shared.files, *shared.folders)),
         )
         try:
             course.site.use(target, take)
-        except (BuildError, ReachError) as error:
+        except (BuildError, GitError, ReachError) as error:
             hands.say(f"{target.name} could not give it back ({error.code})")
 
     return act
+
+
+def _complete(course: Course, hands: Hands, content: Manifest, shared: Sequence[str], tree: Path) -> None:
+    """Add to `tree` what the artifact had at `shared` paths, as the repository has it; on the server it has changed."""
+    tops = [os.fsencode(Path(each)) for each in shared]
+    wanted = [path for path in content.entries if any(path == top or path.startswith(top + b"/") for top in tops)]
+    if not wanted:
+        return
+    source = course.work / "source"
+    source.mkdir()
+    preparing.export(course, hands, source)
+    for path in map(os.fsdecode, wanted):
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        if (source / path).is_dir() and not (source / path).is_symlink():
+            (tree / path).mkdir(exist_ok=True)
+        elif os.path.lexists(source / path):
+            shutil.copy2(source / path, tree / path, follow_symlinks=False)

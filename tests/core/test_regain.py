@@ -129,6 +129,31 @@ def test_what_is_sent_again_without_git_comes_from_the_servers_too(world, artifa
     assert again.status == "succeeded", told(again)
 
 
+SHARING = """
+build: {commands: ['echo built $(cat version) > built']}
+shared: {files: [version], folders: ["up*loads", config/local]}
+"""
+
+
+def test_a_release_with_shared_paths_is_taken_back_without_what_became_of_them(world, artifacts):
+    world.app.pipeline = SHARING
+    world.app.save()
+    first = world.deploy("main")
+    for number in (0, 1):
+        (world.folder(number) / "current" / "version").write_text("changed since\n")
+        (world.folder(number) / "current" / "up*loads" / "photo").write_text("hat")
+    lose(artifacts)
+
+    again = deployments.redeploy(world.app, world.environment, by=world.person, surface="web")
+    runner.run(again.pk)
+
+    again.refresh_from_db()
+    assert again.status == "succeeded", told(again)
+    assert again.release.manifest == first.release.manifest
+    assert (world.folder() / "current" / "version").read_text() == "changed since\n"
+    assert (world.folder() / "current" / "up*loads" / "photo").read_text() == "hat"
+
+
 def test_what_a_server_changed_is_not_taken_back(world, artifacts):
     first = world.deploy("main")
     for number in (0, 1):
