@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.waiting import wait_until
 
@@ -41,15 +42,16 @@ class Ours:
 
     def __init__(self, folder: Path, members: int) -> None:
         folder.mkdir(parents=True)
+        self.data = folder / "var"
         ours = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "DEBUG", "PORT")
         self._environment = {name: value for name, value in os.environ.items() if name not in ours} | {
-            "SHIPROOM_DATA": str(folder / "var"),
+            "SHIPROOM_DATA": str(self.data),
             "SHIPROOM_LOG_LEVEL": "WARNING",
             "DJANGO_SETTINGS_MODULE": "chatops.settings",
         }
         seeded = subprocess.run(
-            [sys.executable, "manage.py", "shell", "--no-imports", "-c", _SEED.replace("COUNT", str(members))],
-            cwd=HOME, env=self._environment, check=True, capture_output=True, text=True,
+            self.manage("shell", "--no-imports", "-c", _SEED.replace("COUNT", str(members))),
+            check=True, capture_output=True, text=True, **self.process,
         )  # fmt: skip
         told = json.loads(seeded.stdout.splitlines()[-1])
         self.room = str(told["room"])
@@ -58,13 +60,21 @@ class Ours:
         self.log = folder / "log"
         self.origin = ""
 
+    @property
+    def process(self) -> dict[str, Any]:
+        """How a program of the installation is started."""
+        return {"cwd": HOME, "env": self._environment, "stdin": subprocess.DEVNULL}
+
+    @staticmethod
+    def manage(*words: str) -> list[str]:
+        return [sys.executable, "manage.py", *words]
+
     def start(self) -> subprocess.Popen[bytes]:
         """Serve; the process answers when this returns, at `origin`."""
         with self.log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", "0"],
-                cwd=HOME, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+                self.manage("serve", "--port", "0"), stdout=output, stderr=subprocess.STDOUT, **self.process
+            )
         found = wait_until(
             lambda: process.poll() is not None or re.search(r"is at (http://\S+?)/ ", self.log.read_text()), START_S
         )
