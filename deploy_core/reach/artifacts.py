@@ -90,10 +90,9 @@ class Packed:
 
 
 class Damaged(Exception):
-    """The artifact's file does not hold what its manifest says; `path` is the first that differs."""
+    """The artifact's file does not hold what its manifest says; it prints as the first path that differs."""
 
     def __init__(self, path: bytes) -> None:
-        self.path = path
         super().__init__(shown(path))
 
 
@@ -125,24 +124,37 @@ def compressed(source: Path, how: str, before: Callable[[], object] = lambda: No
 
 
 def _compare(artifact: Artifact) -> None:
-    """Every file of the manifest is in the archive, as it says. Names beyond them are seen where it is unpacked."""
-    left = {path: entry.value for path, entry in artifact.manifest.entries.items() if entry.kind in (b"f", b"fx")}
+    """See that the archive holds what the manifest says, and nothing else.
+
+    Raises:
+        Damaged: it does not.
+    """
+    left = dict(artifact.manifest.entries)
     with artifact.path.open("rb", buffering=_PIECE) as file:
         for member in tar.members(file):
-            path = member.name.removeprefix(b"tree/")
-            wanted = left.pop(path, None)
-            if wanted is None:
+            if member.name in (b"tree/", b"sums"):
                 continue
-            digest = hashlib.sha256()
-            file.seek(member.content)
-            unread = member.size
-            while unread and (data := file.read(min(unread, _PIECE))):
-                digest.update(data)
-                unread -= len(data)
-            if digest.hexdigest().encode() != wanted:
+            path = member.name.removeprefix(b"tree/").rstrip(b"/")
+            if left.pop(path, None) != entry(member, file):
                 raise Damaged(path)
     if left:
         raise Damaged(min(left))
+
+
+def entry(member: tar.Member, file: IO[bytes]) -> Entry:
+    """What the manifest of an archive says of a member; moves `file` to read its content."""
+    match member.kind:
+        case b"2":
+            return Entry(b"l", member.target)
+        case b"5":
+            return Entry(b"d", b"")
+    digest = hashlib.sha256()
+    file.seek(member.content)
+    unread = member.size
+    while unread and (data := file.read(min(unread, _PIECE))):
+        digest.update(data)
+        unread -= len(data)
+    return Entry(b"fx" if member.is_executable else b"f", digest.hexdigest().encode())
 
 
 class _Summing:

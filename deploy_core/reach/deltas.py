@@ -9,7 +9,7 @@ from deploy_core.rules.delta import Delta
 from deploy_core.rules.manifest import sums
 
 from . import artifacts, tar
-from .artifacts import Artifact, Packed
+from .artifacts import Artifact, Damaged, Packed
 
 _PIECE = 1024 * 1024
 
@@ -31,6 +31,9 @@ def packed(artifact: Artifact, base: Base, how: str, *, checks: bool) -> Packed:
 
     It holds `delete`, the changed part of `tree/…`, and at its end the `sums` of that part. With `checks` also
     `base-sums`, `base-kinds` and `names`, by which a server finds out whether the base is still what it was.
+
+    Raises:
+        Damaged: the artifact is not what its manifest says.
     """
     what = "checked" if checks else "plain"
     target = artifact.path.with_name(f"{artifact.path.name}.from.{base.delta.key}.{what}")
@@ -52,7 +55,7 @@ def _make(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> No
 
 
 def _write(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> None:
-    wanted = {b"tree/" + path for path in delta.changed.entries}
+    wanted = dict(delta.changed.entries)
     with artifact.path.open("rb") as whole, target.open("wb", buffering=_PIECE) as file:
         writer = tar.Writer(file)
         writer.file(b"delete", _list(delta.removed))
@@ -62,10 +65,15 @@ def _write(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> N
             writer.file(b"names", _list(delta.names))
         writer.folder(b"tree")
         for member in tar.members(whole):
-            if member.name.rstrip(b"/") in wanted:
+            path = member.name.removeprefix(b"tree/").rstrip(b"/")
+            if path in wanted:
+                if artifacts.entry(member, whole) != wanted.pop(path):
+                    raise Damaged(path)
                 whole.seek(member.start)
                 while left := member.end - whole.tell():
                     file.write(whole.read(min(left, _PIECE)))
+        if wanted:
+            raise Damaged(min(wanted))
         writer.file(b"sums", sums(delta.changed))
         writer.close()
 

@@ -128,9 +128,13 @@ def unpack(stream: IO[bytes], folder: Path, *, limit_bytes: int) -> None:
 
 
 class Member(NamedTuple):
-    """Where a member lies in its archive: from `start` to `end` with its headers, its content `size` bytes long."""
+    """What a member is, and where in its archive: from `start` to `end` with its headers, its content `size` bytes."""
 
     name: bytes
+    #: As in the header: `0` file, `2` link, `5` folder.
+    kind: bytes
+    is_executable: bool
+    target: bytes
     start: int
     content: int
     size: int
@@ -143,20 +147,25 @@ def members(file: IO[bytes]) -> Iterator[Member]:
     Content is not read, and `file` may be moved meanwhile.
     """
     start = at = 0
-    long_name = b""
+    long_name = long_target = b""
     while True:
         file.seek(at)
         header = file.read(BLOCK)
         if len(header) != BLOCK or header == b"\0" * BLOCK:
             return
         size = _size(header)
-        if header[156:157] == b"L":
+        kind = header[156:157]
+        if kind == b"L":
             long_name = file.read(size).rstrip(b"\0")
+        elif kind == b"K":
+            long_target = file.read(size).rstrip(b"\0")
         content = at + BLOCK
         at = content + size + -size % BLOCK
-        if header[156:157] not in (b"L", b"K"):
-            yield Member(long_name or header[:100].rstrip(b"\0"), start, content, size, at)
-            start, long_name = at, b""
+        if kind not in (b"L", b"K"):
+            name = long_name or header[:100].rstrip(b"\0")
+            target = long_target or header[157:257].rstrip(b"\0")
+            yield Member(name, kind, header[104:105] in b"1357", target, start, content, size, at)
+            start, long_name, long_target = at, b"", b""
 
 
 def _judge(path: bytes, kind: bytes, target: bytes) -> None:

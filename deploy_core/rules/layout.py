@@ -64,8 +64,8 @@ def stage(
 
     The sender begins with a line, the checksum of the archive that follows; nothing is unpacked that has another. The
     archive holds `tree/…` and at its very end `sums`. All of an artifact was compared with its manifest before it was
-    sent: of what came of it only the listing is looked at. Of a delta each file is summed before a base is used up; a
-    base that nobody touched needs no second look.
+    sent; of a delta each file is summed here, before a base is used up. A base that nobody touched since it was there
+    needs no second look; one that was touched does, and so does the listing of what becomes of it.
 
     Exits TAKEN_OVER, WRONG_CONTENT, STALE_BASE (send the whole artifact), IN_USE (the name is that of the current
     release, which has other content), or as a program failed.
@@ -87,7 +87,7 @@ for left in .stage.{name}.*; do [ ! -d "$left" ] || rm -rf -- "$left"; done; mkd
 if command -v zstd >/dev/null; then how=zstd; unpack='zstd -dcq'; else how=gzip; unpack='gzip -dc'; fi
 if command -v b2sum >/dev/null; then summed=b2sum; else summed=sha256sum; fi
 has_kinds() {{ find . -maxdepth 0 -printf '' 2>/dev/null; }}
-base=; verdict=full; way=; untouched=
+base=; verdict=full; way=; touched=
 {f"{_JUDGE}{judged}{_LEAVE_TO_OTHERS}" if bases else ""}\
 echo "$verdict${{base:+ $base $way}} $how $summed"
 IFS= read -r sum || sum=
@@ -100,7 +100,7 @@ if [ "$verdict" != full ] && [ -s "$S/sums" ]; then (cd "$S/tree" && sha256sum -
   grep -v ': OK$' "$S/verified" | tail -n 20 >&2; exit {WRONG_CONTENT}; }}
 fi
 {_made_of_base(fence, "cp -a --reflink=auto" if stands_alone else "cp -al") if bases else ""}\
-if [ -z "$untouched" ] && has_kinds; then
+if [ -n "$touched" ]; then
   kinds=$(cd "$T" && {KINDS_LISTING} | sort -z | sha256sum)
   [ "${{kinds%% *}}" = {kinds_sum} ] || {{ echo 'links, modes or folders differ' >&2; exit {WRONG_CONTENT}; }}
 fi
@@ -126,14 +126,14 @@ judge() {
   if [ "$id" != "$2" ] || [ ! -d "$B" ]; then echo "not $1 missing"; return 0; fi
   if [ "$3" = use ] && [ "$(readlink current || :)" = "$B" ]; then echo "not $1 current"; return 0; fi
   if [ -f "$B.stamp" ] && (cd "$B" && find . -cnewer "../$1.stamp" -print0) > "$S/touched" 2>/dev/null; then
-    if [ ! -s "$S/touched" ]; then base=$1; verdict=delta; way=$3; untouched=yes; return 0; fi
+    if [ ! -s "$S/touched" ]; then base=$1; verdict=delta; way=$3; touched=; return 0; fi
     if [ -z "$(find "$B" ! -type f -cnewer "$B.stamp" -print -quit)" ] &&
       [ "$(tr -cd '\\000' < "$S/touched" | wc -c)" -le 500 ]; then
       (cd "$B" && xargs -0 sha256sum --) < "$S/touched" | sed 's/^/saw /'
-      base=$1; verdict=ask; way=$3; return 0
+      base=$1; verdict=ask; way=$3; touched=yes; return 0
     fi
   fi
-  [ -n "$base" ] || { base=$1; verdict=check; way=$3; }
+  [ -n "$base" ] || { base=$1; verdict=check; way=$3; touched=yes; }
 }
 """
 

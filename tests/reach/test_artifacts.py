@@ -13,7 +13,7 @@ import zstandard
 
 from deploy_core.errors import BuildError
 from deploy_core.reach import artifacts
-from deploy_core.rules.manifest import unpack
+from deploy_core.rules.manifest import Entry, Manifest, unpack
 
 
 @pytest.fixture
@@ -144,3 +144,24 @@ def test_many_senders_compress_it_once(tree, tmp_path):
         assert told.stdout.split()[0] == checksum
     assert gzip.decompress(artifacts.packed(stored, "gzip").path.read_bytes()) == stored.path.read_bytes()
     assert not [name for name in os.listdir(tmp_path / "artifacts") if name.endswith(".part")]
+
+
+@pytest.mark.parametrize(
+    ("path", "entry"),
+    [
+        (b"run", Entry(b"f", b"")),
+        (b"link", Entry(b"l", b"elsewhere")),
+        (b"log", None),
+        (b"more", Entry(b"d", b"")),
+        (b"lib/deep/a.py", Entry(b"f", b"0" * 64)),
+    ],
+)
+def test_what_is_not_as_the_manifest_says_is_not_sent(tree, tmp_path, path, entry):
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+    entries = {name: it for name, it in stored.manifest.entries.items() if name != path}
+    if entry:
+        value = entry.value or stored.manifest.entries[path].value if path in stored.manifest.entries else b""
+        entries[path] = Entry(entry.kind, value)
+
+    with pytest.raises(artifacts.Damaged, match=path.decode()):
+        artifacts.packed(artifacts.Artifact(Manifest(entries), stored.path, stored.size_bytes), "gzip")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy_core.errors import CommandFailed
 from deploy_core.reach import artifacts, ssh, staging
 from deploy_core.reach.artifacts import Artifact
 from deploy_core.reach.connection import Connection
@@ -277,6 +278,18 @@ def test_a_delta_that_is_not_whole_uses_nothing_up(
     assert done.base == "r0"
     assert (place / "releases/r2/more").stat().st_size == LARGE
     assert "r1" in staging.look(connection, str(place)).releases
+
+
+def test_an_artifact_that_was_damaged_here_is_not_sent_in_part(
+    connection: Connection, place: Path, first: Artifact, second: Artifact, whole
+):
+    second.path.write_bytes(second.path.read_bytes().replace(b"two", b"tvo"))
+
+    with pytest.raises(CommandFailed) as caught:
+        staging.stage(connection, spec(place, second, "r2", base("r1", first, second)))
+
+    assert (caught.value.code, caught.value.params["tail"]) == ("verify_failed", "./edited: FAILED")
+    assert set(staging.look(connection, str(place)).releases) == {"r1"}
 
 
 def test_a_delta_is_made_once_for_all_servers(connection: Connection, place: Path, first: Artifact, second, whole):
