@@ -208,8 +208,8 @@ def _told(sent: list[Delivery], frames: int, lines: int, members: int, calls: in
     later = sum("On it" in delivery.answer.decode() for delivery in sent)
     is_good = p99 <= WANTED_MS and all(delivery.status == 200 for delivery in sent)
     text = (
-        f"How soon a slash command is acknowledged while {DEPLOYMENTS} deployments print and {members:,} members watch;\n"
-        f"SQLite, one process, and all of this on one machine. {len(sent)} commands, {PER_SECOND} a second"
+        f"How soon a slash command is acknowledged while {DEPLOYMENTS} deployments print and {members:,} members\n"
+        f"watch; SQLite, one process, and all of this on one machine. {len(sent)} commands, {PER_SECOND} a second"
         f" (deployments, locks,\nlooks); meanwhile {lines:,} lines of output, {frames:,} frames to members,"
         f" {calls} calls to Slack.\n"
         f"{later} commands were acknowledged before their answer was there, which then followed.\n\n"
