@@ -4,10 +4,13 @@ The streams are the truth, and the cursors stand beside them: a process that die
 twice. What comes of an event is a `Post`, in the transaction that moves the cursor.
 """
 
+import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import translation
 
 from bot import phrases
@@ -22,13 +25,19 @@ from deploy_core.ledger import log
 from deploy_core.models import Deployment, JournalEntry, Person, Step
 from deploy_core.rules.events import replay
 from deploy_core.rules.status import StepStatus
+from deploy_core.safety import access
+
+logger = logging.getLogger(__name__)
 
 #: Events that one transaction reads.
 BURST = 100
 #: Lines of output that are shown under a failure, and how many characters of them.
 TAIL, TAIL_LIMIT = 20, 2800
-#: What goes out to the whole channel though it stands in a thread.
-_LOUD = frozenset({"announce.failed", "announce.rolled_back"})
+_FAILURES = frozenset({"announce.failed", "announce.rolled_back"})
+#: What goes out to the whole channel though it stands in a thread: an edited message calls nobody.
+_LOUD = _FAILURES | {"announce.awaiting_approval"}
+#: Those who may approve that are called at most.
+MOST_CALLED = 5
 #: For those in the room, who can do something about it.
 _ABOUT_SLACK = frozenset({"announce.slack_stopped", "announce.slack_broken"})
 #: What the message itself says already.
@@ -71,7 +80,7 @@ def _after(row: Channel | Identity) -> list[Event]:
 def _read_room(channel: Channel) -> None:
     with translation.override(settings.SLACK_LANGUAGE):
         for event in _after(channel):
-            _show(channel, event)
+            _try(partial(_show, channel), event)
             channel.number = event.number
     channel.save(update_fields=["number"])
 
@@ -82,9 +91,20 @@ def _read_person(identity: Identity) -> None:
     with translation.override(person.language or settings.SLACK_LANGUAGE):
         for event in _after(identity):
             if event.kind == "reply" and not event.payload["for_cid"] and person.is_active:
-                _tell(identity, event)
+                _try(partial(_tell, identity), event)
             identity.number = event.number
     identity.save(update_fields=["number"])
+
+
+def _try(tell: Callable[[Event], None], event: Event) -> None:
+    """An event that we cannot tell is left out, and logged: it stands in nobody's way."""
+    try:
+        with transaction.atomic():
+            tell(event)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("could not tell Slack of %s", event)
 
 
 def _show(channel: Channel, event: Event) -> None:
@@ -113,13 +133,15 @@ def _announce(channel: Channel, told: Json) -> None:
     if number is None:
         outbox.put(channel.workspace, channel.channel, key, blocks.reply(code, params), channel=channel)
         return
-    deployment = Deployment.objects.select_related("requested_by").get(pk=number)
+    deployment = Deployment.objects.select_related("app", "environment", "requested_by").get(pk=number)
     if code in _ON_CARD or (code == "announce.finished" and not _was_slow(deployment)):
         return
     text = mrkdwn.escape(phrases.render(code, params))
-    if code in _LOUD or code == "announce.finished":
+    if code == "announce.awaiting_approval":
+        text = f"{_approvers(channel.workspace, deployment)} {text}".strip()
+    elif code in _LOUD or code == "announce.finished":
         text = f"{who(channel.workspace, deployment.requested_by)} {text}"
-    tail = _tail(deployment) if code in _LOUD else ""
+    tail = _tail(deployment) if code in _FAILURES else ""
     message = blocks.message(text, blocks.section(text), blocks.section(tail) if tail else None)
     outbox.put(
         channel.workspace,
@@ -198,6 +220,14 @@ def who(workspace: Workspace, person: Person) -> str:
     """A person as Slack shows them: mentioned, when they have an account there."""
     user = Identity.objects.filter(workspace=workspace, person=person).values_list("user", flat=True).first()
     return mrkdwn.user(user) if user else mrkdwn.escape(person.username)
+
+
+def _approvers(workspace: Workspace, deployment: Deployment) -> str:
+    """Mentions of those who may approve and have an account there; its author does not approve it."""
+    names = access.who_can("approve", deployment.app.name, deployment.environment.name)
+    known = Identity.objects.filter(workspace=workspace, person__username__in=names)
+    users = known.exclude(person=deployment.requested_by_id).order_by("pk").values_list("user", flat=True)
+    return " ".join(mrkdwn.user(user) for user in users[:MOST_CALLED])
 
 
 def draw(workspace: Workspace, deployment_id: int) -> tuple[Json, dict[str, Any]]:

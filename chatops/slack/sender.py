@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -26,9 +26,12 @@ from chatops.slack.desk import page
 from chatops.slack.models import Channel, Delivery, Post, Workspace
 from deploy_core.models import Deployment
 from deploy_core.rules.status import ACTIVE, ENDED
+from deploy_core.sealing import SealError
 
 logger = logging.getLogger(__name__)
 
+#: A post that we could not send so often, by a fault of ours, is given up.
+MOST_FAULTS = 5
 METADATA = "shiproom_post"
 #: Messages that are looked through for one of ours.
 LOOK_AT = 200
@@ -173,6 +176,14 @@ class Sender:
             _keep(post, tries=post.tries + 1)
         except calls.Refused as refused:
             self._refused(post, refused.error)
+        except SealError as error:
+            logger.error("the token of %s does not open: %s", post.workspace.team, error)
+            _quiet(post.workspace, settings.SLACK_RETRY_MOST_S)
+        except DatabaseError:
+            raise
+        except Exception:
+            logger.exception("could not send %s", post.key)
+            _stumble(post)
 
     def _post(self, post: Post) -> None:
         message, kept = _drawn(post)
@@ -286,6 +297,14 @@ def _keep(post: Post, **fields: Any) -> None:
     for name, value in fields.items():
         setattr(post, name, value)
     post.save(update_fields=list(fields))
+
+
+def _stumble(post: Post) -> None:
+    """A fault of ours: again later, a few times; then it stands in nobody's way."""
+    tries = post.tries + 1
+    pause = timedelta(seconds=min(settings.SLACK_RETRY_S * 2**tries, settings.SLACK_RETRY_MOST_S))
+    is_over = tries >= MOST_FAULTS
+    _keep(post, tries=tries, not_before=timezone.now() + pause, is_done=is_over, trouble="internal" if is_over else "")
 
 
 def _quiet(workspace: Workspace, seconds: float) -> None:

@@ -291,11 +291,16 @@ def test_no_message_comes_back_from_the_room_to_slack_and_again(ship, deployment
                 "bot_id": "B1",
             }
             ship.user("UBOT").event(said)
+            person = {name: value for name, value in said.items() if name != "bot_id"} | {"user": "UALICE"}
+            ship.user().event({**person, "thread_ts": message.ts})
+            ship.user().event({**said, "subtype": "message_changed", "message": person, "previous_message": said})
+            ship.user().event({**said, "subtype": "message_deleted", "deleted_ts": message.ts})
             ship.user("UBOT").event({**said, "type": "app_mention", "text": f"<@UBOT> {message.text}", "user": "UBOT"})
         ship.send_all()
 
     assert len(ship.slack.messages) == before
     assert Deployment.objects.count() == 1
+    assert not ship.room.messages.filter(kind="chat").exists()
 
 
 def test_a_deployment_of_the_web_shows_in_slack_and_one_of_slack_in_the_web_and_both_end_alike(ship):
@@ -331,6 +336,55 @@ def test_the_author_of_a_deployment_to_a_protected_environment_is_asked_where_on
     assert Deployment.objects.get().status == "awaiting_confirmation"
     ship.user().press("1.0", "deploy.confirm", yes["value"])
     assert Deployment.objects.get().status == "queued"
+
+
+def test_those_who_may_approve_are_called_and_its_author_is_not(ship):
+    ship.staging.approvals_needed = 1
+    ship.staging.save()
+    factories.grant(ship.bob, "approver", app=ship.shop)
+    ship.user().command(DEPLOY)
+    ship.plan(Deployment.objects.get())
+
+    ship.send_all()
+
+    (card,) = ship.messages
+    (asked,) = ship.slack.in_channel(ship.there.id, card.ts)
+    assert (asked.is_broadcast, asked.text.split()[0]) == (True, "<@UBOB>")
+    assert "<@UALICE>" not in asked.text
+    assert [element["action_id"] for element in card.blocks[-1]["elements"]][:2] == ["deploy.approve", "deploy.reject"]
+
+
+def test_what_we_cannot_tell_or_send_stands_in_nobodys_way(ship, monkeypatch, caplog):
+    from chatops.slack import mirror, sender
+
+    ship.user().command(DEPLOY)
+    monkeypatch.setattr(mirror, "draw", lambda *_: 1 / 0)
+    notices.tell("announce.lock_expired", {"by": "n1", "app": "shop", "environment": "staging"}, app=ship.shop)
+    whole = mirror._announce
+
+    def once(channel, told):
+        monkeypatch.setattr(mirror, "_announce", whole)
+        raise KeyError("params")
+
+    monkeypatch.setattr(mirror, "_announce", once)
+    notices.tell("announce.lock_expired", {"by": "n2", "app": "shop", "environment": "staging"}, app=ship.shop)
+
+    ship.send_all()
+
+    assert [text.split()[3] for text in _texts(ship)] == ["n2"]
+    assert Post.objects.get(deployment__isnull=False).tries == sender.MOST_FAULTS
+    assert "could not send" in caplog.text
+
+
+def test_a_token_that_does_not_open_waits_for_the_key(ship, deployment):
+    sealed = Workspace.objects.get().sealed
+    Workspace.objects.update(sealed="v1.another.AAAA")
+    Sender("test").round()
+    Workspace.objects.update(sealed=sealed, quiet_until=None)
+
+    ship.send_all()
+
+    assert len(ship.messages) == 1
 
 
 def test_a_bot_that_may_not_whisper_writes_to_the_person(ship):
