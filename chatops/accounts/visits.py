@@ -12,7 +12,7 @@ from chatops import proxy
 from chatops.accounts.models import Visit
 from deploy_core.models import Person
 
-#: Somebody's session was ended from elsewhere; `key` is the session's. Open sockets listen.
+#: Somebody's session was ended from elsewhere; `key` is the session's, `person_id` whose it was. Open sockets listen.
 ended = Signal()
 
 
@@ -42,7 +42,7 @@ def end(visit: Visit) -> None:
     """The session is no way in any more; sockets that it opened are closed."""
     Session.objects.filter(session_key=visit.session_key).delete()
     visit.delete()
-    ended.send(Visit, key=visit.session_key)
+    ended.send(Visit, key=visit.session_key, person_id=visit.person_id)
 
 
 def end_all(person: Person, *, but: str | None = None) -> int:
