@@ -76,6 +76,7 @@ function update(entry) {
 
 /** Paint a state: the live one, or that of the moment `ms`. */
 function show(state, ms) {
+  clock.hold(ms)
   root.dataset.status = state.status
   root.classList.toggle("is-past", ms !== null)
   paintChip(into.status, state.status)
@@ -87,7 +88,7 @@ function show(state, ms) {
     into.started.dateTime = state.started_at
     setText(into.started, moment(state.started_at, clock.now(), language, dayWords()))
   } else setText(into.started, "–")
-  showTook(into.took, state.started_at, state.finished_at ?? (ms && new Date(ms).toISOString()))
+  showTook(into.took, state.started_at, state.finished_at)
   if (!state.started_at) setText(into.took, "–")
   consent.update(state)
   table?.update(state, ms !== null)

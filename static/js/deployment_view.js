@@ -6,7 +6,6 @@ import { setHidden, slot } from "./dom.js"
 import { LogView } from "./log_view.js"
 import { telling } from "./rows.js"
 import { Steps } from "./steps.js"
-import { word } from "./words.js"
 
 export class DeploymentView {
   #root
@@ -29,8 +28,9 @@ export class DeploymentView {
     this.#edges = edges
     this.#log = new LogView(root.querySelector(".log"), {
       feed: edges.feed,
-      logPage: edges.urls.logPage,
-      linked: (line) => edges.picked(this.#log.step, line),
+      urls: edges.urls,
+      linked: (step, line) => edges.picked(step, line),
+      scope: (step) => this.#pick(step),
     })
     this.#steps = new Steps(slot(root, "steps"), {
       pick: (step) => this.#pick(step),
@@ -97,20 +97,18 @@ export class DeploymentView {
     if (!step) return
     this.#wanted = null
     this.#isChosen = true
-    this.#open(step, line)
+    this.#open(step, { line, isChosen: true })
   }
 
-  #open(step, line = null) {
-    const kind = word(`step.${step.kind}`)
-    const names = step.server ? { name: step.server, kind } : { name: kind, kind: "" }
-    this.#log.open(this.#entry.state.id, step, { ...names, line })
+  #open(step, { line = null, isChosen = false } = {}) {
+    this.#log.open(this.#entry.state, step, { line, isChosen })
     this.#steps.pick(step.key)
     this.#graph?.pick(step.key)
   }
 
   #pick(step) {
     this.#isChosen = true
-    this.#open(step)
+    this.#open(step, { isChosen: true })
     this.#edges.picked(step, null)
   }
 

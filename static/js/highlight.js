@@ -1,7 +1,7 @@
 // Found text in a log, marked without touching its nodes: the browser paints ranges (`::highlight` in log.css).
 
-/** Mark `text` in the rows whose number is in `found`, and more strongly in row `here`. */
-export function highlight(list, text, found, here) {
+/** Mark `text` in the rows of these lists, and more strongly in the row `here`. */
+export function highlight(lists, text, here) {
   const registry = globalThis.CSS?.highlights
   if (!registry) return
   registry.delete("found")
@@ -9,11 +9,9 @@ export function highlight(list, text, found, here) {
   if (!text) return
   const all = new Highlight()
   const one = new Highlight()
-  for (const row of list.children) {
-    const line = Number(row.dataset.line)
-    if (!found.has(line)) continue
-    for (const range of ranges(row.querySelector("samp"), text.toLowerCase())) (line === here ? one : all).add(range)
-  }
+  for (const list of lists)
+    for (const row of list.children)
+      for (const range of ranges(row.querySelector("samp"), text.toLowerCase())) (row === here ? one : all).add(range)
   one.priority = 1
   registry.set("found", all)
   registry.set("found-here", one)

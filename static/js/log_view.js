@@ -1,178 +1,194 @@
-// What a step printed: follows while it runs, stops following when one scrolls up, opens a failed step at its line.
+// The log drawer: the steps of one server, or those before the servers, each folding; follows while they run, stops when
+// one scrolls up, finds text in the whole log, and opens at the line that says what failed.
 
-import { runs } from "./ansi.js"
-import { clone, el, setHidden, setText, slots } from "./dom.js"
-import { coalesced } from "./frame.js"
-import { highlight } from "./highlight.js"
-import { Lines, tellingLine } from "./log_lines.js"
-import { second } from "./time.js"
-import { language, word } from "./words.js"
+import { hasEnded, stepHasEnded } from "./deployment_state.js"
+import { setHidden, setText, slots } from "./dom.js"
+import { LogFind } from "./log_find.js"
+import { tellingLine } from "./log_lines.js"
+import { LogSection } from "./log_section.js"
+import { LogTabs } from "./log_tabs.js"
+import { word } from "./words.js"
 
-const PAGE = 500
 const NEAR_PX = 24
+const TROUBLE = new Set(["failed", "timed_out", "lost"])
+const TIMES = ["clock", "elapsed", "off"]
 
 export class LogView {
   #root
   #slots
   #edges
-  #lines = new Lines()
+  #sections = new Map()
   #shown = null
   #isFollowing = true
-  #isEnded = false
-  #isLoading = false
-  #wanted = null
-  #found = []
-  #at = -1
-  #waiting = []
-  #flush = coalesced(() => this.#paintWaiting())
+  #moment = null
+  #tabs
+  #find
 
-  /** `edges`: `feed`, `logPage(deployment, key)`, `linked(line)`. */
+  /**
+   * `edges`: `feed`, `urls` (with `logPage`, `findInLog`, `lineUntil`), `linked(step, line)` when a person links to a
+   * line, `scope(step)` when they choose another tab.
+   */
   constructor(root, edges) {
     this.#root = root
     this.#slots = slots(root)
     this.#edges = edges
+    this.#tabs = new LogTabs(this.#slots.tabs, this.#slots.others, (step) => edges.scope(step))
+    this.#find = new LogFind(this.#slots, {
+      sections: () => [...this.#sections.values()],
+      ask: (key, text) => ask(edges.urls.findInLog(this.#shown.deployment, key, text)),
+      goTo: (key, line) => this.#goTo(key, line, { isLinked: false }),
+    })
     this.#listen()
     this.close()
   }
 
-  /** Show the log of a step of a deployment; `line` is one to open at. */
-  open(deployment, step, { name, kind, line = null }) {
-    const { scroll, none } = this.#slots
-    setText(this.#slots.name, name)
-    setText(this.#slots.kind, kind)
-    this.#root.setAttribute("aria-label", word("log_of", { name: `${name} ${kind}`.trim() }))
-    this.#slots.whole.href = this.#edges.logPage(deployment, step.key)
+  /**
+   * Show the log of `step` of a deployment's `state`, among the steps of its server; `line` is one to open at, and
+   * `isChosen` says that a person asked for this step.
+   */
+  open(state, step, { line = null, isChosen = false } = {}) {
+    const scope = step.server
+    if (this.#shown?.deployment !== state.id || this.#shown.scope !== scope) this.#begin(state.id, scope, step)
+    const isOther = this.#shown.key !== step.key
+    this.#shown.key = step.key
+    const steps = state.steps.filter((each) => each.server === scope && (each.step_id || each.key === step.key))
+    this.#sync(steps, step)
+    this.#tabs.update(state, step)
+    setText(this.#slots.name, step.server || word("log_heads"))
+    this.#slots.whole.href = this.#edges.urls.logPage(state.id, step.key)
     setHidden(this.#slots.whole, !step.step_id)
-    if (this.#shown?.deployment === deployment && this.#shown.step.key === step.key && this.#shown.stream) {
-      this.stepChanged(step)
-      if (line !== null) this.#goTo(line)
-      return
-    }
-    this.#leave()
-    this.#shown = { deployment, step }
-    this.#lines.clear()
-    this.#slots.lines.replaceChildren()
-    this.#wanted = line
-    this.#setFollowing(line === null)
-    this.stepChanged(step)
-    scroll.scrollTop = 0
-    setText(none, word(step.step_id ? "log_wait" : step.status === "pending" ? "log_wait" : "log_none"))
-    setHidden(none, false)
-    if (step.step_id) this.#follow(step)
+    const isOver = hasEnded(state) || steps.every(stepHasEnded)
+    this.#root.classList.toggle("is-ended", isOver || this.#moment !== null)
+    if (line !== null) this.#goTo(step.key, line)
+    else if (isOther && isChosen) this.#bring(step.key)
   }
 
   close() {
-    this.#leave()
+    this.#clear()
     this.#shown = null
-    this.#lines.clear()
-    this.#slots.lines.replaceChildren()
+    this.#moment = null
     setText(this.#slots.name, "")
-    setText(this.#slots.kind, "")
     setHidden(this.#slots.whole, true)
+    this.#tabs.clear()
     setText(this.#slots.none, word("log_choose"))
     setHidden(this.#slots.none, false)
   }
 
+  /** The step whose log is shown, or null. */
   get step() {
-    return this.#shown?.step ?? null
-  }
-
-  /** The step went on: nothing more comes when it has ended and all its lines are here. */
-  stepChanged(step) {
-    if (this.#shown) this.#shown.step = step
-    this.#isEnded = Boolean(step.finished_at)
-    if (this.#isEnded && !step.lines && !this.#lines.last) setText(this.#slots.none, word("log_none"))
-    this.#root.classList.toggle("is-ended", this.#isEnded)
+    return this.#shown ? (this.#sections.get(this.#shown.key)?.step ?? null) : null
   }
 
   focus() {
     this.#slots.scroll.focus()
   }
 
-  until() {}
-
   toggleFollowing() {
     this.#setFollowing(!this.#isFollowing)
     if (this.#isFollowing) this.#toEnd()
   }
 
-  #follow(step) {
-    const id = `log:${step.step_id}`
-    this.#shown.stream = id
-    this.#edges.feed.follow(id, {
-      apply: (lines) => this.#more(lines),
-      restart: ({ last }) => {
-        this.#lines.clear()
-        this.#slots.lines.replaceChildren()
-        this.#more(last)
-      },
-    })
+  /** Show what was printed by a moment (ms); null: all, live. */
+  until(ms) {
+    this.#moment = ms
+    for (const section of this.#sections.values()) section.until(ms)
   }
 
-  #leave() {
-    if (this.#shown?.stream) this.#edges.feed.leave(this.#shown.stream)
-    this.#waiting = []
-  }
-
-  #more(lines) {
-    this.#waiting.push(...lines)
-    this.#flush()
-  }
-
-  #paintWaiting() {
-    const lines = this.#waiting.splice(0)
-    if (!lines.length || !this.#shown) return
-    const isFirst = this.#lines.last === 0
-    const removed = this.#lines.append(lines)
-    const list = this.#slots.lines
-    list.append(...lines.slice(-this.#lines.all.length).map((line) => this.#row(line)))
-    for (let each = 0; each < removed && list.childElementCount > this.#lines.all.length; each += 1)
-      list.firstElementChild.remove()
+  #begin(deployment, scope, step) {
+    this.#clear()
+    this.#shown = { deployment, scope, key: "" }
+    this.#setFollowing(!stepHasEnded(step))
     setHidden(this.#slots.none, true)
-    this.#mark()
-    if (isFirst) this.#settleFirst()
-    else if (this.#isFollowing) this.#toEnd()
+    this.#slots.scroll.scrollTop = 0
+    this.#root.setAttribute("aria-label", word("log_of", { name: scope || word("log_heads") }))
   }
 
-  #settleFirst() {
-    const failed = ["failed", "timed_out"].includes(this.#shown.step.status)
-    const line = this.#wanted ?? (failed ? tellingLine(this.#lines.all)?.q : null)
-    this.#wanted = null
-    if (line) this.#goTo(line)
-    else this.#toEnd()
+  #clear() {
+    for (const section of this.#sections.values()) section.leave()
+    this.#sections.clear()
+    this.#slots.parts.replaceChildren()
+    this.#find.forget()
   }
 
-  async #goTo(line) {
-    const { stream } = this.#shown
-    while (this.#lines.first > line && this.#lines.first > 1)
-      if (!(await this.#older()) || this.#shown?.stream !== stream) break
-    const row = this.#slots.lines.querySelector(`[data-line="${line}"]`)
-    if (!row) return
-    for (const each of this.#slots.lines.querySelectorAll(".is-linked")) each.classList.remove("is-linked")
-    row.classList.add("is-linked")
-    const isLast = line === this.#lines.last
-    this.#setFollowing(isLast && !this.#isEnded)
+  #sync(steps, picked) {
+    const keys = new Set(steps.map((step) => step.key))
+    for (const [key, section] of this.#sections)
+      if (!keys.has(key)) {
+        section.leave()
+        section.element.remove()
+        this.#sections.delete(key)
+      }
+    for (const [at, step] of steps.entries()) {
+      const isNew = !this.#sections.has(step.key)
+      const section = this.#sections.get(step.key) ?? this.#make(step.key)
+      section.update(step)
+      const here = this.#slots.parts.children[at] ?? null
+      if (here !== section.element) this.#slots.parts.insertBefore(section.element, here)
+      const isLoud = step.status === "running" || TROUBLE.has(step.status)
+      if (step.key === picked.key || (isNew && isLoud)) section.setOpen(true)
+      section.until(this.#moment)
+    }
+  }
+
+  #make(key) {
+    const { feed, urls } = this.#edges
+    const { deployment } = this.#shown
+    const section = new LogSection({
+      feed,
+      logPage: (each) => urls.logPage(deployment, each),
+      until: (each, ms) => ask(urls.lineUntil(deployment, each, ms)).then(({ line }) => line),
+      toggled: () => this.#setFollowing(false),
+      grew: (each, lines, isFirst) => this.#grew(each, lines, isFirst),
+      pushed: (height) => (this.#slots.scroll.scrollTop += height),
+    })
+    this.#sections.set(key, section)
+    return section
+  }
+
+  #grew(section, lines, isFirst) {
+    this.#find.grew(section, lines)
+    const { step } = section
+    const wanted = this.#shown?.wanted
+    if (wanted?.key === step.key) return void this.#goTo(step.key, wanted.line)
+    if (isFirst && step.key === this.#shown?.key && TROUBLE.has(step.status) && !this.#shown.isPlaced) {
+      this.#shown.isPlaced = true
+      const line = tellingLine(section.lines.all)?.q
+      if (line) return void this.#goTo(step.key, line, { isAsked: false })
+    }
+    if (this.#isFollowing) this.#toEnd()
+  }
+
+  // `isLinked` marks the line, `isAsked` says that a person wants to see it, wherever on the page the drawer is.
+  async #goTo(key, line, { isLinked = true, isAsked = true } = {}) {
+    const section = this.#sections.get(key)
+    if (!section) return null
+    this.#shown.isPlaced = true
+    this.#setFollowing(false)
+    const row = await section.reveal(line)
+    // Before the line to the server is open nobody can be asked: once lines come, it is tried again.
+    if (this.#shown) this.#shown.wanted = row || section.lines.last ? null : { key, line }
+    if (!row) return null
+    if (isLinked) {
+      for (const each of this.#root.querySelectorAll(".is-linked")) each.classList.remove("is-linked")
+      row.classList.add("is-linked")
+    }
     const { scroll } = this.#slots
     scroll.scrollTop += row.getBoundingClientRect().top - scroll.getBoundingClientRect().top - scroll.clientHeight / 2
-  }
-
-  #row(line) {
-    const row = clone("line")
-    const into = slots(row)
-    row.dataset.line = line.q
-    row.classList.add(`line--${line.c}`)
-    into.number.textContent = line.q
-    into.number.href = `${this.#slots.whole.href}#L${line.q}`
-    into.number.setAttribute("aria-label", word("line", { number: line.q }))
-    into.time.textContent = second(new Date(line.ms).toISOString(), language)
-    into.text.append(
-      ...runs(line.text).map(({ text, classes }) => (classes.length ? el("span", classes.join(" "), text) : text)),
-    )
+    if (isAsked) row.scrollIntoView({ block: "nearest" })
     return row
   }
 
+  // The part of a step that a person chose, at the top; a running one at its end.
+  #bring(key) {
+    const { element, step } = this.#sections.get(key)
+    const { scroll } = this.#slots
+    this.#setFollowing(!stepHasEnded(step) && this.#moment === null)
+    if (this.#isFollowing) this.#toEnd()
+    else scroll.scrollTop += element.getBoundingClientRect().top - scroll.getBoundingClientRect().top
+  }
+
   #listen() {
-    const { scroll, find } = this.#slots
+    const { scroll, parts } = this.#slots
     scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true })
     // Only a person's own scrolling ends following: a wheel, a finger, a key. Not our own, not a resize.
     scroll.addEventListener("wheel", (event) => event.deltaY < 0 && this.#setFollowing(false), { passive: true })
@@ -181,47 +197,27 @@ export class LogView {
       "keydown",
       (event) => ["ArrowUp", "PageUp", "Home"].includes(event.key) && this.#setFollowing(false),
     )
-    this.#slots.lines.addEventListener("click", (event) => this.#pressed(event))
-    this.#root.querySelector('[data-action="follow"]').addEventListener("click", () => this.toggleFollowing())
-    this.#root
-      .querySelector('[data-action="wrap"]')
-      .addEventListener("click", (event) => this.#wrap(event.currentTarget))
-    find.addEventListener("input", () => this.#find())
-    find.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.#nextFound(event.shiftKey ? -1 : 1)
-      if (event.key === "Escape" && find.value) {
-        event.stopPropagation()
-        find.value = ""
-        this.#find()
-      }
-    })
+    parts.addEventListener("click", (event) => this.#pressed(event))
+    this.#button("follow").addEventListener("click", () => this.toggleFollowing())
+    this.#button("wrap").addEventListener("click", (event) => this.#wrap(event.currentTarget))
+    this.#button("times").addEventListener("click", () => this.#turnTimes())
     new ResizeObserver(() => this.#isFollowing && this.#toEnd()).observe(scroll)
+  }
+
+  #button(action) {
+    return this.#root.querySelector(`[data-action="${action}"]`)
   }
 
   #scrolled() {
     const { scroll } = this.#slots
-    if (scroll.scrollHeight - scroll.clientHeight - scroll.scrollTop < NEAR_PX && !this.#isEnded)
-      this.#setFollowing(true)
-    if (scroll.scrollTop < NEAR_PX && this.#lines.first > 1) this.#older()
-  }
-
-  async #older() {
-    if (this.#isLoading) return false
-    this.#isLoading = true
-    const { stream } = this.#shown
-    try {
-      const { events } = await this.#edges.feed.ask({ t: "range", s: stream, before: this.#lines.first, limit: PAGE })
-      if (this.#shown?.stream !== stream) return false
-      const taken = this.#lines.prepend(events)
-      const { scroll, lines } = this.#slots
-      const height = scroll.scrollHeight
-      lines.prepend(...taken.map((line) => this.#row(line)))
-      scroll.scrollTop += scroll.scrollHeight - height
-      return taken.length > 0
-    } catch {
-      return false // the next scroll asks again
-    } finally {
-      this.#isLoading = false
+    const isAtEnd = scroll.scrollHeight - scroll.clientHeight - scroll.scrollTop < NEAR_PX
+    if (isAtEnd && !this.#root.classList.contains("is-ended")) this.#setFollowing(true)
+    const box = scroll.getBoundingClientRect()
+    for (const section of this.#sections.values()) {
+      if (!section.isOpen) continue
+      const { top, bottom } = section.list.getBoundingClientRect()
+      if (top < box.bottom && top > box.top - NEAR_PX) section.older()
+      if (bottom > box.top && bottom < box.bottom + NEAR_PX) section.newer()
     }
   }
 
@@ -230,14 +226,15 @@ export class LogView {
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return
     event.preventDefault()
     const line = Number(link.closest("[data-line]").dataset.line)
-    this.#goTo(line)
-    this.#edges.linked(line, link.href)
+    const section = this.#sections.get(link.closest("[data-key]").dataset.key)
+    this.#goTo(section.step.key, line)
+    this.#edges.linked(section.step, line)
   }
 
   #setFollowing(isOn) {
     if (isOn === this.#isFollowing) return
     this.#isFollowing = isOn
-    const button = this.#root.querySelector('[data-action="follow"]')
+    const button = this.#button("follow")
     button.setAttribute("aria-pressed", String(isOn))
     button.firstElementChild.classList.toggle("is-run", isOn)
     setText(this.#slots.following, word(isOn ? "log_follow" : "log_paused"))
@@ -254,29 +251,14 @@ export class LogView {
     this.#root.classList.toggle("log--nowrap", !isOn)
   }
 
-  #find() {
-    this.#found = this.#lines.find(this.#slots.find.value.trim())
-    this.#at = -1
-    this.#mark()
-    this.#nextFound(1)
+  // The clock, how long since the step began, or nothing.
+  #turnTimes() {
+    const next = TIMES[(TIMES.indexOf(this.#root.dataset.times ?? "clock") + 1) % TIMES.length]
+    this.#root.dataset.times = next
+    this.#button("times").setAttribute("aria-label", word(`log_times.${next}`))
   }
+}
 
-  #nextFound(direction) {
-    const count = this.#found.length
-    if (!count) return
-    this.#at = (this.#at + direction + count) % count
-    this.#mark()
-    this.#setFollowing(false)
-    const row = this.#slots.lines.querySelector(`[data-line="${this.#found[this.#at]}"]`)
-    row?.scrollIntoView({ block: "center" })
-  }
-
-  #mark() {
-    const text = this.#slots.find.value.trim()
-    this.#found = text ? this.#lines.find(text) : []
-    if (!text) this.#at = -1
-    highlight(this.#slots.lines, text, new Set(this.#found), this.#found[this.#at])
-    const at = this.#found.length ? this.#at + 1 : 0
-    setText(this.#slots.found, text ? word("found", { at, count: this.#found.length }) : "")
-  }
+function ask(address) {
+  return fetch(address, { headers: { Accept: "application/json" } }).then((answer) => answer.json())
 }

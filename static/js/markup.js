@@ -1,9 +1,10 @@
-// Chat text as tokens: code, fences, bold, italics, struck out, links, mentions, deployment numbers. Never HTML.
+// Chat text as tokens: code, fences, bold, italics, struck out, links, mentions, deployments and moments of them
+// (`#42`, `#42@13:04:07`). Never HTML.
 
 const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
 const FENCE = /^```[^\n`]*\n([\s\S]*?)\n?```[ \t]*$/m
 const INLINE =
-  /(?<code>`[^`\n]+`)|(?<bold>\*\*(?=\S)[^*\n]+?(?<=\S)\*\*)|(?<struck>~~(?=\S)[^~\n]+?(?<=\S)~~)|(?<![\w*])(?<italic>\*(?=\S)[^*\n]+?(?<=\S)\*)(?![\w*])|(?<link>\bhttps?:\/\/[^\s<>"'`]+)|(?<![\w@/])@(?<mention>[a-z0-9][a-z0-9._-]{0,62})|(?<![\w&#/])#(?<number>\d{1,9})\b/giu
+  /(?<code>`[^`\n]+`)|(?<bold>\*\*(?=\S)[^*\n]+?(?<=\S)\*\*)|(?<struck>~~(?=\S)[^~\n]+?(?<=\S)~~)|(?<![\w*])(?<italic>\*(?=\S)[^*\n]+?(?<=\S)\*)(?![\w*])|(?<link>\bhttps?:\/\/[^\s<>"'`]+)|(?<![\w@/])@(?<mention>[a-z0-9][a-z0-9._-]{0,62})|(?<![\w&#/])#(?<number>\d{1,9})(?:@(?<moment>(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?))?\b/giu
 const TRAILING = /[.,;:!?)\]}’”，。；：！？）】]+$/u
 
 /** Blocks in order: `{type: "text", tokens}` or `{type: "fence", text}`. */
@@ -20,7 +21,7 @@ export function blocks(source) {
   return found
 }
 
-/** One line or paragraph as tokens: `{type, text, href?, name?, number?}`. */
+/** One line or paragraph as tokens: `{type, text, href?, name?, number?, moment?}`. */
 export function tokens(text) {
   const found = []
   let at = 0
@@ -51,14 +52,14 @@ function pushText(found, text) {
 
 function tokenOf(match) {
   const whole = match[0]
-  const { code, bold, struck, italic, link, mention, number } = match.groups
+  const { code, bold, struck, italic, link, mention, number, moment } = match.groups
   if (code) return [{ type: "code", text: code.slice(1, -1) }, whole.length]
   if (bold) return [{ type: "bold", text: bold.slice(2, -2) }, whole.length]
   if (struck) return [{ type: "struck", text: struck.slice(2, -2) }, whole.length]
   if (italic) return [{ type: "italic", text: italic.slice(1, -1) }, whole.length]
   if (link) return linkOf(link)
   if (mention) return [{ type: "mention", text: whole, name: mention.toLowerCase() }, whole.length]
-  return [{ type: "number", text: whole, number: Number(number) }, whole.length]
+  return [{ type: "number", text: whole, number: Number(number), moment: moment ?? "" }, whole.length]
 }
 
 function linkOf(raw) {

@@ -25,7 +25,7 @@ export class MessageView {
       into.text.replaceChildren(el("p", "", word("taken_back")))
       return row
     }
-    into.text.replaceChildren(...renderMarkup(text, this.#markup))
+    into.text.replaceChildren(...renderMarkup(text, { ...this.#markup, by: event.by?.name }))
     this.#quote(into, reply)
     if (edited) markEdited(into)
     this.#unfurl.numbers(into.text)

@@ -97,7 +97,7 @@ export class ReplayView {
   }
 
   get #end() {
-    return hasEnded(this.#live) ? Date.parse(this.#live.finished_at) : clock.now()
+    return hasEnded(this.#live) ? Date.parse(this.#live.finished_at) : clock.live()
   }
 
   #slid() {

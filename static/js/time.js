@@ -62,13 +62,25 @@ function format(language, options) {
 /** The server's clock as this page knows it: the offset is learnt from every `welcome` and `pong`. */
 export class Clock {
   #offset = 0
+  #held = null
 
   learn(serverNow) {
     const moment = typeof serverNow === "number" ? serverNow : Date.parse(serverNow)
     if (Number.isFinite(moment)) this.#offset = moment - Date.now()
   }
 
+  /** What the page shows as now: the moment that is held, or the live one. */
   now() {
+    return this.#held ?? this.live()
+  }
+
+  /** The server's clock, whatever the page shows. */
+  live() {
     return Date.now() + this.#offset
+  }
+
+  /** Show a past moment as now; null: go on. */
+  hold(ms) {
+    this.#held = ms
   }
 }

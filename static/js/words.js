@@ -26,7 +26,8 @@ export function word(key, params = {}) {
 /** A word that depends on a number: `key.one`, `key.other`. */
 export function plural(key, count, params = {}) {
   const form = new Intl.PluralRules(language).select(count)
-  return word(found.has(`${key}.${form}`) ? `${key}.${form}` : `${key}.other`, { count, ...params })
+  const known = [`${key}.${form}`, `${key}.other`, key].find((each) => found.has(each)) ?? key
+  return word(known, { count, ...params })
 }
 
 /** Several names as a language lists them: `web-1, web-2 and 3 more`. */

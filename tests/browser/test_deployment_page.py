@@ -104,3 +104,52 @@ def test_the_slider_takes_the_page_to_any_second_and_back(server: Shiproom, open
     alice.page.get_by_role("button", name="Back to now").click()
     alice.agrees_with_server(number)
     expect(alice.page.locator("#deployment")).not_to_have_class(re.compile("is-past"))
+
+
+def test_a_moment_named_in_the_room_opens_there(server: Shiproom, open_window: OpenWindow) -> None:
+    alice = open_window("alice")
+    number = server.newest_deployment()
+    query = "SELECT min(at) FROM deploy_core_journalentry WHERE deployment_id = ? AND kind = 'step.moved'"
+    second = server.rows(query, number)[0][0][11:19]
+    zone = server.rows("SELECT time_zone FROM deploy_core_person WHERE username = 'alice'")[0][0]
+    assert zone in ("", "UTC", "Etc/UTC"), zone
+
+    alice.say(f"look at #{number}@{second}")
+    alice.timeline.get_by_role("link", name=f"#{number}@{second}").click()
+
+    alice.page.wait_for_url(f"**/deployments/{number}/?at=*")
+    expect(alice.page.locator("#deployment")).to_have_class(re.compile("is-past"), timeout=DEADLINE_MS)
+    wait_until(lambda: "running" in alice.steps().values() or "pending" in alice.steps().values(), what="the past")
+
+
+def test_a_log_is_searched_whole_linked_and_folded(server: Shiproom, open_window: OpenWindow) -> None:
+    number = server.newest_deployment()
+    key = "build"
+    code = f"""
+from deploy_core.models import Deployment, Step
+from deploy_core.ledger.log import LogWriter
+step = Step.objects.get(deployment={number}, key="{key}")
+with LogWriter(step.pk, step.deployment.epoch) as writer:
+    for line in range(4000):
+        writer.write("o", f"\x1b[3{{line % 7 + 1}}mline {{line}}\x1b[0m" + (" needle" if line in (50, 3900) else ""))
+"""
+    server.run_code(code)
+    alice = open_window("alice", path=f"/deployments/{number}/#{key}")
+    log = alice.page.locator("#log")
+    expect(log.locator(f'[data-key="{key}"] .line').last).to_be_visible(timeout=DEADLINE_MS)
+    assert log.locator(".line").count() <= 2000
+
+    alice.page.get_by_label("Find in log").fill("needle")
+
+    expect(log.locator("output")).to_have_text("1/2", timeout=DEADLINE_MS)
+    expect(log.locator(".line", has_text="line 50 needle")).to_be_in_viewport(timeout=DEADLINE_MS)
+    assert log.locator(".line .a-32").count() > 0
+    line = log.locator(".line", has_text="line 50 needle")
+    line.locator("a").click()
+    alice.page.wait_for_url(re.compile(rf"#{key}/L\d+$"))
+    other = open_window("bob", path=alice.page.url.removeprefix(server.url))
+    expect(other.page.locator("#log .line.is-linked")).to_contain_text("line 50 needle", timeout=DEADLINE_MS)
+    log.get_by_role("button", name="Build").click()
+    expect(line).to_be_hidden()
+    log.get_by_role("tab", name="web-1").click()
+    expect(log.get_by_role("button", name="Health check")).to_have_attribute("aria-expanded", "true")

@@ -208,3 +208,24 @@ def test_any_text_is_made_fit_for_every_database(text):
 
     harmless.encode()
     assert "\x00" not in harmless
+
+
+def test_text_is_found_in_the_whole_log_whatever_its_case_and_colours(step, monkeypatch):
+    monkeypatch.setattr(log, "CHUNK_BYTES", 64)
+    with writer(step) as out:
+        out.write("o", "\n".join(["start", *["x" * 30] * 9, "\x1b[31mNo SPACE\x1b[0m left", "no space again"]))
+
+    found = log.find(step.pk, "no space", limit=1)
+
+    assert LogChunk.objects.filter(step=step).count() > 3
+    assert (found.total, [line[0] for line in found.lines]) == (2, [11])
+    assert log.find(step.pk, "31m").total == 0
+    assert log.find(step.pk, "").total == 0
+
+
+def test_the_last_line_of_any_moment_is_known(step):
+    for first, text in ((1, "10 o a\n20 o b"), (3, "20 o c\n40 o d"), (5, "50 o e")):
+        LogChunk.objects.create(step=step, first_line=first, count=text.count("\n") + 1, text=text)
+
+    assert [log.last_line_by(step.pk, ms) for ms in (9, 10, 19, 20, 39, 40, 49, 50, 99)] == [0, 1, 1, 3, 3, 4, 4, 5, 5]
+    assert log.last_line_by(step.pk + 1, 99) == 0

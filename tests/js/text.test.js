@@ -2,7 +2,8 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { plain, runs } from "../../static/js/ansi.js"
 import { accept, isCommand, isConsole, toSend } from "../../static/js/line.js"
-import { Lines, MOST, tellingLine } from "../../static/js/log_lines.js"
+import { holds, Lines, MOST, tellingLine } from "../../static/js/log_lines.js"
+import { tabsOf } from "../../static/js/log_tabs.js"
 import { blocks, mentions, tokens } from "../../static/js/markup.js"
 import { format, parse } from "../../static/js/route.js"
 import { fill } from "../../static/js/words.js"
@@ -38,6 +39,14 @@ test("chat text becomes tokens", () => {
     types.filter((type) => type !== "text"),
     ["code", "bold", "italic", "struck", "link", "mention", "number"],
   )
+})
+
+test("a deployment may be named with a moment", () => {
+  const [found] = tokens("#42@13:04:07, then").filter((token) => token.type === "number")
+
+  assert.deepEqual([found.text, found.number, found.moment], ["#42@13:04:07", 42, "13:04:07"])
+  assert.equal(tokens("#42@25:00")[0].moment, "")
+  assert.equal(tokens("#42@bob")[0].text, "#42")
 })
 
 test("a link ends before the sentence does, and only the web is linked", () => {
@@ -114,15 +123,46 @@ test("places of a sentence are filled, and a missing value is seen", () => {
   assert.equal(fill("%(x)s", { x: "$& <b>" }), "$& <b>")
 })
 
-test("a log holds its newest lines and finds text through colours", () => {
-  const lines = new Lines()
-  const many = Array.from({ length: MOST + 5 }, (_, index) => ({ q: index + 1, c: "o", text: `line ${index + 1}` }))
+function printed(from, to) {
+  return Array.from({ length: to - from + 1 }, (_, at) => ({ q: from + at, ms: (from + at) * 10, c: "o", text: "x" }))
+}
 
-  assert.equal(lines.append(many), 5)
-  assert.equal(lines.first, 6)
-  assert.deepEqual(lines.prepend([{ q: 5, text: "" }]), [])
-  lines.append([{ q: MOST + 6, c: "e", text: `${E}[31mNo SPACE${E}[0m left` }])
-  assert.deepEqual(lines.find("no space left"), [MOST + 6])
+test("a log holds a window without holes, whichever way it grows", () => {
+  const lines = new Lines()
+
+  assert.deepEqual([lines.append(printed(1, MOST + 5)).dropped, lines.first, lines.isAtEnd], [5, 6, true])
+  assert.deepEqual([lines.prepend(printed(1, 5)).dropped, lines.first, lines.last, lines.isAtEnd], [5, 1, MOST, false])
+  assert.deepEqual(lines.append(printed(MOST + 6, MOST + 7)), { added: [], dropped: 0 })
+  assert.equal(lines.head, MOST + 7)
+  assert.equal(lines.append(printed(MOST + 1, MOST + 7)).added.length, 7)
+  assert.equal(lines.isAtEnd, true)
+  lines.replace(printed(100, 300))
+  assert.deepEqual([lines.first, lines.has(300), lines.has(301), lines.isAtEnd], [100, true, false, false])
+})
+
+test("a window knows the last line of a moment, or says that it does not", () => {
+  const lines = new Lines()
+  assert.equal(lines.lastBy(50), 0)
+
+  lines.append(printed(1, 20))
+  assert.deepEqual([5, 10, 99, 1_000].map((ms) => lines.lastBy(ms)), [0, 1, 9, 20])
+  lines.replace(printed(8, 12))
+  assert.deepEqual([79, 80, 115, 120].map((ms) => lines.lastBy(ms)), [null, 8, 11, null])
+})
+
+test("a line is found by its text, not by its colours", () => {
+  assert.ok(holds({ text: `${E}[31mNo SPACE${E}[0m left` }, "no space left"))
+  assert.ok(!holds({ text: `${E}[31mno` }, "31"))
+})
+
+test("few servers have a tab each, of many those that matter", () => {
+  const step = (server, status) => ({ key: `switch:${server}`, kind: "switch", server, status, step_id: 1 })
+  const head = { key: "build", kind: "build", server: "", status: "succeeded", step_id: 1 }
+  const many = Array.from({ length: 30 }, (_, at) => step(`web-${at}`, at % 9 ? "succeeded" : "failed"))
+  const names = (state, picked) => tabsOf(state, picked).tabs.map(({ server }) => server)
+
+  assert.deepEqual(names({ steps: [head, step("a", "pending"), step("b", "failed")] }, head), ["", "a", "b"])
+  assert.deepEqual(names({ steps: [head, ...many] }, many[5]), ["", "web-0", "web-5", "web-9", "web-18", "web-27"])
 })
 
 test("the line that tells what went wrong is the last error that is not empty", () => {
