@@ -101,6 +101,7 @@ PROOF: dict[str, dict[str, str]] = {
         "do: allowed name that resolves": (
             "reach/test_git.py::test_a_name_that_leads_to_this_machine_is_refused_unless_it_is_an_internal_one"
         ),
+        "do: server answers 302": "reach/test_git.py::test_a_redirect_to_somewhere_else_is_not_followed",
         "do: server sends a pack of 10 GiB": (
             "reach/test_git.py::test_a_pack_over_the_limit_is_cut_off_and_leaves_nothing"
         ),
@@ -146,6 +147,7 @@ PROOF: dict[str, dict[str, str]] = {
         "hook: yes": "reach/test_build.py::test_endless_output_is_capped_and_killed",
         "hook: sleep": "reach/test_build.py::test_a_build_that_hangs_is_killed_with_all_it_started",
         'hook: printf "\\x1b]52': "core/test_log.py::test_nothing_that_steers_a_terminal_is_kept_but_colours",
+        'hook: echo "</script>': "room/test_views.py::test_what_a_hook_prints_is_text_on_every_page",
         'hook: echo "##DEPLOY_EXIT': "reach/test_ssh_trouble.py::test_a_guess_of_our_own_mark_is_output",
         "hook: printf secret in two halves": "reach/test_masking.py::test_a_secret_in_two_halves_is_one",
         "hook: echo $TOKEN | base64": "reach/test_masking.py::test_base64_is_masked_in_all_alignments",
@@ -165,6 +167,9 @@ PROOF: dict[str, dict[str, str]] = {
         ),
         "host prints endless output": "road/test_bad_inputs.py::test_endless_output_is_cut_before_it_fills_the_disk",
         "host disk full": "road/test_bad_inputs.py::test_its_server_stays_on_the_old_release_and_the_queue_is_free",
+        "connection lost just after the switch": (
+            "core/test_bad_roads.py::test_an_answer_lost_after_the_switch_is_read_back_before_anything_is_decided"
+        ),
         "connection reset at byte N": (
             "reach/test_staging.py::test_a_connection_cut_in_the_upload_leaves_the_old_release"
         ),
@@ -209,6 +214,10 @@ PROOF: dict[str, dict[str, str]] = {
         "do: kill -9 redis": (
             "room/test_doorbell.py::test_a_layer_that_is_away_is_not_felt_and_is_joined_when_it_is_back"
         ),
+        "do: SIGSTOP the worker": (
+            "workers/test_frozen.py::test_a_worker_that_was_frozen_writes_and_switches_nothing_more"
+        ),
+        "do: clock +1 h": "core/test_heartbeat.py::test_a_clock_that_jumps_by_an_hour_makes_nobody_seem_dead",
         "do: delete the last 3 audit rows": "core/test_audit.py::test_a_missing_tail_is_noticed",
         "do: edit one audit row": "core/test_audit.py::test_an_edited_row_is_named",
         "do: half-open TCP": (

@@ -10,9 +10,9 @@ from django.db import connection, connections, transaction
 from deploy_core import deployments, errors
 from deploy_core.ledger import journal
 from deploy_core.models import Credential, Deployment, Server
-from deploy_core.reach import credentials
+from deploy_core.reach import credentials, staging
 from deploy_core.rules.status import Status
-from deploy_core.run import job, runner
+from deploy_core.run import course, job, runner
 from tests.core.world import make_world, told
 from tests.services.openssh import free_port
 from tests.waiting import wait_until
@@ -134,6 +134,60 @@ def test_a_deployment_that_takes_too_long_is_ended(world, settings):
 
     assert_failed(deployment, "total_timeout", step="build")
     assert broken(deployment).status == "timed_out"
+
+
+@pytest.mark.parametrize(("times", "status", "running"), [(1, "succeeded", "built 2"), (9, "failed", "built 2")])
+def test_an_answer_lost_after_the_switch_is_read_back_before_anything_is_decided(
+    world, monkeypatch, times, status, running
+):
+    """The command was sent and done; whether it was, nobody heard, once or each time."""
+    world.deploy("v1")
+    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}\nbatches: {on_failure: stop}")
+    switch, lost = staging.switch, []
+
+    def lose_the_answer(connection, *args, **more):
+        was = switch(connection, *args, **more)
+        if len(lost) < times and connection.server.name.endswith("-1"):
+            lost.append(was)
+            raise errors.ConnectionLost(server=connection.server.name)
+        return was
+
+    monkeypatch.setattr(staging, "switch", lose_the_answer)
+    deployment = world.deploy("v2")
+
+    assert deployment.status == status, told(deployment)
+    assert world.running() == [running] * 2
+    real = {(world.folder(number) / "current").resolve().name for number in (0, 1)}
+    assert {each.release.name for each in deployments.current(world.environment)} == real
+
+
+def test_a_branch_that_tries_to_weaken_production_is_refused_or_held(world):
+    world.environment.is_protected, world.environment.approvals_needed = True, 1
+    world.environment.batch_size, world.environment.verify_minutes = 1, 5
+    world.environment.save()
+    check = "health: {http: {port: PORT}}\n"
+    tries = {
+        "servers: [web-9]": "pipeline_unknown_key",
+        "approvals: 0": "pipeline_unknown_key",
+        "protected: false": "pipeline_unknown_key",
+        "environments: {staging: {protected: false}}": "pipeline_unknown_key",
+        "restart: {command: 'true'}": "health_required",
+    }
+    for text, code in tries.items():
+        pipeline(world, text if code == "health_required" else check + text)
+        refused = world.request()
+        runner.plan(refused.pk)
+        refused.refresh_from_db()
+        assert (refused.status, refused.reason) == ("failed", code), text
+
+    pipeline(world, check + "batches: {size: 100%}\nverify: 0")
+    held = world.request()
+    runner.plan(held.pk)
+    held.refresh_from_db()
+
+    assert held.status in ("awaiting_confirmation", "awaiting_approval")
+    shape = course.shape_of(held.plan["pipeline"], world.environment)
+    assert (shape.batches.at_most, shape.verify_s) == (1, 300)
 
 
 def test_servers_that_changed_meanwhile_are_not_guessed_at(world):

@@ -84,6 +84,30 @@ def test_a_plan_that_changed_after_its_approval_is_not_run(world, bob, change):
     assert world.running() == ["", ""]
 
 
+def test_a_plan_that_changed_is_not_approved(world, bob):
+    Environment.objects.filter(pk=world.environment.pk).update(approvals_needed=1)
+    asked = world.request("main")
+    runner.plan(asked.pk)
+    asked.refresh_from_db()
+    of_a_server(world.environment, {"COLOUR": "red"})
+
+    with pytest.raises(Refused) as caught:
+        deployments.approve(asked, by=bob)
+
+    assert (caught.value.code, asked.status) == ("plan_changed", "awaiting_approval")
+
+
+def test_a_schedule_into_a_freeze_is_refused_when_it_is_entered(staging, alice, bob):
+    starts = timezone.now() + timedelta(hours=1)
+    freezes.freeze(staging.app, "staging", by=bob, reason="an audit", starts=starts, ends=starts + timedelta(hours=2))
+
+    with pytest.raises(Refused) as caught:
+        ask(staging, alice, at=starts + timedelta(hours=1))
+
+    assert caught.value.code == "frozen"
+    assert ask(staging, alice, at=starts + timedelta(hours=3)).schedule.at > starts
+
+
 def test_a_promotion_ships_the_same_artifact_without_git_or_build(world):
     first = world.deploy("v1")
     production = Environment.objects.create(app=world.app, name="production", path=f"{world.environment.path}-live")

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deploy_core import deployments
-from deploy_core.models import Lock, Person
+from deploy_core.models import Lock, Notice, Person
 from deploy_core.safety import locks
 from deploy_core.safety.gates import Wish
 from tests import factories
@@ -35,6 +35,20 @@ def lapse(app, environment, by: Person) -> None:
 
 def roll_back(app, environment, by: Person) -> None:
     deployments.roll_back(app, environment, by=by, surface="web", wish=Wish(because="errors since 14:02"))
+
+
+def test_a_lock_of_somebody_who_left_holds_nobody_and_the_room_is_told(staging, alice, bob):
+    locks.take(staging.app, "staging", by=bob, reason="mine for ever")
+    asked = deployments.request(staging.app, "main", staging, by=alice, surface="web", wish=Wish(waits_for_lock=True))
+    assert locks.in_the_way([asked])
+
+    bob.is_active = False
+    bob.save()
+
+    assert not locks.in_the_way([asked])
+    assert locks.lapse() == 1
+    assert Notice.objects.get().code == "announce.lock_lapsed"
+    assert locks.take(staging.app, "staging", by=alice).stolen_from is None
 
 
 @pytest.mark.parametrize("act", [give_all_back, take_over, lapse, roll_back])

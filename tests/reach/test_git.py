@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import git
 import pytest
 from django.test import override_settings
 
@@ -198,6 +199,33 @@ def test_a_silent_server_is_given_up_in_time_and_the_mirror_goes_on(mirror, repo
         assert caught.value.code == "git_timed_out"
         assert helpers_of(port) == []
     mirror.fetch()
+
+
+def test_a_redirect_to_somewhere_else_is_not_followed(mirror, monkeypatch):
+    """Over plain http, which is refused otherwise: a certificate for this machine nobody would trust."""
+    asked = []
+
+    def elsewhere(peer: socket.socket) -> None:
+        asked.append(peer.recv(4096))
+
+    def over_http(self, argv, **more):
+        return execute(self, [word.replace("https:", "http:", 1) for word in argv], **more)
+
+    execute = git.Git.execute
+    monkeypatch.setattr(git.Git, "execute", over_http)
+    with tcp_server(elsewhere) as other:
+        answer = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{other}/\r\nContent-Length: 0\r\n\r\n".encode()
+
+        def redirect(peer: socket.socket) -> None:
+            peer.recv(4096)
+            peer.sendall(answer)
+
+        with tcp_server(redirect) as port, pytest.raises(GitError) as caught:
+            on_loopback(mirror, port, monkeypatch).fetch(timeout_s=20)
+
+    assert caught.value.code == "git_unreachable"
+    assert "302" in caught.value.params["detail"]
+    assert asked == []
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,22 @@ def test_a_log_is_read_in_pages_and_raw(reader, deployment, monkeypatch):
     assert reader.get(f"{address}?from=999999999999999999").status_code == 200
 
 
+def test_what_a_hook_prints_is_text_on_every_page(reader, deployment):
+    printed = "</script><script>alert(1)</script>"
+    step = Step.objects.get(deployment=deployment, key="build")
+    journal.move_step(step.pk, StepStatus.RUNNING, epoch=deployment.epoch)
+    with log.LogWriter(step.pk, deployment.epoch) as writer:
+        writer.write("o", printed)
+    params = {"command": printed, "tail": [printed]}
+    journal.move_step(step.pk, StepStatus.FAILED, "build_failed", epoch=deployment.epoch, params=params)
+
+    for address in ("", "log/build/"):
+        page = reader.get(f"/deployments/{deployment.pk}/{address}").content.decode()
+        assert "alert(1)" in page
+        assert "<script>alert" not in page
+        assert "</script><script" not in page
+
+
 def test_pages_are_not_kept_by_the_browser(reader, room, deployment):
     for path in ("/rooms/demo/", "/deployments/", f"/deployments/{deployment.pk}/"):
         assert "no-store" in reader.get(path)["Cache-Control"]

@@ -13,7 +13,7 @@ from tests.services import postgres
 from tests.workers.installation import Installation
 
 #: What takes long is a part of `make soak`.
-collect_ignore = [] if os.environ.get("SHIPROOM_SOAK") else ["test_frozen.py", "test_twenty.py"]
+collect_ignore = [] if os.environ.get("SHIPROOM_SOAK") else ["test_lost_disk.py", "test_rows.py", "test_twenty.py"]
 
 LARGE_BYTES = 24 * 1024 * 1024
 

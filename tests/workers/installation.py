@@ -3,12 +3,16 @@
 Each process has a data folder of its own; they share the database, Redis, the keys and, if wanted, the artifacts.
 """
 
+import base64
 import hashlib
 import json
 import os
 import secrets
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +86,16 @@ class Installation:
         }
         self.web = Serving(folder / "web", **self.settings)
         self.environment = self.web.environment
+        self._make_keys(Path(self.settings["SHIPROOM_KEY_FILE"]))
         self._numbers = 0
         self._connection: psycopg.Connection[Any] | None = None
+
+    def _make_keys(self, path: Path) -> None:
+        """The key ring that all processes share; none of them makes it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        keys = {"k1": base64.b64encode(secrets.token_bytes(32)).decode()}
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"primary": "k1", "keys": keys}))
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -203,6 +215,34 @@ world.make("file://{repository}", [Box(Path(folder), *more) for folder, *more in
         return str(self.one(f"{query} WHERE d.id = %s", number))
 
     # --- servers ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def watched(self, environment: str) -> Iterator[None]:
+        """All the while, `current` of each server leads to a release that is whole, file by file."""
+        wrong: list[BaseException] = []
+        over = threading.Event()
+
+        def look(box: Box) -> None:
+            link = box.folder / "srv" / environment / "current"
+            while not over.wait(0.05) and not wrong:
+                led_to = link.readlink() if link.is_symlink() else None
+                try:
+                    self._current(link.parent)
+                except (AssertionError, OSError) as error:
+                    if link.is_symlink() and link.readlink() == led_to:  # else it was switched while we looked
+                        wrong.append(error)
+
+        looking = [threading.Thread(target=look, args=(box,), daemon=True) for box in self.boxes]
+        for thread in looking:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            for thread in looking:
+                thread.join(30)
+        if wrong:
+            raise wrong[0]
 
     def currents(self, environment: str) -> list[str]:
         """What `current` leads to on each server ("": nothing yet), which is complete, file by file."""

@@ -13,6 +13,9 @@ from tests.workers.installation import Installation, Worker
 #: `make test` kills in two phases, `make soak` in all.
 PHASES = list(HOLDS) if os.environ.get("SHIPROOM_SOAK") else ["build", "switched"]
 
+#: A deployment has a true end so soon after its worker died.
+WITHIN_S = 60
+
 
 def held_up(installation: Installation, phase: str, number: int) -> Worker | None:
     """The worker that is right in this phase of a deployment."""
@@ -30,18 +33,17 @@ def held_up(installation: Installation, phase: str, number: int) -> Worker | Non
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_other_worker_brings_it_to_its_end(installation: Installation, go: Path, phase: str) -> None:
     installation.use(pipeline(phase, go))
-    with ExitStack() as stack:
+    with ExitStack() as locks:
         if phase == "fetch":
-            stack.enter_context(mirrors_locked([worker.data for worker in installation.workers]))
+            locks.enter_context(mirrors_locked([worker.data for worker in installation.workers]))
         number = installation.ask(f"/deploy shop/{'large' if phase == 'upload' else 'main'} to staging")
         victim = wait_until(lambda: held_up(installation, phase, number), 60, what=f"#{number} is in {phase}")
-
-        victim.kill()
-
-        installation.currents("staging")  # says by itself what is not whole
-        go.touch()
-    replacement = installation.add_worker()
-    assert installation.ended(number) == "succeeded", installation.told(number)
+        with installation.watched("staging"):
+            victim.kill()
+            locks.close()
+            go.touch()
+            replacement = installation.add_worker()
+            assert installation.ended(number, WITHIN_S) == "succeeded", installation.told(number)
     assert installation.owner(number) is not victim
     assert set(installation.currents("staging")) == {installation.release(number)}
     assert not [left for box in installation.boxes for left in box.folder.glob("srv/staging/.stage.*")]
