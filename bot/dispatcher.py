@@ -6,7 +6,7 @@ from django.db import transaction
 
 from deploy_core.errors import DeployError, Refused
 from deploy_core.ledger import audit
-from deploy_core.safety import access
+from deploy_core.safety import access, proof
 
 from . import grammar, own_aliases, refusal, world
 from .commands import COMMANDS
@@ -62,6 +62,8 @@ def _run(parsed: Parsed, invocation: Invocation, seen: World) -> Reply:
     order = Order(parsed, invocation, seen, is_act=command.permission != "view")
     if command.permission != "view" and order.app_name and parsed.env:
         access.require(invocation.actor, command.permission, order.app_name, parsed.env)
+    if parsed.otp:
+        proof.give(invocation.actor, parsed.otp)
     return command.run(order)
 
 

@@ -23,7 +23,7 @@ def wish_of(order: Order) -> Wish:
         at = order.moment(value)
     elif keyword == "after":
         at = timezone.now() + span(value)
-    return Wish(parsed.force, because, parsed.queue, at, order.zone().key)
+    return Wish(parsed.force, because, parsed.queue, at, order.zone().key, params=parsed.params)
 
 
 def span_or_none(text: str) -> timedelta | None:

@@ -171,6 +171,8 @@ SIGN_IN_LINK_S = env.int("SHIPROOM_SIGN_IN_LINK_S", 3600)
 ACCOUNT_REAUTHENTICATION_TIMEOUT = env.int("SHIPROOM_ASK_AGAIN_S", 600)
 #: A second step given within so long counts as fresh where an environment wants one.
 PROOF_S = env.float("SHIPROOM_PROOF_S", 600.0)
+#: So many wrong codes in commands within that time, and no further one is looked at.
+PROOF_TRIES = env.int("SHIPROOM_PROOF_TRIES", 5)
 ACCOUNT_ADAPTER = "chatops.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*"]

@@ -73,6 +73,7 @@ def retry(
         only = _left_behind(deployment)
         if not only:
             raise _refused("nothing_failed", deployment)
+    wish = wish._replace(params=deployment.plan.get("params", ""))
     if task := deployment.plan.get("task"):
         return deployments.run_task(app, task, environment, by=by, surface=surface, only=only, wish=wish)
     if deployment.plan.get("manifest"):

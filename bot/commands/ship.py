@@ -23,7 +23,7 @@ from deploy_core.safety.gates import Wish
     example="/deploy shop/main to staging",
 )
 def deploy(order: Order) -> Reply:
-    _refuse_unbuilt(order, but=("task", "hosts"))
+    _refuse_unbuilt(order, but=("task", "hosts", "params"))
     parsed, wish = order.parsed, wish_of(order)
     app, environment = order.app(), order.environment()
     asked: dict[str, Any] = {
@@ -239,7 +239,6 @@ def _refuse_unbuilt(order: Order, but: tuple[str, ...] = ()) -> None:
         "task": f":{parsed.task}",
         "hosts": f"/{','.join(parsed.hosts)}",
         "params": f"| {parsed.params}",
-        "otp": {"code": "part.otp", "params": {}},
     }
     for name, part in parts.items():
         if getattr(parsed, name) and name not in but:

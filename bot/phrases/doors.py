@@ -16,6 +16,10 @@ DOORS = {
     "forge_refused": _("%(server)s refused with status %(status)s. Look at the token and its rights."),
     "address_refused": _("%(server)s is no address that may be asked (%(reason)s)."),
     "answer_unreadable": _("%(server)s answered something that cannot be read."),
+    # codes
+    "otp_none": _("You have no app for one-time codes yet. Set one up at %(where)s."),
+    "otp_wrong": _("That code is wrong, too old, or was used already. Wait for the next one."),
+    "otp_wait": _("Too many wrong codes. Wait %(minutes)s min."),
     # programs
     "auth": _("That needs a token that is good now: Authorization: Bearer …."),
     "method": _("That address does not take this method."),

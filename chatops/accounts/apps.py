@@ -8,5 +8,8 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        """Hear who signs in."""
-        from chatops.accounts import visits  # noqa: F401
+        """Hear who signs in, and say how codes in commands are told right from wrong."""
+        from chatops.accounts import codes, visits  # noqa: F401
+        from deploy_core.safety import proof
+
+        proof.learn(codes.is_right)

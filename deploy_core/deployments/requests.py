@@ -45,7 +45,7 @@ def request(
         app=app,
         environment=environment,
         ref=ref or environment.default_ref or app.default_ref,
-        plan={**({"only": servers} if only else {}), **({"revision": revision} if revision else {})},
+        plan=_aims(only=servers if only else (), revision=revision, params=wish.params),
         requested_by=by,
         surface=surface,
         run=1,
@@ -187,7 +187,7 @@ def run_task(
         environment=environment,
         kind=Deployment.Kind.TASK,
         ref=f":{task}",  # as it is typed; no ref begins so
-        plan={"task": task, **({"only": servers} if only else {})},
+        plan=_aims(task=task, only=servers if only else (), params=wish.params),
         requested_by=by,
         surface=surface,
         **_wished(wish),
@@ -272,6 +272,11 @@ def _open(deployment: Deployment, servers: list[str]) -> None:
         because=deployment.because,
     )
     journal.record(deployment.pk, event, person=deployment.requested_by)
+
+
+def _aims(**said: str | Sequence[str]) -> dict[str, Any]:
+    """What a deployment is told beyond its ref: only what was said."""
+    return {name: value for name, value in said.items() if value}
 
 
 def _wished(wish: Wish) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class Course:
     def variables_on(self, target: Target, release: Release | None = None) -> dict[str, str]:
         """What commands on a server get; those about a release get its name and revision too."""
         about = {"SHIPROOM_RELEASE": release.name, "SHIPROOM_REVISION": release.revision} if release else {}
+        if params := self.deployment.plan.get("params"):
+            about["SHIPROOM_PARAMS"] = params
         return {
             **self.pipeline.variables,
             **target.variables,

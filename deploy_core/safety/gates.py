@@ -40,6 +40,8 @@ class Wish(NamedTuple):
     at: datetime | None = None
     zone: str = "UTC"
     breaks_glass: bool = False
+    #: What commands on the servers get as SHIPROOM_PARAMS.
+    params: str = ""
 
 
 NO_WISH = Wish()

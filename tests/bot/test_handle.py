@@ -91,17 +91,10 @@ def test_a_dangling_to_is_answered_with_where_it_may_go(ask, alice):
     assert reply.suggest == ("/deploy shop to staging", "/deploy shop to production")
 
 
-@pytest.mark.parametrize(
-    ("line", "part"),
-    [
-        ("/deploy shop to staging | x=1", "| x=1"),
-        ("/deploy shop to staging 123456", {"code": "part.otp", "params": {}}),
-    ],
-)
-def test_no_word_is_ignored_where_this_version_cannot_follow(ask, alice, line, part):
-    reply = ask(alice, line)
+def test_no_word_is_ignored_where_this_version_cannot_follow(ask, alice):
+    reply = ask(alice, "/rollback shop in staging/web-1")
 
-    assert (reply.code, reply.params["part"]) == ("not_yet_part", part)
+    assert (reply.code, reply.is_error) == ("syntax", True)
     assert not Deployment.objects.exists()
 
 
