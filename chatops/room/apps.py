@@ -13,6 +13,7 @@ class RoomConfig(AppConfig):
     def ready(self) -> None:
         """Hear the journal, and who signs out. What hears is imported when there is something to hear."""
         from django.contrib.auth.signals import user_logged_out
+        from django.db.models.signals import post_delete, post_save
 
         from chatops.accounts.visits import ended
         from deploy_core.ledger import progress
@@ -22,6 +23,10 @@ class RoomConfig(AppConfig):
         progress.told.connect(_told, dispatch_uid="room")
         user_logged_out.connect(_signed_out, dispatch_uid="room")
         ended.connect(_session_ended, dispatch_uid="room")
+        post_save.connect(_person_changed, "deploy_core.Person", dispatch_uid="room")
+        post_save.connect(_rights_changed, "deploy_core.Grant", dispatch_uid="room")
+        post_delete.connect(_rights_changed, "deploy_core.Grant", dispatch_uid="room")
+        post_delete.connect(_rights_changed, "room.Membership", dispatch_uid="room")
 
 
 def _recorded(*, stream: str, number: int, **_: Any) -> None:
@@ -38,15 +43,34 @@ def _told(*, stream: str, key: str, done: int, total: int, **_: Any) -> None:
         hub.tell_progress(named, {key: {"done": done, "total": total}})
 
 
-def _signed_out(*, request: Any, **_: Any) -> None:
+def _signed_out(*, request: Any, user: Any, **_: Any) -> None:
     from chatops.room import guests
 
     key = request.session.session_key if request is not None else None
     if key:
-        guests.session_ended(key)
+        guests.session_ended(key, user.pk if user else None)
 
 
-def _session_ended(*, key: str, **_: Any) -> None:
+def _person_changed(*, instance: Any, created: bool, update_fields: Any, **_: Any) -> None:
+    if not created and (update_fields is None or {"is_active", "password"}.intersection(update_fields)):
+        _look_at(instance.pk)
+
+
+def _rights_changed(*, instance: Any, **_: Any) -> None:
+    if instance.person_id is not None:
+        _look_at(instance.person_id)
+
+
+def _look_at(person_id: int) -> None:
+    """Once the change is there to be seen."""
+    from django.db import transaction
+
     from chatops.room import guests
 
-    guests.session_ended(key)
+    transaction.on_commit(lambda: guests.look_at(person_id), robust=True)
+
+
+def _session_ended(*, key: str, person_id: int, **_: Any) -> None:
+    from chatops.room import guests
+
+    guests.session_ended(key, person_id)

@@ -1,14 +1,18 @@
-"""The way to other processes: `(stream, number)` over the channel layer, and nothing else.
+"""The way to other processes over the channel layer: rings, and what is worth telling but not storing.
 
-Whoever forges a ring causes one read of rows. A layer that is away is never felt: it is told of in the log,
-`is_suspect` makes the ticker look more often, and everything is joined again once it takes a message.
+A ring says `(stream, number)` and nothing else: whoever forges one causes one read of rows. A telling is a picture of
+who is where, or asks to look at somebody's session again; a forged one shows a false name, and gives nobody anything.
+
+A layer that is away is never felt: it is told of in the log, `is_suspect` makes the ticker look more often, and
+everything is joined again once it takes a message.
 """
 
 import asyncio
 import atexit
 import logging
+import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
@@ -40,11 +44,25 @@ async def publish(layer: Any, stream: Stream, number: int) -> None:
     await asyncio.wait_for(layer.group_send(group(stream), ring), TIMEOUT_S)
 
 
+async def tell(layer: Any, stream: Stream, kind: str, process: str, what: Any) -> None:
+    """Tell one thing that is not stored."""
+    told = {"type": "told", "stream": str(stream), "kind": kind, "of": process, "what": what}
+    await asyncio.wait_for(layer.group_send(group(stream), told), TIMEOUT_S)
+
+
 class Doorbell:
     """One loop's place in the layer: one channel, in the group of each open stream. `layer` None: nobody to tell."""
 
-    def __init__(self, layer: Any, hear: Callable[[Stream, int], None]) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        hear: Callable[[Stream, int], None],
+        heed: Callable[[Stream, str, str, Any], None] = lambda *_: None,
+    ) -> None:
         self.is_suspect = False
+        self._name = secrets.token_hex(4)
+        self._heed = heed
+        self._tellings: dict[tuple[Stream, str], Any] = {}
         self._layer = layer
         self._hear = hear
         self._channel = ""
@@ -64,6 +82,12 @@ class Doorbell:
         """Publish soon; of several numbers of one stream only the newest."""
         if self._layer is not None:
             self._waiting[stream] = max(number, self._waiting.get(stream, 0))
+            self._has_waiting.set()
+
+    def tell(self, stream: Stream, kind: str, what: Any) -> None:
+        """Tell the others soon; of several of one kind and stream only the newest."""
+        if self._layer is not None:
+            self._tellings[stream, kind] = what
             self._has_waiting.set()
 
     async def join(self, stream: Stream) -> None:
@@ -121,20 +145,33 @@ class Doorbell:
                 self._suspect(error)
                 await asyncio.sleep(settings.HUB_TICK_SUSPECT_S)
                 continue
-            stream, number = Stream.parse(event.get("stream")), event.get("number")
-            if stream and isinstance(number, int):
-                self._hear(stream, number)
+            try:
+                self._take(event)
+            except Exception:
+                logger.exception("could not make sense of %r", event)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        stream, number = Stream.parse(event.get("stream")), event.get("number")
+        if stream is None:
+            return
+        if event["type"] == "told" and event["of"] != self._name:
+            self._heed(stream, event["kind"], event["of"], event["what"])
+        elif isinstance(number, int):
+            self._hear(stream, number)
 
     async def _publish(self) -> None:
         while True:
             await self._has_waiting.wait()
             self._has_waiting.clear()
             rings, self._waiting = self._waiting, {}
-            for stream, number in rings.items():
-                try:
+            tellings, self._tellings = self._tellings, {}
+            try:
+                for stream, number in rings.items():
                     await publish(self._layer, stream, number)
-                except Exception as error:
-                    self._suspect(error)
+                for (stream, kind), what in tellings.items():
+                    await tell(self._layer, stream, kind, self._name, what)
+            except Exception as error:
+                self._suspect(error)  # the ticker of each process finds the rows; the next heartbeat tells again
 
     def _suspect(self, error: Exception) -> None:
         if not self.is_suspect:
@@ -154,7 +191,15 @@ class LoneBell:
         """Publish from any thread, without waiting."""
         if shared_layer() is None:
             return  # nobody else hears an in-memory layer; the server's ticker finds the row
-        asyncio.run_coroutine_threadsafe(self._publish(stream, number), self._running())
+        self._soon(lambda: publish(self._layer, stream, number), stream)
+
+    def tell(self, stream: Stream, kind: str, what: Any) -> None:
+        """Tell from any thread, without waiting."""
+        if shared_layer() is not None:
+            self._soon(lambda: tell(self._layer, stream, kind, "", what), stream)
+
+    def _soon(self, say: Callable[[], Coroutine[Any, Any, None]], stream: Stream) -> None:
+        asyncio.run_coroutine_threadsafe(self._say(say, stream), self._running())
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._guard:
@@ -165,9 +210,9 @@ class LoneBell:
                 atexit.register(self._finish, self._loop)
             return self._loop
 
-    async def _publish(self, stream: Stream, number: int) -> None:
+    async def _say(self, say: Callable[[], Coroutine[Any, Any, None]], stream: Stream) -> None:
         try:
-            await publish(self._layer, stream, number)
+            await say()
         except Exception as error:
             logger.warning("could not ring for %s: %r", stream, error)
 

@@ -1,10 +1,11 @@
 """Everybody who is connected to this process, and whether they still may be.
 
-A session that ended, a person who was deactivated, a membership or grant that was taken away: open connections
-learn of it within `RECHECK_S`, by a few queries for all of them together. Signing out here closes them at once.
+A session that ended, a person who was deactivated, a membership or grant that was taken away: whoever does it tells
+all processes to look (`look_at`), and each looks at everybody every `RECHECK_S`, by a few queries for all together.
 """
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections import deque
@@ -13,8 +14,9 @@ from typing import NamedTuple, Protocol
 
 from django.conf import settings
 
-from chatops.room import access, door, pool
+from chatops.room import access, door, hub, pool
 from chatops.room.door import Identity
+from chatops.room.hub import Hubs, hubs
 from chatops.room.loops import PerLoop
 from chatops.room.models import Membership, Stream
 
@@ -71,7 +73,7 @@ class _Vouched(NamedTuple):
 class Guests:
     """The connections of one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, hubs: Hubs) -> None:
         self._guests: set[Guest] = set()
         self._of: dict[int, set[Guest]] = {}
         self._lines: dict[int, Window] = {}
@@ -79,6 +81,8 @@ class Guests:
         #: What was found true at the last look, by session: whose it is, and what they may follow.
         self._vouched: dict[str, _Vouched] = {}
         self._checking: asyncio.Task[None] | None = None
+        self._looking: set[asyncio.Task[None]] = set()
+        hubs.heed("look", lambda stream, _, what: self.look_at(stream.id, what))
 
     def add(self, guest: Guest) -> None:
         """Look after `guest` until it is discarded."""
@@ -152,6 +156,25 @@ class Guests:
             if guest.identity.person_id == person_id and room in guest.following:
                 guest.lose(room)
 
+    def look_at(self, person_id: int, ended: str | None = None) -> None:
+        """Something about a person may have changed: look at all they have open. `ended`: the digest of a session."""
+        for key, vouched in list(self._vouched.items()):
+            if vouched.identity.person_id == person_id:
+                del self._vouched[key]
+        mine = list(self._of.get(person_id, ()))
+        for guest in mine:
+            if ended is not None and digest(guest.identity.session_key) == ended:
+                guest.end(SESSION_ENDED)
+        task = asyncio.create_task(self._look(mine))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+
+    async def _look(self, guests: list[Guest]) -> None:
+        try:
+            await self._recheck(guests)
+        except Exception:
+            logger.exception("could not look at %d guests; the next recheck does", len(guests))
+
     async def _keep_checking(self) -> None:
         while self._guests:
             await asyncio.sleep(settings.RECHECK_S)
@@ -164,9 +187,11 @@ class Guests:
         """Close and cut what is not allowed any more."""
         self._lines = {pk: window for pk, window in self._lines.items() if not window.is_idle}
         self._asks = {pk: window for pk, window in self._asks.items() if not window.is_idle}
-        guests = list(self._guests)
-        asked = [(guest.identity, tuple(guest.following)) for guest in guests]
         self._vouched = {}
+        await self._recheck(list(self._guests))
+
+    async def _recheck(self, guests: list[Guest]) -> None:
+        asked = [(guest.identity, tuple(guest.following)) for guest in guests]
         for guest, lost in zip(guests, await pool.run(_lost, asked), strict=True):
             if lost is None:
                 guest.end(SESSION_ENDED)
@@ -196,7 +221,7 @@ def _lost(asked: list[tuple[Identity, tuple[Stream, ...]]]) -> list[tuple[Stream
     ]
 
 
-_guests: PerLoop[Guests] = PerLoop(Guests)
+_guests: PerLoop[Guests] = PerLoop(lambda: Guests(hubs()))
 
 
 def guests() -> Guests:
@@ -204,11 +229,25 @@ def guests() -> Guests:
     return _guests.here()
 
 
-def session_ended(key: str) -> None:
-    """A session was ended by this process; from any thread."""
+def digest(key: str) -> str:
+    """What other processes are told of a session, which is nobody's to read."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def session_ended(key: str, person_id: int | None = None) -> None:
+    """A session was ended by this process, and is the person's, if that is known; from any thread."""
     _guests.tell(lambda here: here.end_session(key))
+    if person_id is not None:
+        hub.tell_elsewhere(Stream("person", person_id), "look", digest(key))
+
+
+def look_at(person_id: int) -> None:
+    """What a person may do, or whether they may be here, was changed: look now, in all processes. From any thread."""
+    _guests.tell(lambda here: here.look_at(person_id))
+    hub.tell_elsewhere(Stream("person", person_id), "look", None)
 
 
 def membership_ended(person_id: int, room_id: int) -> None:
-    """A person is no longer in a room, as this process knows; from any thread. Others find it at their next look."""
+    """A person is no longer in a room; from any thread."""
     _guests.tell(lambda here: here.end_membership(person_id, room_id))
+    hub.tell_elsewhere(Stream("person", person_id), "look", None)

@@ -9,7 +9,7 @@ lost, doubled or forged: a ticker compares every open stream with its head once 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -163,7 +163,10 @@ class Hubs:
         self.loop = asyncio.get_running_loop()
         self.epoch = ""
         self._open: dict[Stream, Hub] = {}
-        self._doorbell = Doorbell(layer, self.hear)
+        self._doorbell = Doorbell(layer, self.hear, self._heed)
+        self._heeders: dict[str, Callable[[Stream, str, Any], None]] = {}
+        self._openers: list[Callable[[Stream], None]] = []
+        self._beaters: list[Callable[[], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -177,6 +180,30 @@ class Hubs:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def heed(
+        self,
+        kind: str,
+        act: Callable[[Stream, str, Any], None],
+        *,
+        opened: Callable[[Stream], None] | None = None,
+        beat: Callable[[], None] | None = None,
+    ) -> None:
+        """Have `act` called with whatever other processes tell of this kind: the stream, the process, what.
+
+        `opened` is called with each stream that is followed here from now on, `beat` with every heartbeat.
+        """
+        self._heeders[kind] = act
+        self._openers += [opened] if opened else []
+        self._beaters += [beat] if beat else []
+
+    def tell_elsewhere(self, stream: Stream, kind: str, what: Any) -> None:
+        """Tell the processes that follow `stream` something that is not stored; JSON."""
+        self._doorbell.tell(stream, kind, what)
+
+    def _heed(self, stream: Stream, kind: str, process: str, what: Any) -> None:
+        if act := self._heeders.get(kind):
+            act(stream, process, what)
 
     async def join(self, stream: Stream, wire: Wire) -> None:
         """Give `wire` every event of `stream` from now on. Read the head after this, not before: nothing is missed."""
@@ -198,6 +225,8 @@ class Hubs:
             raise
         hub.begin(heads[hub.stream])
         hub.beginning = None
+        for opened in self._openers:
+            opened(hub.stream)
 
     def leave(self, stream: Stream, wire: Wire) -> None:
         """`wire` gets nothing more of `stream`."""
@@ -244,6 +273,8 @@ class Hubs:
             if self.loop.time() >= next_heads:
                 next_heads = self.loop.time() + settings.HEARTBEAT_S
                 self.tell_heads()
+                for beat in self._beaters:
+                    beat()
 
     async def heal(self) -> None:
         """Compare every open stream with its head, by one query, and deliver what no ring told of."""
@@ -298,6 +329,12 @@ def deliver(stream: Stream, events: Sequence[Frame]) -> None:
     """`ring` for events that this process has just committed, all that follow one another; "e" is filled in here."""
     if not _hubs.tell(lambda here: here.deliver(stream, events)):
         _lone_bell.ring(stream, events[-1]["q"])
+
+
+def tell_elsewhere(stream: Stream, kind: str, what: Any) -> None:
+    """Tell the other processes that follow `stream` something that is not stored. From any thread."""
+    if not _hubs.tell(lambda here: here.tell_elsewhere(stream, kind, what)):
+        _lone_bell.tell(stream, kind, what)
 
 
 def tell_progress(stream: Stream, steps: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Who has a deployment open just now: known to this process only, never stored, told to whoever follows it."""
+"""Who has a deployment open just now: never stored, told to whoever follows it, in all processes."""
 
 import asyncio
 from collections.abc import Hashable
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from chatops.room.elsewhere import Elsewhere, Picture
 from chatops.room.frames import Frame
 from chatops.room.hub import Hubs, hubs
 from chatops.room.loops import PerLoop
@@ -29,6 +30,7 @@ class Watchers:
         self._hubs = hubs
         self._at: dict[int, dict[int, _Watcher]] = {}
         self._where: dict[Hashable, int] = {}
+        self._elsewhere = Elsewhere(hubs, "watching", self._here, lambda stream: self._show(stream.id))
 
     def look(self, page: Hashable, person: int, name: str, deployment: int | None) -> None:
         """A page of the person shows `deployment` now, and no other; None: none at all."""
@@ -72,14 +74,25 @@ class Watchers:
 
     def frame(self, deployment: int) -> Frame | None:
         """What a newcomer is told; None when nobody watches."""
-        return self._frame(deployment) if self._at.get(deployment) else None
+        told = self._frame(deployment)
+        return told if told["people"] else None
 
     def _frame(self, deployment: int) -> Frame:
-        there = self._at.get(deployment, {})
-        people: list[dict[str, Any]] = [{"id": person, "name": watcher.name} for person, watcher in there.items()]
-        return {"t": "watching", "s": f"deployment:{deployment}", "people": people}
+        stream = Stream("deployment", deployment)
+        there: Picture = self._here(stream)
+        for picture in self._elsewhere.pictures(stream):
+            there = picture | there
+        people: list[dict[str, Any]] = [{"id": person, "name": name} for person, name in there.items()]
+        return {"t": "watching", "s": str(stream), "people": people}
+
+    def _here(self, stream: Stream) -> Picture:
+        return {person: watcher.name for person, watcher in self._at.get(stream.id, {}).items()}
 
     def _tell(self, deployment: int) -> None:
+        self._show(deployment)
+        self._elsewhere.say(Stream("deployment", deployment))
+
+    def _show(self, deployment: int) -> None:
         if hub := self._hubs.get(Stream("deployment", deployment)):
             hub.tell(self._frame(deployment))
 

@@ -32,7 +32,7 @@ print(json.dumps({"room": room.pk, "keys": {name: sign_in(person) for name, pers
 class Serving:
     """A server that answers at `url`; `log` is what it said."""
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    def __init__(self, data: Path, *, log: str = "serve.log", **settings: str) -> None:
         self.data = data
         self.environment = {
             **{name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL", "PORT")},
@@ -44,7 +44,7 @@ class Serving:
         self.room = 0
         self.keys: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
-        self._log = data.parent / "serve.log"
+        self._log = data.parent / log
 
     @property
     def log(self) -> str:

@@ -536,7 +536,20 @@ def _end(person: Person, key: str, how: str) -> None:
         Person.objects.filter(pk=person.pk).update(is_active=False)
     else:
         person.set_password("another horse")
-        person.save()
+        Person.objects.filter(pk=person.pk).update(password=person.password)  # no signal has everybody looked at
+
+
+@pytest.mark.parametrize("how", ["deactivated", "removed"])
+async def test_whoever_is_put_out_learns_it_at_once(cast: Cast, connect: Connect, settings, how):
+    settings.RECHECK_S = 600
+    async with connect(cast.bob, cast.stream) as bob:
+        if how == "deactivated":
+            cast.bob.is_active = False
+            await off_loop(cast.bob.save)
+            assert await bob.closed() == guests.SESSION_ENDED
+        else:
+            await off_loop(lambda: Membership.objects.get(person=cast.bob).delete())
+            assert (await bob.next("reset"))["reason"] == "access"
 
 
 async def test_a_removed_member_hears_no_more_of_the_room(cast: Cast, connect: Connect, settings):
