@@ -479,7 +479,7 @@ SLACK_LATE_S = env.float("SHIPROOM_SLACK_LATE_S", 2.5)
 SLACK_THREADS = env.int("SHIPROOM_SLACK_THREADS", 8)
 #: Socket Mode: how often the line is looked at, and opened again when it was cut.
 SLACK_PING_S = env.float("SHIPROOM_SLACK_PING_S", 5.0)
-SLACK_TIMEOUT_S = env.int("SHIPROOM_SLACK_TIMEOUT_S", 10)
+SLACK_TIMEOUT_S = env.float("SHIPROOM_SLACK_TIMEOUT_S", 10.0)
 #: How often a process looks for what Slack was not told, when nothing woke it.
 SLACK_TICK_S = env.float("SHIPROOM_SLACK_TICK_S", 1.0)
 #: One process sends to a workspace; another one takes over when it said nothing for so long.
@@ -493,7 +493,7 @@ SLACK_EDITS_PER_MINUTE = env.int("SHIPROOM_SLACK_EDITS_PER_MINUTE", 40)
 #: What failed is tried again after so long, doubled each time up to the second.
 SLACK_RETRY_S = env.float("SHIPROOM_SLACK_RETRY_S", 2.0)
 SLACK_RETRY_MOST_S = env.float("SHIPROOM_SLACK_RETRY_MOST_S", 300.0)
-#: Nobody knows whether Slack has a message and it may not be looked up: it is sent once more after so long.
+#: Nobody knows whether Slack has a message: after so long it is looked for, or sent once more where it may not be.
 SLACK_UNSURE_S = env.float("SHIPROOM_SLACK_UNSURE_S", 5.0)
 #: A success that took longer is told its author in the thread.
 SLACK_SLOW_S = env.float("SHIPROOM_SLACK_SLOW_S", 120.0)

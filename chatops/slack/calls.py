@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from http.client import HTTPException
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -82,8 +82,9 @@ def _seconds(given: str) -> float:
 
 
 @lru_cache(maxsize=16)
-def _client(token: str, url: str, timeout_s: int) -> WebClient:
-    return WebClient(token=token or None, base_url=url, timeout=timeout_s, retry_handlers=[])
+def _client(token: str, url: str, timeout_s: float) -> WebClient:
+    # The SDK says int, and hands it on to urllib, which takes any number.
+    return WebClient(token=token or None, base_url=url, timeout=cast(int, timeout_s), retry_handlers=[])
 
 
 def client(token: str = "") -> WebClient:

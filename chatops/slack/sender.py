@@ -125,6 +125,8 @@ class Sender:
         for place, post in first.items():
             pause_s = self._free.get((post.workspace_id, place), 0.0) - time.monotonic()
             at = now + timedelta(seconds=max(0.0, pause_s))
+            if post.begun:  # Slack may still be busy with it
+                at = max(at, post.begun + timedelta(seconds=settings.SLACK_UNSURE_S))
             found.append((max(at, post.not_before or at), post))
         return found
 
@@ -171,6 +173,7 @@ class Sender:
             _keep(post, begun=None if not post.ts else post.begun)
         except calls.Unsure as unsure:
             pause_s = min(settings.SLACK_RETRY_S * 2**post.tries, settings.SLACK_RETRY_MOST_S)
+            pause_s = max(pause_s, settings.SLACK_UNSURE_S)
             logger.warning("slack did not answer for %s (%s); again in %.0f s", post.key, unsure, pause_s)
             _quiet(post.workspace, pause_s)
             _keep(post, tries=post.tries + 1)
@@ -235,11 +238,7 @@ class Sender:
         method = "conversations.replies" if thread else "conversations.history"
         try:
             found = calls.ask(post.workspace, method, **where, **({"ts": thread} if thread else {}))["messages"]
-        except calls.Refused:  # we may not look: wait, then send it once more
-            pause_s = (begun + timedelta(seconds=settings.SLACK_UNSURE_S) - timezone.now()).total_seconds()
-            if pause_s > 0:
-                _keep(post, not_before=timezone.now() + timedelta(seconds=pause_s))
-                return
+        except calls.Refused:  # we may not look
             found = []
         for message in found:
             about = message.get("metadata") or {}

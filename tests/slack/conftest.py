@@ -42,7 +42,7 @@ def slack(_slack: FakeSlack, settings: Any) -> FakeSlack:
     settings.SLACK_ACK_S = 20.0  # the machine may be busy: answers are waited for
     settings.SLACK_POST_GAP_S, settings.SLACK_EDIT_GAP_S, settings.SLACK_EDIT_GAP_MOST_S = 0.01, 0.02, 0.3
     settings.SLACK_RETRY_S, settings.SLACK_RETRY_MOST_S, settings.SLACK_UNSURE_S = 0.05, 0.2, 0.1
-    settings.SLACK_TICK_S, settings.SLACK_TIMEOUT_S, settings.SLACK_EDITS_PER_MINUTE = 0.05, 2, 4000
+    settings.SLACK_TICK_S, settings.SLACK_TIMEOUT_S, settings.SLACK_EDITS_PER_MINUTE = 0.05, 20.0, 4000
     _slack.rates.limits = {"chat.postMessage": (1, 0.005), "chat.update": (5000, 60.0)}
     return _slack
 

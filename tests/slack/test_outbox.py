@@ -127,8 +127,8 @@ def test_nothing_is_sent_before_slack_wants_to_hear_again_also_after_a_restart(s
 
 
 def test_trouble_with_slack_is_not_felt_and_all_is_sent_later_in_order_each_once(ship, settings):
-    settings.SLACK_TIMEOUT_S = 1
-    for number, trouble in enumerate(({"retry_after_s": 30.0}, {"status": 500}, {"hang_s": 2.0}), 1):
+    settings.SLACK_TIMEOUT_S, settings.SLACK_UNSURE_S = 0.3, 1.0
+    for number, trouble in enumerate(({"retry_after_s": 30.0}, {"status": 500}, {"hang_s": 0.5}), 1):
         ship.slack.trouble("chat.postMessage", **trouble)
         notices.tell(
             "announce.lock_expired", {"by": f"n{number}", "app": "shop", "environment": "staging"}, app=ship.shop
@@ -148,8 +148,10 @@ def test_trouble_with_slack_is_not_felt_and_all_is_sent_later_in_order_each_once
     assert len(texts) == 4
 
 
-@pytest.mark.parametrize("lost", [{"is_answer_lost": True}, {"hang_s": 2.5}], ids=["cut", "silence"])
-def test_a_message_whose_answer_was_lost_is_found_again(ship, deployment, lost):
+@pytest.mark.parametrize("lost", [{"is_answer_lost": True}, {"hang_s": 0.5}], ids=["cut", "silence"])
+def test_a_message_whose_answer_was_lost_is_found_again(ship, deployment, settings, lost):
+    if "hang_s" in lost:
+        settings.SLACK_TIMEOUT_S, settings.SLACK_UNSURE_S = 0.3, 1.0
     ship.slack.trouble("chat.postMessage", **lost)
 
     ship.send_all()

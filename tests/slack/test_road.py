@@ -65,7 +65,7 @@ def road() -> Iterator[Road]:
         slack.rates.limits = {}
         settings = {
             "SIGNING_SECRET": SECRET, "API_URL": slack.api_url, "HOOKS_URL": slack.hooks_url,
-            "ACK_S": "20", "POST_GAP_S": "0.1", "EDIT_GAP_S": "0.2", "TICK_S": "0.2", "LEASE_S": "3",
+            "ACK_S": "20", "POST_GAP_S": "0.1", "EDIT_GAP_S": "0.2", "TICK_S": "0.2", "LEASE_S": "3", "UNSURE_S": "0.5",
         }  # fmt: skip
         named = {f"SHIPROOM_SLACK_{name}": value for name, value in settings.items()}
         with shiproom.running(servers=1, **named) as server:
