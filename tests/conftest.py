@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--proof-list", action="store_true", help="print which test proves what, and run none")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """`make proof-list`."""
     if session.config.getoption("--proof-list"):

@@ -30,7 +30,7 @@ MUTANTS = {
         "deploy_core/safety/approvals.py",
         "    if by.pk == deployment.requested_by_id:\n",
         "    if False:\n",
-        "tests/core/test_gates.py",
+        "tests/bot/test_consent.py",
     ),
     "any second step is fresh": Mutant(
         "deploy_core/safety/proof.py",
@@ -83,9 +83,9 @@ MUTANTS = {
         "tests/house/test_headers.py",
     ),
     "bodies have no limit": Mutant(
-        "chatops/server.py",
-        "too_large = length is not None and length > settings.BODY_LIMIT_BYTES",
-        "too_large = False",
+        "chatops/settings.py",
+        '"SHIPROOM_BODY_LIMIT_BYTES", 1024 * 1024)',
+        '"SHIPROOM_BODY_LIMIT_BYTES", 1024**4)',
         "tests/room/test_server.py -k body",
     ),
     "a proxy is believed whoever it is": Mutant(
