@@ -122,8 +122,8 @@ MUTANTS = {
     ),
     "secrets are not masked over the edges of chunks": Mutant(
         "deploy_core/reach/masking.py",
-        "        data = self._held + data\n",
-        "",
+        "        data = self._shown + self._held + data\n",
+        "        data = self._shown + data\n",
         "tests/reach/test_masking.py",
     ),
     "a login's file may be any file": Mutant(
