@@ -102,7 +102,6 @@ export class Complete {
     this.#answer = null
     this.#isDeliberate = false
     setHidden(this.#box, true)
-    this.#field.setAttribute("aria-expanded", "false")
     this.#field.removeAttribute("aria-activedescendant")
   }
 
@@ -125,7 +124,6 @@ export class Complete {
     this.#list.replaceChildren(...answer.items.map(row))
     const isShown = answer.items.length > 0 && !isDone && document.activeElement === this.#field
     setHidden(this.#box, !isShown)
-    this.#field.setAttribute("aria-expanded", String(isShown))
     if (isShown) this.#choose(0)
     this.#field.dispatchEvent(new CustomEvent("completed"))
   }

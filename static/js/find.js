@@ -29,7 +29,7 @@ export class Find {
     this.#slots.here.addEventListener("change", () => this.#changed())
     dialog.addEventListener("keydown", (event) => this.#key(event))
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()) // beside it
-    this.#list.addEventListener("click", () => dialog.close())
+    this.#list.addEventListener("click", (event) => this.#go(event.target.closest("[role=option]")))
     dialog.querySelector('[data-action="close-find"]').addEventListener("click", () => dialog.close())
   }
 
@@ -93,12 +93,18 @@ export class Find {
     else this.#field.removeAttribute("aria-activedescendant")
   }
 
+  #go(row) {
+    if (!row) return
+    this.#dialog.close()
+    location.assign(row.dataset.href)
+  }
+
   #key(event) {
     if (event.isComposing || event.keyCode === 229) return
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
     if (event.key === "Escape") this.#dialog.close() // a search field would only empty itself
     else if (step) this.#choose(this.#chosen + step)
-    else if (event.key === "Enter" && event.target === this.#field) this.#list.children[this.#chosen]?.firstElementChild.click()
+    else if (event.key === "Enter" && event.target === this.#field) this.#go(this.#list.children[this.#chosen])
     else return
     event.preventDefault()
   }
@@ -107,10 +113,8 @@ export class Find {
 let rows = 0
 
 function row(href, ...content) {
-  const link = el("a", "find__link", ...content)
-  link.href = href
-  link.tabIndex = -1
-  const item = el("li", "find__item", link)
+  const item = el("li", "find__item", ...content)
+  item.dataset.href = href
   item.role = "option"
   rows += 1
   item.id = `found-${rows}`

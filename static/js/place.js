@@ -37,9 +37,12 @@ export class Place {
     this.#scroll.scrollTop = 0
   }
 
-  /** Remember the first row in sight: it keeps its place when rows above or below it grow. */
-  keep() {
-    if (this.isAtBottom) return void (this.#anchor = null)
+  /**
+   * Remember the first row in sight: it keeps its place when rows above or below it grow. At the bottom one follows what
+   * comes, unless (`always`) it is older than what one came for.
+   */
+  keep(always = false) {
+    if (this.isAtBottom && !always) return void (this.#anchor = null)
     const top = this.#scroll.getBoundingClientRect().top
     const row = this.#rows().find((each) => each.getBoundingClientRect().bottom > top)
     this.#anchor = row ? { row, top: row.getBoundingClientRect().top } : null

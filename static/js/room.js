@@ -35,7 +35,7 @@ import { overSocket } from "./transport_ws.js"
 import { Unfurl } from "./unfurl.js"
 import { urlsFrom } from "./urls.js"
 import { Watchers } from "./watchers.js"
-import { language, readWords, usePhrases, word } from "./words.js"
+import { language, plural, readWords, usePhrases, word } from "./words.js"
 
 const find = (selector) => document.querySelector(selector)
 
@@ -253,6 +253,7 @@ class RoomPage {
   #follow() {
     const { room_stream: room, person_stream: person } = this.#boot
     if (room) this.#restart(room, 0, this.#read)
+    if (room) this.#offerJump(room.last[0]?.q ?? 0)
     this.#feed.follow(
       this.#stream,
       {
@@ -272,6 +273,20 @@ class RoomPage {
     this.#deployments.watchAll((entry) => {
       this.#hearing.deployment(entry)
       this.#status.paint()
+    })
+  }
+
+  // More is unread than what is loaded: the way up to where it begins.
+  #offerJump(first) {
+    const button = find('[data-action="jump"]')
+    const count = this.#boot.unread
+    if (!count || this.#read < 1 || first <= this.#read + 1) return
+    setText(slot(button, "count"), plural("jump", count))
+    setHidden(button, false)
+    const from = this.#read + 1
+    button.addEventListener("click", () => {
+      setHidden(button, true)
+      this.#timeline.show(from)
     })
   }
 

@@ -126,10 +126,10 @@ export class Timeline {
     this.#looked()
   }
 
-  /** Bring the event with number `q` into sight, with what was said around it. */
+  /** Bring the event with number `q` into sight (or the next that is shown), with what was said around it. */
   async show(q) {
-    if (!this.#rowAt(q)) await this.#loadAround(q)
-    const found = this.#rowAt(q)
+    if (!this.#covers(q)) await this.#loadAround(q)
+    const found = this.#rows.find((each) => each.q >= q)
     if (!found) return void this.#edges.lost()
     found.row.scrollIntoView({ block: "center" })
     found.row.focus({ preventScroll: true })
@@ -233,7 +233,9 @@ export class Timeline {
     return row
   }
 
+  // Where it is older than what is loaded, the line is drawn once one has read that far up.
   #firstUnread(events, read) {
+    if (read > 0 && events.length && events[0].q > read + 1) return read + 1
     return events.find((event) => event.q > read && event.by?.name !== this.#edges.me && !CHANGES.has(event.k))?.q ?? null
   }
 
@@ -265,8 +267,9 @@ export class Timeline {
     if (this.#place.below < NEAR_END_PX && !this.#isNow) this.#loadNewer()
   }
 
-  #rowAt(q) {
-    return this.#rows.find((each) => each.q === q)
+  #covers(q) {
+    const numbers = this.#rows.filter((each) => each.q)
+    return numbers.length > 0 && numbers[0].q <= q && q <= numbers.at(-1).q
   }
 
   async #loadOlder() {
@@ -295,7 +298,7 @@ export class Timeline {
     const last = this.#rows.findLast((row) => row.q)
     if (!last) return
     await this.#load({ after: last.q }, (events) => {
-      this.#place.keep()
+      this.#place.keep(true)
       const reached = events.at(-1)?.q ?? last.q
       for (const event of events) this.#take(event)
       this.#isNow = reached >= this.#newest

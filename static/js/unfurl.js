@@ -104,5 +104,9 @@ function logCard(found, { href }) {
     line.append(el("samp", "", plain(text)))
     return line
   })
-  return el("figure", "unfurl", head, el("div", "unfurl__lines", ...lines))
+  const scroll = el("div", "unfurl__lines", ...lines)
+  scroll.tabIndex = 0 // it may be wider than the page
+  scroll.role = "group"
+  scroll.ariaLabel = name
+  return el("figure", "unfurl", head, scroll)
 }
