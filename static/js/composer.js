@@ -25,7 +25,7 @@ export class Composer {
   #sayTimer = null
   #lasting = ""
 
-  /** `edges`: `send(text, reply)`, `edit(id, text)`, `complete(text, caret)`, `lines()`, `typing(isOn)`, `down()`. */
+  /** `edges`: `whyNot()` says why nothing can be sent ("" for it can), `send(text, reply)`, `edit(id, text)`, `complete(text, caret)`, `lines()`, `typing(isOn)`, `down()`. */
   constructor(form, { room, limit }, edges) {
     this.#form = form
     this.#field = form.elements.line
@@ -187,6 +187,8 @@ export class Composer {
     if (text.length > this.#limit) {
       return void this.say(word("too_long", { count: text.length, limit: this.#limit }))
     }
+    const whyNot = this.#edges.whyNot()
+    if (whyNot) return void this.say(whyNot) // the text stays
     const about = this.#about.value
     this.#about.set(null)
     this.say("")

@@ -67,6 +67,11 @@ export class Connection {
     return this.state === "live" || this.state === "polling"
   }
 
+  /** Whether no new try will heal it. */
+  get isOver() {
+    return Object.values(FINAL).includes(this.state)
+  }
+
   /** Try at once (a button, the network is back, the page is looked at again), but not more than once a second. */
   retry() {
     if (this.state !== "waiting" || this.now() - this.#triedAt < 1_000) return
@@ -92,9 +97,10 @@ export class Connection {
     })
   }
 
-  close() {
+  /** Leave for good: `removed` where the reader may not be any more. */
+  close(state = "ended") {
     this.#drop()
-    this.#set("ended")
+    this.#set(state)
   }
 
   #open() {

@@ -54,7 +54,7 @@ export class ConnectionView {
   paint() {
     if (!this.#connection) return
     const { state, isOpen } = this.#connection
-    const isFinal = ["ended", "removed", "outdated"].includes(state)
+    const isFinal = this.#connection.isOver
     const isLost = isFinal || (this.#lostAt !== null && Date.now() - this.#lostAt > PATIENCE_MS)
     const [tone, key] = this.#look(state, isOpen)
     setTone(this.#label, tone)
@@ -80,6 +80,7 @@ export class ConnectionView {
   #say(state, isFinal) {
     const left = Math.max(0, (this.#connection.retryAt ?? 0) - Date.now())
     const again = left > 900 ? word("retry_in", { time: elapsed(left + 500) }) : word("retry_now")
+    for (const move of this.#banner.querySelectorAll("[data-after]")) setHidden(move, move.dataset.after !== state)
     const sentences = isFinal
       ? [word(LOOKS[state][1]), state === "ended" ? word("ended_more") : ""]
       : [word("lost"), again, word("runs_on")]

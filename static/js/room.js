@@ -37,6 +37,9 @@ import { urlsFrom } from "./urls.js"
 import { Watchers } from "./watchers.js"
 import { language, plural, readWords, usePhrases, word } from "./words.js"
 
+/** Why nothing can be sent any more, by the connection's state. */
+const NO_MORE = { ended: "ended_more", removed: "removed", outdated: "outdated" }
+
 const find = (selector) => document.querySelector(selector)
 
 class RoomPage {
@@ -149,6 +152,7 @@ class RoomPage {
       find("#composer"),
       { room: this.#room.id, limit: this.#boot.limits?.text ?? 8000 },
       {
+        whyNot: () => (this.#connection.isOver ? word(NO_MORE[this.#connection.state]) : ""),
         send: (text, reply) => this.#outgoing.send(text, reply),
         edit: (id, text) => this.#outgoing.edit(id, text),
         lines: async () => (await this.#askWhenOpen({ t: "lines", room: this.#room.id })).lines,
@@ -359,7 +363,7 @@ class RoomPage {
   }
 
   #gone() {
-    this.#connection.close()
+    this.#connection.close("removed")
   }
 
   /** The line of a failed step's log that says most; asked once per step. */

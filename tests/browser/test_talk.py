@@ -23,6 +23,14 @@ for number in range({count}):
     text = f"line {{number}} of the long talk"
     messages.post(author=people[1], room=room, text=text, client_id=f"{name}-{{number}}", surface="web")
 """
+TAKE_OUT = """
+from chatops.room import people
+from chatops.room.models import Membership, Room
+from deploy_core.models import Person
+room, alice, bob = Room.objects.get(slug="lobby"), *Person.objects.filter(username__in=("alice", "bob")).order_by("pk")
+Membership.objects.filter(room=room, person=alice).update(is_manager=True)
+people.remove(alice, room, bob.pk)
+"""
 #: Keeps what would be shown by the system.
 NOTIFIED = """
 window.notified = []
@@ -168,6 +176,20 @@ def test_what_was_said_is_found_and_opened(open_window: OpenWindow) -> None:
 
     expect(alice.page.locator(".event.is-found")).to_contain_text("haystack", timeout=DEADLINE_MS)
     expect(alice.page.locator("#find")).to_be_hidden()
+
+
+def test_who_is_taken_out_of_a_room_is_told_and_loses_no_text(server: Shiproom, open_window: OpenWindow) -> None:
+    server.run_code(LONG_TALK.format(count=1, name="out"))
+    bob = open_window("bob", path="/rooms/lobby/")
+    bob.composer.fill("nearly written")
+
+    server.run_code(TAKE_OUT)
+
+    banner = bob.page.locator("#banner")
+    expect(banner).to_contain_text("You are no longer in this room.", timeout=DEADLINE_MS)
+    expect(banner.get_by_role("link", name="Rooms")).to_be_visible()
+    bob.composer.press("Enter")
+    expect(bob.composer).to_have_value("nearly written")
 
 
 def test_the_wall_says_so_when_its_line_is_lost(open_window: OpenWindow) -> None:
