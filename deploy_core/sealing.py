@@ -163,7 +163,7 @@ def is_signed(signature: str, data: bytes, *, about: str) -> bool | None:
     _, keys = _ring()
     if key_id not in keys:
         return None
-    return hmac.compare_digest(given, _mac(keys[key_id], data, about))
+    return hmac.compare_digest(given.encode(), _mac(keys[key_id], data, about).encode())
 
 
 def _mac(key: bytes, data: bytes, about: str) -> str:

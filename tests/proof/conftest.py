@@ -1,5 +1,5 @@
 """Servers, a repository and a health check to deploy with, as the core's tests have them."""
 
-from tests.core.conftest import boxes, doctors, repository
+from tests.core.conftest import boxes, doctors, repository, world
 
-__all__ = ["boxes", "doctors", "repository"]
+__all__ = ["boxes", "doctors", "repository", "world"]
