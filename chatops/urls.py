@@ -3,8 +3,10 @@
 from django.urls import include, path
 
 from chatops import health
+from chatops.api import pages as tokens
 from chatops.deployments import board, wall
 from chatops.room import pages, views
+from chatops.webhooks import pages as webhooks
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -22,5 +24,8 @@ urlpatterns = [
     path("", include("chatops.trust.urls")),
     path("api/v1/", include("chatops.api.urls")),
     path("hooks/", include("chatops.webhooks.urls")),
+    path("tokens/", tokens.Tokens.as_view(), name="tokens"),
+    path("webhooks/", webhooks.Hooks.as_view(), name="webhooks"),
+    path("webhooks/<str:name>/", webhooks.Hook.as_view(), name="webhook"),
     path("healthz", health.healthz, name="healthz"),
 ]

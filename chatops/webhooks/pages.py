@@ -1,0 +1,166 @@
+"""The pages of webhooks: those that come in for apps that one manages, those that go out and are one's own.
+
+Who manages everything looks after all of them. A secret is shown by the answer that makes it, and nowhere else.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+
+from chatops.room.views import MemberRequest, rail
+from chatops.webhooks import secrets
+from chatops.webhooks.forms import IncomingForm, OutgoingForm
+from chatops.webhooks.models import Delivery, IncomingHook, OutgoingHook
+from deploy_core.ledger import audit
+from deploy_core.models import App, Person
+from deploy_core.rules.grants import EVERYWHERE
+from deploy_core.safety import access
+
+#: How many deliveries a page lists.
+LISTED = 50
+_page = method_decorator([never_cache, login_required], name="dispatch")
+
+
+def managed(person: Person) -> QuerySet[App]:
+    """The apps that `person` manages as a whole."""
+    names = [app.name for app in access.visible_apps(person) if access.can(person, "manage", app.name, EVERYWHERE)]
+    return App.objects.filter(name__in=names).order_by("name")
+
+
+def kept(person: Person) -> QuerySet[OutgoingHook]:
+    """The outgoing hooks that `person` looks after."""
+    found = OutgoingHook.objects.select_related("person").prefetch_related("apps").order_by("name")
+    return found if access.can(person, "manage", EVERYWHERE, EVERYWHERE) else found.filter(person=person)
+
+
+@_page
+class Hooks(View):
+    """Both lists, each with a form below it."""
+
+    request: MemberRequest
+
+    def get(self, request: MemberRequest) -> HttpResponse:
+        """What one looks after."""
+        return self._draw()
+
+    def post(self, request: MemberRequest) -> HttpResponse:
+        """A new hook, or one that comes in no more."""
+        if "remove" in request.POST:
+            return self._remove(request.POST["remove"])
+        if request.POST.get("add") == "in":
+            return self._add_incoming()
+        return self._add_outgoing()
+
+    def _add_incoming(self) -> HttpResponse:
+        form = self._incoming(self.request.POST)
+        if not form.is_valid():
+            return self._draw(400, incoming_form=form)
+        with transaction.atomic():
+            hook = form.keep()
+            secret = secrets.renew(hook)
+            audit.record(self.request.user, "hook.in", str(hook), "done", person=hook.person.username)
+        return self._draw(secret=secret, address=_address(hook))
+
+    def _add_outgoing(self) -> HttpResponse:
+        form = self._outgoing(self.request.POST)
+        if not form.is_valid():
+            return self._draw(400, outgoing_form=form)
+        with transaction.atomic():
+            hook = form.keep(self.request.user)
+            secret = secrets.renew(hook)
+            apps = [app.name for app in form.cleaned_data["apps"]]
+            audit.record(self.request.user, "hook.out", hook.name, "done", url=hook.url, apps=apps)
+        return self._draw(secret=secret, address=hook.url)
+
+    def _remove(self, pk: str) -> HttpResponse:
+        mine = IncomingHook.objects.filter(app__in=managed(self.request.user))
+        hook = mine.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+        if hook is None:
+            raise Http404
+        with transaction.atomic():
+            audit.record(self.request.user, "hook.shut", str(hook), "done")
+            hook.delete()
+        return redirect("webhooks")
+
+    def _incoming(self, data: Any = None) -> IncomingForm:
+        return IncomingForm(data, apps=managed(self.request.user), prefix="in")
+
+    def _outgoing(self, data: Any = None) -> OutgoingForm:
+        return OutgoingForm(data, apps=access.visible_apps(self.request.user), prefix="out")
+
+    def _draw(self, status: int = 200, **more: Any) -> HttpResponse:
+        mine = IncomingHook.objects.filter(app__in=managed(self.request.user)).select_related("app", "person")
+        incoming = [
+            {"hook": hook, "address": _address(hook), "last": hook.deliveries.order_by("-pk").first()}
+            for hook in mine.order_by("app__name", "provider")
+        ]
+        context = {
+            "page": "webhooks",
+            "rooms": rail(self.request.user),
+            "incoming": incoming,
+            "outgoing": kept(self.request.user),
+            "incoming_form": self._incoming(),
+            "outgoing_form": self._outgoing(),
+            "manages": managed(self.request.user).exists(),
+        }
+        return render(self.request, "webhooks/list.html", context | more, status=status)
+
+
+@_page
+class Hook(View):
+    """One outgoing hook with its log."""
+
+    request: MemberRequest
+
+    def get(self, request: MemberRequest, name: str) -> HttpResponse:
+        """The newest deliveries."""
+        return self._draw(self._found(name))
+
+    def post(self, request: MemberRequest, name: str) -> HttpResponse:
+        """Pause it or let it go on, make a new secret, send something again, or remove it."""
+        hook, asked = self._found(name), request.POST.get("do", "")
+        if asked == "secret":
+            with transaction.atomic():
+                secret = secrets.renew(hook)
+                audit.record(request.user, "hook.secret", hook.name, "done")
+            return self._draw(hook, secret=secret)
+        with transaction.atomic():
+            if asked in ("pause", "go-on"):
+                OutgoingHook.objects.filter(pk=hook.pk).update(is_active=asked == "go-on")
+                audit.record(request.user, f"hook.{asked}", hook.name, "done")
+            elif asked == "remove":
+                audit.record(request.user, "hook.drop", hook.name, "done", url=hook.url)
+                hook.delete()
+                return redirect("webhooks")
+            elif asked == "again":
+                again = hook.deliveries.filter(key=request.POST.get("key", "")).exclude(state=Delivery.State.WAITING)
+                again.update(state=Delivery.State.WAITING, next_try=timezone.now(), attempts=0)
+        return redirect("webhook", hook.name)
+
+    def _found(self, name: str) -> OutgoingHook:
+        hook = kept(self.request.user).filter(name=name).first()
+        if hook is None:
+            raise Http404
+        return hook
+
+    def _draw(self, hook: OutgoingHook, **more: Any) -> HttpResponse:
+        context = {
+            "page": "webhooks",
+            "rooms": rail(self.request.user),
+            "hook": hook,
+            "deliveries": hook.deliveries.select_related("deployment").order_by("-pk")[:LISTED],
+        }
+        return render(self.request, "webhooks/hook.html", context | more)
+
+
+def _address(hook: IncomingHook) -> str:
+    return f"{settings.PUBLIC_URL}/hooks/{hook.provider}/{hook.app.name}/"

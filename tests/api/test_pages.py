@@ -1,0 +1,77 @@
+"""The page of tokens: made for oneself, or by who manages everything for a service, shown once, and ended."""
+
+import re
+
+import pytest
+
+from chatops.api import tokens
+from chatops.api.models import Token
+from tests import factories
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@pytest.fixture
+def alice(client, shop):
+    made = factories.person("alice", role="deployer", app=shop)
+    client.force_login(made, backend=BACKEND)
+    return made
+
+
+def asked(person, **more):
+    return {"person": person.pk, "name": "night", "days": 30, "scopes": ["status"], **more}
+
+
+def test_a_token_is_shown_once_and_works(client, alice, shop):
+    made = client.post("/tokens/", asked(alice, app=shop.pk, environment="staging")).content.decode()
+
+    text = re.search(r"<code data-secret>([^<]+)</code>", made)[1]
+    found = tokens.found(text)
+    assert (found.person, found.app, found.environment, found.scopes) == (alice, shop, "staging", ["status"])
+    assert found.created_by == alice
+    page = client.get("/tokens/").content.decode()
+    assert "night" in page
+    assert text not in page
+
+
+def test_one_ends_ones_own_and_nobody_elses(client, alice, token):
+    own, text = tokens.issue(alice, "mine", scopes=["status"], days=1, by=alice)
+
+    assert client.post("/tokens/", {"revoke": token.pk}).status_code == 404
+    assert client.post("/tokens/", {"revoke": "x"}).status_code == 404
+    assert client.post("/tokens/", {"revoke": own.pk}).status_code == 302
+    assert tokens.found(text) is None
+    assert tokens.found(token.text) == token
+    assert token.beginning not in client.get("/tokens/").content.decode()
+
+
+def test_nobody_makes_one_that_acts_as_somebody_else(client, alice, robot):
+    assert client.post("/tokens/", asked(robot)).status_code == 400
+    assert client.post("/tokens/", asked(factories.person())).status_code == 400
+    assert not Token.objects.exists()
+
+
+def test_who_manages_everything_looks_after_services(client, robot):
+    client.force_login(factories.person(role="manager"), backend=BACKEND)
+
+    assert client.post("/tokens/", asked(robot)).status_code == 200
+    assert client.post("/tokens/", asked(factories.person())).status_code == 400
+    assert Token.objects.get().person == robot
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"scopes": []}, {"scopes": ["root"]}, {"days": 0}, {"days": 366}, {"name": ""}, {"environment": "a b"}]
+)
+def test_what_is_wrong_is_said(client, alice, wrong):
+    assert client.post("/tokens/", asked(alice, **wrong)).status_code == 400
+    assert not Token.objects.exists()
+
+
+def test_a_name_is_given_once(client, alice):
+    client.post("/tokens/", asked(alice))
+
+    assert client.post("/tokens/", asked(alice)).status_code == 400
+
+
+def test_who_is_not_signed_in_is_asked_to(client, db):
+    assert client.get("/tokens/")["Location"].startswith("/accounts/sign-in/")

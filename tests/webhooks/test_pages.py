@@ -1,0 +1,124 @@
+"""The pages of webhooks: what one looks after, secrets that are shown once, and the log."""
+
+import re
+
+import pytest
+
+from chatops.webhooks import secrets
+from chatops.webhooks.models import Delivery, IncomingHook, OutgoingHook
+from deploy_core.models import AuditEntry, Deployment
+from tests import factories
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+OUT = {"add": "out", "out-name": "ops", "out-url": "https://ops.example.org/in"}
+
+
+@pytest.fixture
+def sign_in(client):
+    def signed(person):
+        client.force_login(person, backend=BACKEND)
+        return client
+
+    return signed
+
+
+@pytest.fixture
+def manager(sign_in, shop):
+    return sign_in(factories.person("mia", role="manager", app=shop))
+
+
+def shown_secret(answer):
+    return re.search(r"<code data-secret>([^<]+)</code>", answer.content.decode())[1]
+
+
+def test_a_manager_lets_pushes_in_and_sees_the_secret_once(manager, shop, robot):
+    made = manager.post("/webhooks/", {"add": "in", "in-app": shop.pk, "in-provider": "github", "in-person": robot.pk})
+
+    hook = IncomingHook.objects.get()
+    assert secrets.of(hook).decode() == shown_secret(made)
+    again = manager.get("/webhooks/").content.decode()
+    assert "/hooks/github/shop/" in again
+    assert shown_secret(made) not in again
+    assert AuditEntry.objects.filter(action="hook.in").exists()
+    assert manager.post("/webhooks/", {"remove": hook.pk}).status_code == 302
+    assert not IncomingHook.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["", "viewer", "deployer", "approver"])
+def test_nobody_else_does(sign_in, shop, robot, role):
+    other = sign_in(factories.person(role=role, app=shop))
+    hook = IncomingHook.objects.create(app=shop, provider="gitlab", person=robot)
+
+    page = other.get("/webhooks/").content.decode()
+
+    assert "/hooks/gitlab/shop/" not in page
+    asked = {"add": "in", "in-app": shop.pk, "in-provider": "github", "in-person": robot.pk}
+    assert other.post("/webhooks/", asked).status_code == 400
+    assert other.post("/webhooks/", {"remove": hook.pk}).status_code == 404
+    assert IncomingHook.objects.count() == 1
+
+
+def test_one_tells_an_address_what_one_may_see(sign_in, shop):
+    viewer = sign_in(factories.person("vic", role="viewer", app=shop))
+
+    made = viewer.post("/webhooks/", {**OUT, "out-apps": [shop.pk], "out-events": ["deployment.failed"]})
+
+    hook = OutgoingHook.objects.get()
+    assert secrets.of(hook).decode() == shown_secret(made)
+    assert (hook.person.username, [app.name for app in hook.apps.all()], hook.events) == (
+        "vic",
+        ["shop"],
+        ["deployment.failed"],
+    )
+    renewed = viewer.post("/webhooks/ops/", {"do": "secret"})
+    hook.refresh_from_db()
+    assert secrets.of(hook).decode() == shown_secret(renewed) != shown_secret(made)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"out-url": "https://10.0.0.1/"},
+        {"out-url": "http://ops.example.org/"},
+        {"out-url": "javascript:alert(1)"},
+        {"out-name": "Ops"},
+        {"out-name": ""},
+        {"out-events": ["deployment.nothing"]},
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field(manager, wrong):
+    assert manager.post("/webhooks/", {**OUT, **wrong}).status_code == 400
+    assert not OutgoingHook.objects.exists()
+
+
+def test_an_app_that_one_does_not_see_is_none(manager):
+    assert manager.post("/webhooks/", {**OUT, "out-apps": [factories.app().pk]}).status_code == 400
+
+
+def test_its_log_can_be_read_and_a_delivery_sent_again(manager, shop, sign_in):
+    manager.post("/webhooks/", OUT)
+    hook = OutgoingHook.objects.get()
+    staging = shop.environments.get(name="staging")
+    deployment = Deployment.objects.create(app=shop, environment=staging, ref="main", requested_by=hook.person)
+    Delivery.objects.create(
+        hook=hook, deployment=deployment, key="k", event="deployment.failed", state="given_up", attempts=10, answer=500
+    )
+
+    assert "deployment.failed" in manager.get("/webhooks/ops/").content.decode()
+    manager.post("/webhooks/ops/", {"do": "again", "key": "k"})
+    manager.post("/webhooks/ops/", {"do": "pause"})
+
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.attempts) == ("waiting", 0)
+    assert not OutgoingHook.objects.get().is_active
+    stranger = sign_in(factories.person(role="manager", app=factories.app()))
+    assert stranger.get("/webhooks/ops/").status_code == 404
+    assert stranger.post("/webhooks/ops/", {"do": "remove"}).status_code == 404
+    everything = sign_in(factories.person(role="manager"))
+    assert everything.post("/webhooks/ops/", {"do": "remove"}).status_code == 302
+    assert not OutgoingHook.objects.exists()
+
+
+def test_who_is_not_signed_in_is_asked_to(client, db):
+    for page in ("/webhooks/", "/webhooks/ops/"):
+        assert client.get(page)["Location"].startswith("/accounts/sign-in/")
