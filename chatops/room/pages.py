@@ -76,6 +76,8 @@ def settings(request: MemberRequest, slug: str) -> HttpResponse:
         "members": members[:SHOWN],
         "mine": mine,
         "is_manager": people.may_manage(request.user, room),
+        "choices": people.may_follow(request.user),
+        "followed": set(room.apps.values_list("name", flat=True)),
         "levels": _levels(),
         "mistake": mistake,
         "rooms": views.rail(request.user),
@@ -99,6 +101,7 @@ def _change(request: MemberRequest, room: Room) -> HttpResponse:
             if not fields.is_valid():
                 raise Refused("too_long", limit=200)
             people.change(person, room, **fields.cleaned_data)
+            people.follow(person, room, form.getlist("apps"))
         case "invite":
             people.invite(person, room, form.get("name", "")[:150])
         case "remove":

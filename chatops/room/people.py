@@ -86,6 +86,35 @@ def change(person: Person, room: Room, *, topic: str, is_closed: bool, is_announ
 
 
 @transaction.atomic
+def follow(person: Person, room: Room, names: Collection[str]) -> None:
+    """Let the room follow exactly those of the person's apps that are named; apps of others stay as they are.
+
+    Raises:
+        Refused: `forbidden`.
+    """
+    require_manager(person, room)
+    mine = {app.name: app for app in may_follow(person)}
+    wanted = {name for name in names if name in mine}
+    before = {app.name for app in room.apps.filter(pk__in=[app.pk for app in mine.values()])}
+    if wanted == before:
+        return
+    room.apps.add(*(mine[name] for name in wanted - before))
+    room.apps.remove(*(mine[name] for name in before - wanted))
+    if room.default_app is None or not room.apps.filter(pk=room.default_app.pk).exists():
+        room.default_app = room.apps.order_by("name").first()
+        room.save(update_fields=["default_app"])
+    apps = list(room.apps.order_by("name").values_list("name", flat=True))
+    timeline = Timeline()
+    timeline.changed(room.pk, "room.changed", {"apps": apps, **_kind(room)}, by=person)
+    timeline.write()
+    audit.record(person, "room.follow", room.slug, "done", apps=apps)
+
+
+def _kind(room: Room) -> dict[str, Any]:
+    return {"is_closed": room.is_closed, "is_announcements": room.is_announcements}
+
+
+@transaction.atomic
 def join(person: Person, slug: str) -> Room:
     """Enter an open room; one that the person is in already is simply returned.
 

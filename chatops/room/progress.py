@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from bot.phrases.tables import runs
-from chatops.room import asides, hub
+from chatops.room import asides, hub, watchmen
 from chatops.room.models import Following, Message, Room, Stream
 from chatops.room.timeline import Timeline
 from deploy_core import deployments
@@ -68,8 +68,7 @@ def _announce(deployment_id: int) -> None:
     timeline = Timeline()
     for entry in deployment.journal.filter(number__gt=following.number).order_by("number"):
         following.number = entry.number
-        for room in rooms:
-            _tell(timeline, room, deployment, entry)
+        _tell(timeline, rooms, deployment, entry)
         is_asked = entry.kind == "deployment.moved" and entry.payload["to"] == Status.AWAITING_CONFIRMATION
         if is_asked and deployment.status == Status.AWAITING_CONFIRMATION:
             asides.ask_author(timeline, deployment)
@@ -87,15 +86,19 @@ def _rooms_of(deployment: Deployment) -> list[Room]:
     return [room for room in found if room.pk in asked or room.hears_of(deployment.environment.name)]
 
 
-def _tell(timeline: Timeline, room: Room, deployment: Deployment, entry: JournalEntry) -> None:
+def _tell(timeline: Timeline, rooms: list[Room], deployment: Deployment, entry: JournalEntry) -> None:
     if entry.kind == "deployment.requested":
-        timeline.card(room, deployment, at=entry.at)
+        for room in rooms:
+            timeline.card(room, deployment, at=entry.at)
         return
-    told = announcement(deployment, entry)
-    if told is not None:
-        code, params = told
-        place = {"app": deployment.app.name, "environment": deployment.environment.name, "number": deployment.pk}
-        timeline.announce(room, deployment, entry.number, code, place | params, at=entry.at)
+    words = announcement(deployment, entry)
+    if words is None:
+        return
+    place = {"app": deployment.app.name, "environment": deployment.environment.name, "number": deployment.pk}
+    code, params = words[0], place | words[1]
+    for room in rooms:
+        timeline.announce(room, deployment, entry.number, code, params, at=entry.at)
+    watchmen.tell(timeline, deployment, rooms, code, params)
 
 
 Words = tuple[str, dict[str, Any]]

@@ -149,6 +149,7 @@ function membership({ k, by, d }) {
 }
 
 function changed({ by, d }) {
+  if (d.apps) return word(d.apps.length ? "room.apps" : "room.no_apps", { name: by?.name ?? "", apps: d.apps.join(", ") })
   const kind = d.is_announcements ? "room.announcements" : d.is_closed ? "room.closed" : "room.open"
   return word(kind, { name: by?.name ?? "" })
 }

@@ -300,6 +300,9 @@ class RoomPage {
       this.#bell.paint()
     } else if (event.k === "membership") this.#membership(event.d)
     else this.#privates.heard(event, { isNow: true })
+    // What one watches from outside its rooms, and what asks one to confirm, calls as an announcement does.
+    const isTold = event.k === "reply" && !event.d.for_cid && event.d.deployment
+    if (isTold) this.#news.tell([{ ...event, k: "announcement", by: null, q: null }], this.#room)
   }
 
   #membership({ room, slug, is_in: isIn }) {

@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chatops.room import alerts, completion, messages
-from chatops.room.models import Event, Membership, Mention, Message, Muting
+from chatops.room import alerts, completion, messages, progress
+from chatops.room.models import Event, Membership, Mention, Message, Muting, Watching
+from deploy_core import deployments
+from deploy_core.ledger import journal
 from deploy_core.models import AuditEntry, Duty
+from deploy_core.rules.status import Status
 from tests import factories
 from tests.room.conftest import Cast
 
@@ -133,3 +136,19 @@ def test_names_are_completed_in_chat_and_in_commands(cast: Cast) -> None:
     assert offered("mail x@b") == []
     found = completion.complete(cast.alice, cast.room, "see @on later", 7)
     assert (found["from"], found["to"], found["items"][0]["hint"]) == (4, 7, "on call: carol")
+
+
+def test_who_watches_from_outside_is_told_privately_once(cast: Cast) -> None:
+    factories.grant(cast.dave, "viewer", app=cast.shop)
+    eve = factories.person("eve")  # may see nothing of it
+    for person in (cast.bob, cast.dave, eve):  # bob hears it in his room
+        Watching.objects.create(person=person, app=cast.shop)
+    made = deployments.request(cast.shop, "main", cast.staging, by=cast.alice, surface="web")
+    journal.move(made.pk, Status.QUEUED)
+    journal.move(made.pk, Status.FAILED, reason="internal")
+
+    progress.announce(made.pk)
+    progress.announce(made.pk)
+
+    told = Event.objects.filter(stream_kind="person", kind="reply", payload__code="announce.failed")
+    assert [event.stream_id for event in told] == [cast.dave.pk]

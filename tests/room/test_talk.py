@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from chatops.room import messages, people, unread
-from chatops.room.models import Event, Line, Membership, Mention, Message, Stream
+from chatops.room.models import Event, Line, Membership, Mention, Message, Room, Stream
 from deploy_core import deployments
 from deploy_core.errors import Refused
 from deploy_core.ledger import log
@@ -240,8 +240,6 @@ async def test_own_commands_are_there_for_the_next_device(cast: Cast, connect: C
 
 
 def test_rooms_are_opened_joined_left_and_kept_by_their_managers(cast: Cast) -> None:
-    from chatops.room.models import Room
-
     made = people.create(cast.dave, Room(slug="ops", is_closed=True), [])
     with pytest.raises(Refused, match="not_found"):
         people.join(cast.bob, "ops")
@@ -292,3 +290,48 @@ def test_duties_end(cast: Cast) -> None:
     messages.post(author=cast.alice, room=cast.room, text="@oncall?", client_id="1", surface="web")
 
     assert not Mention.objects.exists()
+
+
+def test_a_manager_has_the_room_follow_apps_of_their_own_and_leaves_others_alone(cast: Cast) -> None:
+    Membership.objects.filter(person=cast.bob).update(is_manager=True)
+    api = factories.app("api")
+    factories.grant(cast.bob, "manager", app=api)
+
+    people.follow(cast.bob, cast.room, ["api", "shop", "nothing"])
+    assert set(cast.room.apps.values_list("name", flat=True)) == {"shop", "api"}
+    people.follow(cast.bob, cast.room, [])
+
+    assert set(cast.room.apps.values_list("name", flat=True)) == {"shop"}
+    with pytest.raises(Refused, match="forbidden"):
+        people.follow(cast.carol, cast.room, [])
+
+
+def test_the_pages_of_rooms_work_without_script(cast: Cast, client) -> None:
+    factories.grant(cast.alice, "manager", app=cast.shop)
+    client.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+
+    made = client.post("/rooms/", {"slug": "ops", "topic": "Watch", "is_closed": "on", "apps": ["shop"]})
+    again = client.post("/rooms/", {"slug": "ops"})
+    wrong = client.post("/rooms/", {"slug": "No Room"})
+    page = "/rooms/ops/settings/"
+    for act in (
+        {"act": "invite", "name": "bob"},
+        {"act": "promote", "person": cast.bob.pk},
+        {"act": "level", "level": "all"},
+        {"act": "change", "topic": "Look", "apps": ["shop"]},
+        {"act": "invite", "name": "nobody"},
+        {"act": "remove", "person": "x"},
+    ):
+        client.post(page, act)
+    shown = client.get(page).content.decode()
+    left = client.post(page, {"act": "leave"})
+
+    room = Room.objects.get(slug="ops")
+    assert (made["Location"], again.status_code, wrong.status_code) == ("/rooms/ops/", 400, 400)
+    assert (room.topic, room.is_closed, room.default_app) == ("Look", False, cast.shop)
+    assert "bob" in shown
+    assert left["Location"] == "/rooms/"
+    assert list(room.members.all()) == [cast.bob]
+    assert client.get(page).status_code == 404  # open, but not one's own any more
+    assert client.post("/rooms/ops/join/")["Location"] == "/rooms/ops/"
+    assert client.post("/rooms/none/join/")["Location"] == "/rooms/"

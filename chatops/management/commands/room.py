@@ -2,6 +2,7 @@
 
     manage.py room add ops --topic "Ship and watch" --app shop --member alice --member bob
     manage.py room add ops --member carol            one more; what is there stays
+    manage.py room add ops --manager carol           carol looks after it: lets people in, sets the topic
     manage.py room list
 
 The first `--app` becomes the one that a command means when it names none.
@@ -41,6 +42,8 @@ class Command(BaseCommand):
         )
         add.add_argument("--member", action="append", default=[], help="let this person in")
         add.add_argument("--closed", action="store_true", help="seen by its members only")
+        add.add_argument("--manager", action="append", default=[], help="let this person in, to look after the room")
+        add.add_argument("--announcements", action="store_true", help="only managers write; announcements come here")
         verbs.add_parser("list", help="every room, its apps and its members")
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
@@ -53,7 +56,8 @@ class Command(BaseCommand):
     def add(self, options: dict[str, Any]) -> None:
         """A room that follows apps and has members."""
         apps = [_one(App.objects.filter(name=name).first(), "app", name) for name in options["app"]]
-        people = [_one(Person.objects.filter(username=name).first(), "person", name) for name in options["member"]]
+        named = [*options["member"], *options["manager"]]
+        people = [_one(Person.objects.filter(username=name).first(), "person", name) for name in named]
         room = Room.objects.filter(slug=options["slug"]).first() or Room(
             slug=options["slug"], is_closed=options["closed"]
         )
@@ -61,12 +65,14 @@ class Command(BaseCommand):
         if apps and room.default_app is None:
             room.default_app = apps[0]
         room.environments = options["environment"] or room.environments
+        room.is_announcements |= options["announcements"]
         room.full_clean()
         room.save()
         room.apps.add(*apps)
         for person in people:
             Membership.objects.get_or_create(room=room, person=person)
-        audit.record(None, "room.add", room.slug, "done", apps=options["app"], members=options["member"])
+        room.memberships.filter(person__username__in=options["manager"]).update(is_manager=True)
+        audit.record(None, "room.add", room.slug, "done", apps=options["app"], members=named)
 
     def list(self, options: dict[str, Any]) -> None:
         """One line per room."""
