@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from itertools import cycle
 from pathlib import Path
@@ -30,29 +31,33 @@ pytestmark = pytest.mark.django_db  # the rows are made here, and copied
 OVER = {"succeeded", "failed", "cancelled", "rolled_back", "expired"}
 
 
+def copy(rows: sqlite3.Connection, target: Path) -> None:
+    """As `sqlite3 app.db ".backup …"` does, whoever writes meanwhile."""
+    with closing(sqlite3.connect(target)) as made:
+        rows.backup(made)
+
+
 class Sweep:
     """A world, a data folder of its own, and a process that forks children to be killed."""
 
-    def __init__(self, world: World, data: Path, key_file: str) -> None:
+    def __init__(self, world: World, data: Path, rows: sqlite3.Connection, key_file: str | Path) -> None:
         self.world = world
         self.data = data
         self.refs = cycle(("v2", "v1"))
         data.mkdir()
-        source = connections["default"]
-        source.ensure_connection()
-        with closing(sqlite3.connect(data / "app.db")) as target:
-            source.connection.backup(target)
+        copy(rows, data / "app.db")
         shutil.copy(key_file, data / "keys.json")
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "chatops.settings",
+            "SHIPROOM_DATA": str(data),
+            "SHIPROOM_GIT_FILE_URLS": "1",
+            "SHIPROOM_LOG_LEVEL": "CRITICAL",
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.proof.zygote"],
             cwd=ROOT,
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "chatops.settings",
-                "SHIPROOM_DATA": str(data),
-                "SHIPROOM_GIT_FILE_URLS": "1",
-                "SHIPROOM_LOG_LEVEL": "CRITICAL",
-            },
+            env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -88,7 +93,10 @@ def sweep(request, tmp_path_factory, django_db_setup, django_db_blocker):
         settings = request.getfixturevalue("module_settings")
         boxes, repository, doctors = (request.getfixturevalue(name) for name in ("boxes", "repository", "doctors"))
         world = make_world(repository, boxes, doctors, f"sweep-{free_port()}")
-        made = Sweep(world, tmp_path_factory.mktemp("sweep") / "var", settings.SHIPROOM_KEY_FILE)
+        source = connections["default"]
+        source.ensure_connection()
+        folder = tmp_path_factory.mktemp("sweep") / "var"
+        made = Sweep(world, folder, source.connection, settings.SHIPROOM_KEY_FILE)
         call_flush()
     assert made.order("go", "v1", 0)[0] == 0
     assert current(made) == ["1", "1"]
@@ -171,3 +179,38 @@ def test_the_sweep_reaches_beyond_the_last_failpoint(sweep: Sweep):
     assert how == 0
     assert max(SHORT) < passed < LAST, "the sweep covers a part of the road only"
     check_end(sweep, sweep.newest()[0])
+
+
+def test_a_backup_taken_while_it_runs_is_whole_and_can_be_put_back(sweep: Sweep, tmp_path: Path):
+    before, copies = sweep.newest()[0], []
+    running = threading.Thread(target=sweep.order, args=("go", next(sweep.refs), 0))
+    running.start()
+    while running.is_alive() and len(copies) < 200:
+        with closing(sqlite3.connect(sweep.data / "app.db")) as rows:
+            copies.append(tmp_path / f"{len(copies)}.db")
+            copy(rows, copies[-1])
+        running.join(0.05)
+    running.join(60)
+    under_way = "select count(*) from deploy_core_deployment where id > ? and finished is null"
+    found = []
+    for path in copies:
+        with closing(sqlite3.connect(path)) as rows:
+            assert rows.execute("pragma integrity_check").fetchone() == ("ok",)
+            found += [path] if rows.execute(under_way, (before,)).fetchone()[0] else []
+    assert found, "no copy was taken while it ran"
+
+    with closing(sqlite3.connect(found[len(found) // 2])) as rows:
+        restored = Sweep(sweep.world, tmp_path / "var", rows, sweep.data / "keys.json")
+    try:
+        words = [sys.executable, "manage.py", "restored"]
+        done = subprocess.run(words, cwd=ROOT, env=restored.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert restored.newest()[1] == "failed"
+        assert restored.rows("select reason from deploy_core_deployment where id > ?", before) == [("restored",)]
+        assert restored.order("verify")[0] == 0
+        assert restored.order("go", "v1", 0)[0] == 0
+        check_servers(restored)
+        check_end(restored, restored.newest()[0])
+        assert restored.newest()[1] == "succeeded"
+    finally:
+        restored.close()
