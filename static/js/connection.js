@@ -39,6 +39,7 @@ export class Connection {
   #transports
   #edges
   #line = null
+  #probing = null
   #isPolling = false
   #generation = 0
   #failures = 0
@@ -150,17 +151,34 @@ export class Connection {
     })
   }
 
-  // While polling works, look whether a socket would: switching over loses nothing.
+  // While polling works, look whether a socket would, and go on polling until one was welcomed: switching over loses
+  // nothing, because cursors do not care by which way an event came.
   #probe() {
+    let generation = 0 // of the connection that this socket is, once it is that
+    const isMine = () => generation === this.#generation
+    const fail = () => {
+      probe.close()
+      this.#after(PROBE_MS, () => this.#probe())
+    }
     const probe = this.#transports.socket({
-      opened: () => {
-        probe.close()
-        this.#isPolling = false
-        this.#open()
+      opened: () => probe.send(this.#edges.hello()),
+      frame: (frame) => {
+        if (frame.t === "welcome" && !generation && probe === this.#probing) {
+          this.#probing = null
+          this.#drop()
+          generation = this.#generation
+          this.#isPolling = false
+          this.#line = probe
+        }
+        if (isMine()) this.#heard(frame, "socket")
       },
-      frame() {},
-      closed: () => this.#after(PROBE_MS, () => this.#probe()),
+      closed: (code) => {
+        if (generation) return void (isMine() && this.#closed(code))
+        if (probe === this.#probing) fail()
+      },
     })
+    this.#probing = probe
+    this.#after(WELCOME_MS, () => probe === this.#probing && fail())
   }
 
   #closed(code) {
@@ -185,7 +203,8 @@ export class Connection {
     this.#generation += 1
     this.#clearTimers()
     this.#line?.close()
-    this.#line = null
+    this.#probing?.close()
+    this.#line = this.#probing = null
     for (const rid of [...this.#requests.keys()]) this.#answer(rid, null, new ConnectionLost())
   }
 

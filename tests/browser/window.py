@@ -53,13 +53,15 @@ class Window:
         path: str = "/rooms/demo/",
         *,
         with_clock: bool = False,
+        without_sockets: bool = False,
         **options: Any,
     ) -> Iterator["Window"]:
         """A window on `path`, on a line of its own; `options` are those of a browser context.
 
-        `with_clock`: its clock can be put forward by `let_pass`.
+        `with_clock`: its clock can be put forward by `let_pass`. `without_sockets`: its line lets none through.
         """
         with line.running() as wire:
+            wire.lets_sockets_through = not without_sockets
             context = browser.new_context(
                 **{"viewport": {"width": 1280, "height": 800}, "proxy": {"server": wire.address}, **options}
             )
@@ -71,6 +73,7 @@ class Window:
                 [{"name": name, "value": value, "url": server.url} for name, value in server.cookies(person).items()]
             )
             window = cls(context.new_page(), wire, server, person)
+            window.is_cut = without_sockets
             try:
                 window.page.goto(f"{server.url}{path}")
                 if path.startswith("/rooms/"):

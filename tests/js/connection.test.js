@@ -108,6 +108,41 @@ withTimers("where no socket opens twice, it polls, and goes back when one does",
   assert.ok(opened.filter((each) => each.kind === "poll").every((each) => each.isClosed))
 })
 
+withTimers("polling goes on until the socket that was tried is welcomed", (tick) => {
+  const { connection: made, line, opened, heard } = connection()
+  made.start()
+  line().edges.closed(1006)
+  tick(300)
+  line().edges.closed(1006)
+  welcome(line())
+  const poll = line()
+
+  tick(PROBE_MS)
+  const silent = line()
+  silent.edges.opened()
+  tick(WELCOME_MS)
+  assert.equal(made.state, "polling")
+  assert.ok(silent.isClosed && !poll.isClosed)
+
+  tick(PROBE_MS)
+  const socket = line()
+  socket.edges.opened()
+  poll.edges.frame({ t: "event", q: 1 })
+  socket.edges.frame({ t: "welcome", heartbeat_ms: 1000, streams: [] })
+  socket.edges.frame({ t: "event", q: 2 })
+  poll.edges.frame({ t: "event", q: 3 })
+
+  assert.equal(made.state, "live")
+  assert.ok(poll.isClosed)
+  assert.deepEqual(
+    heard.filter((frame) => frame.t === "event").map((frame) => frame.q),
+    [1, 2],
+  )
+  made.send({ t: "read" })
+  assert.deepEqual(socket.sent, [{ t: "hello" }, { t: "read" }])
+  assert.equal(opened.filter((each) => each.kind === "poll").length, 1)
+})
+
 withTimers("a socket that opens but is never welcomed counts as none", (tick) => {
   const { connection: made, line } = connection()
   made.start()

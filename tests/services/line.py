@@ -1,14 +1,15 @@
 """A line that can be cut: a SOCKS5 proxy (RFC 1928; CONNECT to IPv4 or a name, no password) for one window.
 
 While it is cut, nothing is refused and nothing answers, as on a laptop whose lid is closed: connections stand still and
-new ones are taken and left waiting. Mending it ends those that stood still.
+new ones are taken and left waiting. Mending it ends those that stood still. It can also be one that lets no WebSocket
+through, as some companies' proxies do: the wish for one is taken out of the request.
 """
 
 import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PIECE = 64 * 1024
@@ -22,6 +23,7 @@ class Line:
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"socks5://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.lets_sockets_through = True
         self._whole = threading.Event()
         self._whole.set()
         self._lock = threading.Lock()
@@ -58,7 +60,7 @@ class Line:
             with self._lock:
                 self._open.add(far)
             threading.Thread(target=self._carry, args=(far, near), daemon=True).start()
-            self._carry(near, far)
+            self._carry(near, far, self._without_wish)
         for end in (near, far):
             if end is not None:
                 _end(end)
@@ -83,11 +85,18 @@ class Line:
         near.sendall(b"\x05\x00\x00\x01" + bytes(6))
         return far
 
-    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+    def _without_wish(self, piece: bytes) -> bytes:
+        if self.lets_sockets_through:
+            return piece
+        return piece.replace(b"\r\nUpgrade: websocket", b"").replace(b"Connection: Upgrade", b"Connection: close")
+
+    def _carry(
+        self, source: socket.socket, target: socket.socket, change: Callable[[bytes], bytes] = lambda piece: piece
+    ) -> None:
         with contextlib.suppress(OSError):
             while piece := source.recv(PIECE):
                 self._whole.wait()
-                target.sendall(piece)
+                target.sendall(change(piece))
         _end(source)
         _end(target)
 
