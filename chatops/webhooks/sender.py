@@ -47,6 +47,8 @@ def _try_here(pk: int) -> None:
 
 def attempt(pk: int) -> None:
     """Send one delivery, unless another process does."""
+    if _is_too_early(pk):
+        return
     now = timezone.now()
     lease = now + timedelta(seconds=settings.HTTP_TIMEOUT_S * 3)
     mine = Delivery.objects.filter(pk=pk, state=State.WAITING, next_try__lte=now)
@@ -76,6 +78,13 @@ def attempt(pk: int) -> None:
         Delivery.objects.filter(pk=pk).update(next_try=timezone.now() + timedelta(seconds=wait_s), **told)
 
 
+def _is_too_early(pk: int) -> bool:
+    """Whether the host of a repository has not heard yet of what came before."""
+    found = Delivery.objects.filter(pk=pk, hook__isnull=True).values_list("deployment", flat=True).first()
+    earlier = Delivery.objects.filter(deployment=found, hook__isnull=True, pk__lt=pk, state=State.WAITING)
+    return found is not None and earlier.exists()
+
+
 def _send(delivery: Delivery) -> int:
     """To a hook: signed with its secret, and the time of this attempt."""
     assert delivery.hook is not None  # noqa: S101 - asked by the caller
@@ -96,9 +105,6 @@ def _tell_forge(delivery: Delivery) -> int:
     row = Forge.objects.select_related("app").filter(app=deployment.app, writes=True).first()
     if row is None:
         return 200  # nobody wants it told any more
-    earlier = Delivery.objects.filter(deployment=deployment, hook__isnull=True, pk__lt=delivery.pk)
-    if earlier.filter(state=State.WAITING).exists():
-        raise ReachError("waits_for_earlier", server=delivery.key)
     cursor = Outgoing.objects.get(deployment=deployment)
     told_id = cursor.forge_id
     if told_id is None:
