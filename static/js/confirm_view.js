@@ -42,6 +42,7 @@ export class ConfirmView {
       setHidden(no, !isAsking)
       if (isAsking) return
       stop()
+      setText(facts, "")
       setText(left, word(`status.${state.status}`))
     })
     this.#deployments.want(id)

@@ -117,6 +117,7 @@ export class EventView {
 
   #announcement(event) {
     const { code, params, deployment } = event.d
+    if (code === "announce.said") return note(event, phrase(code, params), "bell", "run")
     const status = NOTE_LOOKS.find(([pattern]) => pattern.test(code))?.[1] ?? "running"
     const { tone, icon: name } = look(status)
     const row = note(event, hasPhrase(code) ? phrase(code, params) : code, name === "running" ? "play" : name, tone)
