@@ -1,7 +1,7 @@
 """Runs every tool in every scenario, prints a table, and writes docs/benchmarks.md and docs/benchmarks/ssh.json whole.
 
-`--quick`: N = 10 only. `--servers 2`: so many instead, and `--tools a,b`: only these (ours is always there); neither of
-them writes anything.
+`--quick`: N = 10 only. `--times 3`: the best of so many runs of every tool. `--servers 2`: so many instead, and
+`--tools a,b`: only these (ours is always there); neither of these two writes anything.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import report
-from tests.bench.ssh import lab, peers
+from tests.bench.ssh import lab, peers, rest
 from tests.bench.ssh.lab import Lab
 
 HOME = Path(__file__).parents[3]
@@ -29,6 +29,7 @@ Row = dict[str, Any]
 def main() -> int:
     asked = argparse.ArgumentParser(prog="make bench-ssh", description=__doc__)
     asked.add_argument("--quick", action="store_true")
+    asked.add_argument("--times", type=int, default=1)
     asked.add_argument("--servers", type=int)
     asked.add_argument("--tools", default="")
     words = asked.parse_args()
@@ -41,19 +42,28 @@ def main() -> int:
         if name in peers.SCRIPTS and _is_here(name)
     ]
     rows: list[Row] = []
+    more: dict[str, Any] = {}
     for count in (words.servers,) if words.servers else (10,) if words.quick else (10, 50):
         with lab.running(count) as servers:
             for scenario in SCENARIOS:
                 rows += _scenario(
-                    servers, tools, scenario, [name for name in names if _takes_part(name, scenario, count)]
+                    servers,
+                    tools,
+                    scenario,
+                    [name for name in names if _takes_part(name, scenario, count)],
+                    words.times,
                 )
+            if "large" not in more:
+                more["large"] = _large(servers)
+                more["rest"] = rest.measure(servers.top / "rest")
+                print(f"large: {more['large']}\nat rest: {more['rest']}", flush=True)
     if not (words.servers or words.tools):
-        _write(rows)
+        _write(rows, more)
     return 1 if any(row["fault"] for row in rows) else 0
 
 
 def _is_here(tool: str) -> bool:
-    program = {"rsync-c": "rsync", "rawssh": "zstd"}.get(tool, tool)
+    program = {"rsync-c": "rsync", "rawssh": "zstd", "rawssh-default": "zstd"}.get(tool, tool)
     if program in ("rsync", "zstd") and not shutil.which(program):
         print(f"{tool} does not take part: apt-get install {program}")
         return False
@@ -63,26 +73,19 @@ def _is_here(tool: str) -> bool:
 def _takes_part(tool: str, scenario: str, count: int) -> bool:
     if tool == "ansible" and count > 10:
         return False
+    if tool == "rawssh-default":
+        return scenario in ("connect", "full")
     if tool.startswith("rsync"):
         return scenario != "connect"
     # The others do the same as in the incremental scenario: they send everything.
     return scenario != "incremental-hardlink"
 
 
-def _scenario(servers: Lab, tools: Path, scenario: str, names: list[str]) -> list[Row]:
-    rows = []
+def _scenario(servers: Lab, tools: Path, scenario: str, names: list[str], times: int) -> list[Row]:
+    rows: list[Row] = []
     for tool in ("shiproom", *names):
-        if scenario in ("connect", "full") or tool == "shiproom":
-            servers.empty()
-        else:
-            servers.lay_out()
-        is_ours = tool == "shiproom"
-        found = _ours(servers, scenario) if is_ours else [_peer(servers, tools, tool, scenario)]
-        for row in found:
-            if not row["fault"] and RELEASE[scenario]:
-                faults = servers.faults(RELEASE[scenario], "A" if RELEASE[scenario] == "B" else "")
-                row["fault"] = "; ".join(faults[:3])
-            ours = (rows or found)[0]["wall_s"]
+        for row in _best([_attempt(servers, tools, tool, scenario) for _ in range(times)]):
+            ours = (rows or [row])[0]["wall_s"]
             row |= {"scenario": scenario, "n": len(servers.servers), "ratio": round(row["wall_s"] / ours, 2)}
             rows.append(row)
             print(
@@ -91,6 +94,40 @@ def _scenario(servers: Lab, tools: Path, scenario: str, names: list[str]) -> lis
                 flush=True,
             )
     return rows
+
+
+def _attempt(servers: Lab, tools: Path, tool: str, scenario: str) -> list[Row]:
+    """One run, on servers as they were before, and what is wrong with what it left there."""
+    if scenario in ("connect", "full") or tool == "shiproom":
+        servers.empty()
+    else:
+        servers.lay_out()
+    rows = _ours(servers, scenario) if tool == "shiproom" else [_peer(servers, tools, tool, scenario)]
+    for row in rows:
+        if not row["fault"] and RELEASE[scenario]:
+            faults = servers.faults(RELEASE[scenario], "A" if RELEASE[scenario] == "B" else "")
+            row["fault"] = "; ".join(faults[:3])
+    return rows
+
+
+def _best(runs: list[list[Row]]) -> list[Row]:
+    """Of each row the fastest; a run with a fault is not hidden by a better one."""
+    return [max(found, key=lambda row: (bool(row["fault"]), -row["wall_s"])) for found in zip(*runs, strict=True)]
+
+
+def _large(servers: Lab) -> dict[str, float]:
+    """A release that does not compress, to all servers at once: how much of it is in memory."""
+    lab.make_large(servers.top)
+    servers.empty()
+    [row] = _ours(servers, "large")
+    servers.empty()
+    shutil.rmtree(servers.top / "L")
+    return {
+        "n": len(servers.servers),
+        "release_mb": lab.LARGE_MB,
+        "wall_s": row["wall_s"],
+        "memory_mb": row.get("memory_mb", 0.0),
+    }
 
 
 def _ours(servers: Lab, scenario: str) -> list[Row]:
@@ -115,6 +152,7 @@ def _ours(servers: Lab, scenario: str) -> list[Row]:
     row = _row("shiproom", told["wall_s"], told["client_cpu_s"], "")
     if told["sent_bytes"]:
         row["sent_bytes"] = told["sent_bytes"]
+    row["memory_mb"] = told["memory_mb"]
     cold = [_row("shiproom-cold", started_s + told["wall_s"], _children_cpu_s() - used, "")]
     return [row, *(cold if scenario == "connect" else [])]
 
@@ -147,13 +185,13 @@ def _children_cpu_s() -> float:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _write(rows: list[Row]) -> None:
+def _write(rows: list[Row], more: dict[str, Any]) -> None:
     good = [{key: value for key, value in row.items() if key != "fault"} for row in rows if not row["fault"]]
     about = _about()
     folder = HOME / "docs/benchmarks"
     folder.mkdir(exist_ok=True)
-    (folder / "ssh.json").write_text(json.dumps({**about, "rows": good}, indent=1) + "\n")
-    report.put(HOME, "ssh", _page(about, good))
+    (folder / "ssh.json").write_text(json.dumps({**about, **more, "rows": good}, indent=1) + "\n")
+    report.put(HOME, "ssh", _page(about, good, more))
 
 
 def _about() -> dict[str, str]:
@@ -161,7 +199,8 @@ def _about() -> dict[str, str]:
     return report.about(HOME, [ssh, *peers.PINS])
 
 
-def _page(about: dict[str, str], rows: list[Row]) -> str:
+def _page(about: dict[str, str], rows: list[Row], more: dict[str, Any]) -> str:
+    large, idle = more["large"], more["rest"]
     parts = [
         "# The deploy core",
         "",
@@ -173,9 +212,14 @@ def _page(about: dict[str, str], rows: list[Row]) -> str:
         "are edited, one is added and one removed. Every result was compared by hash, and so was the release",
         "before. Ratio: their wall time over ours in the same run, so more than 1 means that ours was faster.",
         "CPU is the client's. `shiproom` is a worker that runs already, `shiproom-cold` one that starts its",
-        "interpreter first. `rawssh` is ssh, tar and zstd, sixteen at a time. `incremental` uses up the oldest",
-        "release, `incremental-hardlink` links the current one. rsync has `--link-dest` in both; tools without",
-        "an increment of their own send everything. Of all of them only ours verifies on the server what came there.",
+        "interpreter first. `rawssh` is ssh, tar and zstd, sixteen at a time, with the cheapest key exchange and",
+        "cipher that OpenSSH has; `rawssh-default` is the same as OpenSSH comes. `incremental` uses up the oldest",
+        "release, `incremental-hardlink` links the current one. rsync has `--link-dest` in both; tools without an",
+        "increment of their own send everything. Of all of them only ours verifies on the server what came there.",
+        "",
+        f"A release of {large['release_mb']} MB that does not compress, sent to {large['n']} servers at once, made the",
+        f"worker grow by {large['memory_mb']} MB. A worker with nothing to do, that asks for work once a second, used",
+        f"{idle['cpu_percent']} % of a core and {idle['memory_mb']} MB.",
     ]
     for count in sorted({row["n"] for row in rows}):
         for scenario in SCENARIOS:
@@ -185,13 +229,14 @@ def _page(about: dict[str, str], rows: list[Row]) -> str:
                     "",
                     f"## {scenario}, N = {count}",
                     "",
-                    "| tool | wall s | client CPU s | ratio | bytes per server |",
+                    "| tool | wall s | client CPU s | ratio | bytes per server | memory grew by, MB |",
                 ]
-                parts.append("|---|---:|---:|---:|---:|")
+                parts.append("|---|---:|---:|---:|---:|---:|")
             for row in sorted(found, key=lambda it: float(it["wall_s"])):
                 sent = f"{row['sent_bytes']:,}" if "sent_bytes" in row else ""
                 parts.append(
                     f"| {row['tool']} | {row['wall_s']:.2f} | {row['client_cpu_s']:.2f} | {row['ratio']:.2f} | {sent} |"
+                    f" {row.get('memory_mb', '')} |"
                 )
     return "\n".join(parts) + "\n"
 

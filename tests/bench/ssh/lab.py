@@ -1,6 +1,5 @@
 """The servers, and the two releases that are brought to them."""
 
-import hashlib
 import json
 import os
 import pwd
@@ -8,6 +7,7 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from tests.services.openssh import Sshd
 FILES, LIMIT_BYTES = 7_000, 56 * 1024 * 1024
 #: What differs between the two releases: so many files are edited; one comes and one goes besides.
 EDITED = 8
+#: A release that does not compress, to see what of it a sender holds in memory.
+LARGE_MB = 200
 
 
 @dataclass(frozen=True)
@@ -54,26 +56,26 @@ class Lab:
     def faults(self, release: str, before: str = "") -> list[str]:
         """Servers whose current release is not `release`, or on which the release in the folder `before` is not A."""
         wanted, old = digest(self.top / release), digest(self.top / "A") if before else ""
-        found = []
-        for server in self.servers:
+
+        def look(server: Sshd) -> list[str]:
+            found = []
             if digest(self.app(server) / "current") != wanted:
                 found.append(f"{server.address.name}: another release")
             if before and digest(self.app(server) / "releases" / before) != old:
                 found.append(f"{server.address.name}: the release before was changed")
-        return found
+            return found
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return [fault for found in pool.map(look, self.servers) for fault in found]
 
 
 def digest(top: Path) -> str:
-    """All of a tree: names, and what the files hold."""
-    whole = hashlib.sha256()
-    for folder, below, names in os.walk(top.resolve()):
-        below.sort()
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            whole.update(os.path.relpath(path, top.resolve()).encode() + b"\0")
-            with open(path, "rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()
+    """All of a tree: names, and what the files hold; empty if there is none."""
+    if not top.is_dir():
+        return ""
+    script = "find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum -- | sha256sum"
+    done = subprocess.run(["sh", "-c", script], cwd=top.resolve(), check=True, capture_output=True, text=True)
+    return done.stdout.split()[0]
 
 
 @contextmanager
@@ -115,6 +117,13 @@ def make_releases(top: Path) -> None:
     (top / "B/added.py").write_text("added = True\n")
 
 
+def make_large(top: Path) -> None:
+    """L: files of 1 MB each, of random bytes."""
+    (top / "L").mkdir()
+    for number in range(LARGE_MB):
+        (top / f"L/{number}").write_bytes(os.urandom(2**20))
+
+
 def _write_access(lab: Lab) -> None:
     key = lab.top / "key"
     key.write_bytes(lab.servers[0].key.pem)
@@ -124,7 +133,6 @@ def _write_access(lab: Lab) -> None:
         it = server.address
         hosts.append(f"Host {it.name}\n  HostName 127.0.0.1\n  Port {it.port}\n")
         known.append(f"[127.0.0.1]:{it.port} {it.host_key}\n")
-    # The cheapest that stock OpenSSH offers: its default key exchange costs many times more.
     common = f"""\
 Host *
   User {lab.user}
@@ -135,11 +143,12 @@ Host *
   StrictHostKeyChecking yes
   BatchMode yes
   LogLevel ERROR
-  KexAlgorithms curve25519-sha256
-  Ciphers aes128-gcm@openssh.com
 """
+    # The cheapest that stock OpenSSH offers: its default key exchange costs many times more.
+    cheap = "  KexAlgorithms curve25519-sha256\n  Ciphers aes128-gcm@openssh.com\n"
     (lab.top / "known_hosts").write_text("".join(known))
-    (lab.top / "ssh_config").write_text("".join(hosts) + common)
+    (lab.top / "ssh_config").write_text("".join(hosts) + common + cheap)
+    (lab.top / "ssh_config_default").write_text("".join(hosts) + common)
     servers = [
         {"name": it.address.name, "port": it.address.port, "host_key": it.address.host_key, "app": str(lab.app(it))}
         for it in lab.servers

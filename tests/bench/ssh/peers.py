@@ -149,6 +149,7 @@ ANSIBLE_CONFIG=$PWD/ansible.cfg exec ansible-playbook play.yml
 
 SCRIPTS: dict[str, str] = {
     "rawssh": RAW,
+    "rawssh-default": RAW.replace("ssh_config", "ssh_config_default"),
     "rsync": RSYNC.replace("OPTIONS", "-a"),
     "rsync-c": RSYNC.replace("OPTIONS", "-rlpc"),
     "fabric": FABRIC,
