@@ -181,6 +181,16 @@ PROOF: dict[str, dict[str, str]] = {
         ),
     },
     "http": {
+        "POST with token, Origin: https://evil.example": (
+            "house/test_edges.py::test_a_form_sent_by_another_page_is_refused_though_it_has_the_token"
+        ),
+        "Host: evil.example": "house/test_edges.py::test_another_host_is_turned_away",
+        "cookie of role member": "proof/test_entries.py::test_an_address_lets_in_whom_it_should",
+        "GET /api/deploys/<id of": "api/test_api.py::test_what_the_person_may_not_see_is_not_there",
+        "API token revoked": "api/test_api.py::test_a_token_ends",
+        "API token of scope": "api/test_api.py::test_a_scope_is_asked_for",
+        "page framed": "road/test_canary.py::test_every_page_answers_without_an_error_and_with_its_headers",
+        "every HTML response": "road/test_canary.py::test_every_page_answers_without_an_error_and_with_its_headers",
         "POST a form without": "accounts/test_links.py::test_a_link_needs_the_token_of_its_page",
         "POST /login 300 MB": "room/test_server.py::test_a_body_above_the_limit_is_refused_while_it_arrives",
         "half a request": "room/test_server.py::test_half_a_head_does_not_hold_a_connection",
@@ -190,6 +200,11 @@ PROOF: dict[str, dict[str, str]] = {
         "session cookie set by": "accounts/test_sign_in.py::test_the_session_key_changes_at_sign_in",
     },
     "secrets": {
+        "GET every API and page": "road/test_canary.py::test_no_secret_left_the_process",
+        "every event on the WebSocket": "road/test_canary.py::test_no_secret_left_the_process",
+        "dumpdata": "road/test_canary.py::test_no_secret_left_the_process",
+        "SQLite file opened": "road/test_canary.py::test_no_secret_left_the_process",
+        "ps aux": "road/test_canary.py::test_no_secret_left_the_process",
         "ciphertext of prod copied": "test_sealing.py::test_a_text_copied_to_another_row_does_not_open",
         "start with a wrong key": "test_sealing.py::test_another_key_of_the_same_name_is_told_by_its_id_only",
         "start with no key": "test_sealing.py::test_production_makes_no_key_beside_its_data",
@@ -211,6 +226,12 @@ PROOF: dict[str, dict[str, str]] = {
         ),
     },
     "durability": {
+        "do: kill -9 worker at each": (
+            "proof/test_failpoints.py::test_killed_at_a_failpoint_and_while_it_recovers_every_promise_holds"
+        ),
+        "do: clock": "core/test_heartbeat.py::test_a_clock_that_jumps_by_an_hour_makes_nobody_seem_dead",
+        "do: database locked": "core/test_bad_roads.py::test_a_database_that_is_locked_for_a_while_only_delays",
+        "do: audit store not writable": "trust/test_together.py::test_where_the_audit_cannot_be_written_nothing_is_done",
         "do: kill -9 redis": (
             "room/test_doorbell.py::test_a_layer_that_is_away_is_not_felt_and_is_joined_when_it_is_back"
         ),

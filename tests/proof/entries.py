@@ -128,6 +128,9 @@ PAGES: dict[str, Page] = {
     "slack-unlink": Page("nobody", {"number": 1}, takes_get=False),
     "slack-remove": Page("owner", {"number": 1}, data={}, takes_get=False),
     "hook": Page("nobody at all", {"provider": "github", "app": "shop"}, takes_get=False),
+    "tokens": Page("nobody", data={"revoke": "1"}, acts="owner"),
+    "webhooks": Page("nobody", data={"add": "in", "in-app": "1", "in-provider": "github"}, acts="manager"),
+    "webhook": Page("nobody at all", {"name": "none"}),
     "healthz": Page("anonymous"),
     # the HTTP API wants a token, whoever is signed in
     "/api/v1/deployments": Page("nobody at all"),
