@@ -42,6 +42,7 @@ PROOF: dict[str, dict[str, str]] = {
         ),
         "raw: 0x81": "room/test_server.py::test_what_is_no_websocket_frame_ends_its_socket_alone",
         "raw: 0x82": "room/test_bad_frames.py::test_a_binary_frame_is_none",
+        "text: edit/delete": "room/test_talk.py::test_only_its_author_edits_a_message_and_a_manager_may_delete_it",
         "do: 2000 messages": "room/test_socket.py::test_a_flood_over_all_pages_is_refused_with_the_time_to_wait",
         "do: open 60 sockets": "room/test_socket.py::test_too_many_sockets_of_one_person_are_turned_away",
         "do: open 2000 sockets": "room/test_server.py::test_sockets_without_a_session_are_refused_at_the_handshake",
@@ -188,6 +189,7 @@ PROOF: dict[str, dict[str, str]] = {
         "cookie of role member": "proof/test_entries.py::test_an_address_lets_in_whom_it_should",
         "GET /api/deploys/<id of": "api/test_api.py::test_what_the_person_may_not_see_is_not_there",
         "API token revoked": "api/test_api.py::test_a_token_ends",
+        "webhook replay": "webhooks/test_incoming.py::test_the_same_delivery_deploys_once",
         "API token of scope": "api/test_api.py::test_a_scope_is_asked_for",
         "page framed": "road/test_canary.py::test_every_page_answers_without_an_error_and_with_its_headers",
         "every HTML response": "road/test_canary.py::test_every_page_answers_without_an_error_and_with_its_headers",
@@ -204,6 +206,10 @@ PROOF: dict[str, dict[str, str]] = {
         "every event on the WebSocket": "road/test_canary.py::test_no_secret_left_the_process",
         "dumpdata": "road/test_canary.py::test_no_secret_left_the_process",
         "SQLite file opened": "road/test_canary.py::test_no_secret_left_the_process",
+        "git error": "rules/test_repository.py::test_a_login_in_an_address_is_not_shown",
+        "credential used by an app": (
+            "fleet/test_pages.py::test_an_app_goes_only_on_servers_that_its_manager_manages_something_on"
+        ),
         "ps aux": "road/test_canary.py::test_no_secret_left_the_process",
         "ciphertext of prod copied": "test_sealing.py::test_a_text_copied_to_another_row_does_not_open",
         "start with a wrong key": "test_sealing.py::test_another_key_of_the_same_name_is_told_by_its_id_only",
@@ -231,7 +237,12 @@ PROOF: dict[str, dict[str, str]] = {
         ),
         "do: clock": "core/test_heartbeat.py::test_a_clock_that_jumps_by_an_hour_makes_nobody_seem_dead",
         "do: database locked": "core/test_bad_roads.py::test_a_database_that_is_locked_for_a_while_only_delays",
-        "do: audit store not writable": "trust/test_together.py::test_where_the_audit_cannot_be_written_nothing_is_done",
+        "do: audit store not writable": (
+            "trust/test_together.py::test_where_the_audit_cannot_be_written_nothing_is_done"
+        ),
+        "do: SIGSTOP the worker": (
+            "workers/test_frozen.py::test_a_worker_that_was_frozen_writes_and_switches_nothing_more"
+        ),
         "do: kill -9 redis": (
             "room/test_doorbell.py::test_a_layer_that_is_away_is_not_felt_and_is_joined_when_it_is_back"
         ),
