@@ -20,6 +20,8 @@ MOST_SERVERS = 40
 MOST_BATCHES = 12
 TROUBLE = frozenset({"failed", "timed_out", "lost"})
 LOUD = TROUBLE | {"running"}
+#: Of very many servers so many of a batch that is closed are named: those in trouble.
+MOST_TROUBLE = 4
 #: The steps of a server, in the order of the table's columns.
 KINDS = ("stage", "switch", "restart", "health", "task")
 #: A step is slow when it took so many times the middle of its column, and at least so long.
@@ -111,8 +113,10 @@ def step_rows(state: Json) -> list[Row]:
     for batch in batches_of(state, servers) or [Batch(0, servers, False)]:
         if batch.number:
             rows.append(Row("batch", f"batch:{batch.number}", batch=batch))
+        left = len(servers) if is_whole else MOST_TROUBLE
         for server in batch.servers:
-            is_loud = server.status in LOUD
+            is_loud = server.status in (LOUD if is_whole else TROUBLE) and left > 0
+            left -= is_loud
             if is_whole or is_loud:
                 rows.append(Row("server", f"server:{server.name}", telling(server), server))
             if is_small or is_loud:

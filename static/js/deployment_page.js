@@ -92,7 +92,7 @@ function show(state, ms) {
   if (!state.started_at) setText(into.took, "–")
   consent.update(state)
   table?.update(state, ms !== null)
-  view.update({ state, graph: withSteps(live.graph, state.steps) }, ms)
+  view.update({ state, graph: ms === null ? live.graph : withSteps(live.graph, state.steps) }, ms)
 }
 
 /** `#restart:web-1/L88` opens that log at that line. */

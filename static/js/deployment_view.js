@@ -7,6 +7,9 @@ import { LogView } from "./log_view.js"
 import { telling } from "./rows.js"
 import { Steps } from "./steps.js"
 
+/** A log that nobody chose stays for so long, before that of another step that runs takes its place. */
+const STAY_MS = 3000
+
 export class DeploymentView {
   #root
   #template
@@ -16,6 +19,7 @@ export class DeploymentView {
   #graph = null
   #entry = null
   #isChosen = false
+  #shownAt = 0
   #wanted = null
 
   /**
@@ -65,7 +69,7 @@ export class DeploymentView {
     this.#log.until(moment)
     this.#steps.update(entry.state)
     this.#graph?.show(entry)
-    this.#showLog(isFirst)
+    this.#showLog(isFirst, moment)
   }
 
   /** How far steps of this deployment are: told by no event, and soon out of date. */
@@ -74,15 +78,18 @@ export class DeploymentView {
   }
 
   // Which log is shown: the one a person chose; else what failed; else what runs, until it ends.
-  #showLog(isFirst) {
+  #showLog(isFirst, moment) {
     if (this.#wanted) return void this.#openWanted()
     const { state } = this.#entry
     const shown = this.#log.step && state.steps.find((step) => step.key === this.#log.step.key)
     const failed = faultOf(state)
-    if (shown && (this.#isChosen || shown.key === failed?.key)) return void this.#open(shown)
+    const isStaying = performance.now() - this.#shownAt < STAY_MS && moment === null && !failed
+    if (shown && (this.#isChosen || shown.key === failed?.key || isStaying)) return void this.#open(shown)
     const latest = isFirst || !shown ? state.steps.findLast((step) => step.lines > 0) : shown
     const next = failed ?? this.#running(shown) ?? latest
-    if (next) this.#open(next)
+    if (!next) return
+    if (next.key !== shown?.key) this.#shownAt = performance.now()
+    this.#open(next)
   }
 
   #running(shown) {

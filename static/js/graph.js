@@ -1,10 +1,11 @@
 // The status graph, drawn by GoJS: our layout, our look, one commit per frame. State is colour, icon and word.
 
-import { byKey, nodeState } from "./graph_fold.js"
+import { fold, nodeStates } from "./graph_fold.js"
 import { readColours } from "./graph_colours.js"
 import { iconPath } from "./graph_icons.js"
-import { batchStatus, layOut } from "./graph_layout.js"
+import { batchState, isLarge, layOut, ownOf } from "./graph_layout.js"
 import { templates } from "./graph_templates.js"
+import { el, setHidden, setText } from "./dom.js"
 import { coalesced } from "./frame.js"
 import { look } from "./status.js"
 import { clock, everySecond } from "./ticker.js"
@@ -37,7 +38,11 @@ export class Graph {
   #layout = null
   #open = null
   #picked = null
-  #shape = ""
+  #shape = []
+  #states = new Map()
+  #own = new Map()
+  #view = "batches"
+  #viewButton
   #isByKey = true
   #draw = coalesced(() => this.#paint())
 
@@ -49,6 +54,10 @@ export class Graph {
     this.#edges = edges
     this.#colours = readColours(box.parentElement)
     this.#diagram = this.#make()
+    this.#viewButton = box.parentElement.appendChild(el("button", "button button--small graph__view"))
+    this.#viewButton.type = "button"
+    this.#viewButton.addEventListener("click", () => this.#turnView())
+    setHidden(this.#viewButton, true)
     new ResizeObserver(() => this.#draw()).observe(box.parentElement)
     const again = () => this.#retheme()
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again)
@@ -61,7 +70,8 @@ export class Graph {
   show(entry) {
     if (this.#entry?.state.id !== entry.state.id) {
       this.#open = null
-      this.#shape = ""
+      this.#shape = []
+      this.#states = new Map()
     }
     this.#entry = entry
     this.#draw()
@@ -163,11 +173,17 @@ export class Graph {
     const width = this.#box.parentElement.clientWidth
     if (!width) return
     const { graph, state } = this.#entry
-    const shape = JSON.stringify([width, this.#open, graph.map((node) => node.key), state.batches])
-    if (shape !== this.#shape) this.#relay(width)
+    const shape = [width, this.#open, this.#view, graph.length, state.id, state.batches]
+    if (shape.some((each, at) => each !== this.#shape[at])) this.#relay(width)
     this.#shape = shape
+    this.#states = nodeStates(graph, state, this.#states)
     const wanted = this.#data()
     this.#diagram.commit(() => this.#change(wanted), null)
+  }
+
+  #turnView() {
+    this.#view = this.#view === "tiles" ? "batches" : "tiles"
+    this.#draw()
   }
 
   // The layout changes when nodes come, a batch opens or the panel gets another width; never with a status.
@@ -175,7 +191,11 @@ export class Graph {
     const isNarrow = this.#template === "page" && width < 616
     const turns = this.#entry.state.batches ?? []
     const template = isNarrow ? "panel" : this.#template
-    this.#layout = layOut(this.#entry.graph, { width, template, open: this.#open, turns })
+    const { graph } = this.#entry
+    this.#layout = layOut(graph, { width, template, open: this.#open, turns, view: this.#view })
+    this.#own = ownOf(this.#layout.boxes.filter((box) => box.category === "batch").map((box) => box.node), graph)
+    setHidden(this.#viewButton, !isLarge(graph))
+    setText(this.#viewButton, word(this.#view === "tiles" ? "graph_batches" : "graph_tiles"))
     this.#layout.template = template
     const { height } = this.#layout
     this.#box.style.blockSize = `${height}px`
@@ -184,9 +204,7 @@ export class Graph {
   }
 
   #data() {
-    const steps = byKey(this.#entry.state)
-    const states = new Map(this.#entry.graph.map((node) => [node.key, nodeState(node, steps)]))
-    const nodes = this.#layout.boxes.map((box) => this.#boxData(box, states))
+    const nodes = this.#layout.boxes.map((box) => this.#boxData(box, this.#states))
     const captions = this.#layout.captions.map(({ key, word: name, x, y }) => ({
       key,
       category: "caption",
@@ -209,7 +227,7 @@ export class Graph {
 
   #boxData({ key, category, x, y, w, h, node }, states) {
     const isBatch = category === "batch"
-    const state = isBatch ? this.#batchState(node, states) : states.get(key)
+    const state = isBatch ? this.#batchState(node, states) : category === "tile" ? tileState(node, states) : states.get(key)
     const { tone, icon } = state.isBack ? { tone: "mute", icon: "rollback" } : look(state.status)
     const kind = word(node.kind === "health" ? "health_named" : `step.${node.kind}`)
     const title = node.text && category !== "health" ? node.text : kind
@@ -235,11 +253,7 @@ export class Graph {
   }
 
   #batchState(batch, states) {
-    const status = batchStatus(batch, this.#entry.graph, (node) => states.get(node.key).status)
-    const done = batch.members.filter((node) => {
-      const own = this.#entry.graph.filter((each) => each.key === node.key || each.parent === node.key)
-      return own.every((each) => states.get(each.key).status === "succeeded")
-    }).length
+    const { status, done } = batchState(this.#own.get(batch.key), (node) => states.get(node.key).status)
     return { status, word: `${done}/${batch.members.length}` }
   }
 
@@ -271,6 +285,13 @@ function sync(model, wanted, { all, find, add, remove }) {
       add(data)
     } else for (const [name, value] of Object.entries(data)) if (known[name] !== value) model.set(known, name, value)
   }
+}
+
+// A tile stands for all that is done on its server.
+function tileState(node, states) {
+  const server = states.get(node.key)
+  const health = states.get(`health:${node.text}`)
+  return health && !server.isBack ? { ...server, status: fold([server.status, health.status]) } : server
 }
 
 function timeOf({ status, started_at, finished_at }) {

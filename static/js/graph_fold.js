@@ -30,6 +30,22 @@ export function nodeState(node, steps) {
   return { status, started_at: started, finished_at: status === "running" ? null : ended, isBack }
 }
 
+/**
+ * The states of a graph's nodes, by key. Those whose steps are what they were in `before` (the answer for an older
+ * state) are taken from there: of a thousand servers a few change at a time.
+ */
+export function nodeStates(nodes, state, before = new Map()) {
+  const steps = byKey(state)
+  const found = new Map()
+  for (const node of nodes) {
+    const own = node.steps.map((key) => steps.get(key))
+    const known = before.get(node.key)
+    const isSame = known && known.own.length === own.length && known.own.every((step, at) => step === own[at])
+    found.set(node.key, isSame ? known : { ...nodeState(node, steps), own })
+  }
+  return found
+}
+
 /** Steps by key. */
 export function byKey(state) {
   return new Map(state.steps.map((step) => [step.key, step]))

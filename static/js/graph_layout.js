@@ -8,6 +8,9 @@ export const MOST_SERVERS = 40
 export const MOST_BATCHES = 12
 /** The evaluation mark of the graph library stands top left; no node may lie under it. */
 const MARK_PX = 92
+/** A tile, and the space to the next. */
+const TILE_PX = 18
+const TILE_GAP_PX = 4
 /** Between the servers of two batches. */
 const TURN_PX = 12
 /** Into an open batch the links run along its left edge, so far inside it. */
@@ -18,9 +21,11 @@ export const ALONG_PX = 6
  *
  * A box is `{key, category, x, y, w, h, node, members?}`: `head`, `server`, `health` or `batch` (with the keys of the
  * nodes it stands for). A link is `{key, from, to}`. `open` is the key of the batch that is open. `turns` are the names
- * of the servers that switch together, batch by batch: those stand together, in that order.
+ * of the servers that switch together, batch by batch: those stand together, in that order. `view` is `batches` or
+ * `tiles`, which shows each of very many servers as a small square.
  */
-export function layOut(nodes, { width, template = "panel", open = null, turns = [] }) {
+export function layOut(nodes, { width, template = "panel", open = null, turns = [], view = "batches" }) {
+  if (view === "tiles" && isLarge(nodes)) return layTiles(nodes, { width, template, turns })
   const sizes = template === "page" ? pageSizes(width, headsOf(nodes).length) : panelSizes(width, headsOf(nodes).length)
   const rows = rowsOf(inTurn(nodes, turns), open, turns)
   const heads = headsOf(nodes)
@@ -41,6 +46,34 @@ export function layOut(nodes, { width, template = "panel", open = null, turns = 
     links: linksOf(boxes),
     captions: template === "panel" && rows.length ? captions(sizes, top) : [],
   }
+}
+
+/** Whether there are too many servers for a node each. */
+export function isLarge(nodes) {
+  return nodes.filter((node) => node.kind === "server").length > MOST_SERVERS
+}
+
+// The steps before the servers in a row, below them a square per server, batch by batch.
+function layTiles(nodes, { width, template, turns }) {
+  const heads = headsOf(nodes)
+  const sizes = template === "page" ? pageSizes(width, heads.length) : panelSizes(width, heads.length)
+  const left = sizes.left
+  const pitch = TILE_PX + TILE_GAP_PX
+  const across = Math.max(1, Math.floor((width - 2 * left + TILE_GAP_PX) / pitch))
+  const centre = MARK_PX + sizes.head.h / 2
+  let top = centre + sizes.head.h / 2 + sizes.below + TURN_PX
+  const tiles = []
+  for (const { members } of batchesOf(inTurn(nodes, turns), turns)) {
+    members.forEach((node, at) => {
+      const x = left + (at % across) * pitch
+      const y = top + Math.floor(at / across) * pitch
+      tiles.push({ key: node.key, category: "tile", x, y, w: TILE_PX, h: TILE_PX, node })
+    })
+    top += Math.ceil(members.length / across) * pitch + TURN_PX / 2
+  }
+  const boxes = [...headBoxes(heads, sizes, centre), ...tiles]
+  const height = Math.ceil(top + sizes.bottom)
+  return { width, height, boxes, links: linksOf(boxes), captions: [] }
 }
 
 /** The servers of a graph in the batches they switch in, else in some of equal size; none when each may stand alone. */
@@ -69,11 +102,22 @@ function inTurn(nodes, turns) {
   return nodes.toSorted((one, other) => placeOf(one) - placeOf(other))
 }
 
-/** The status of a batch: the loudest of its servers and their health. */
-export function batchStatus(batch, nodes, statusOf) {
-  const keys = new Set(batch.members.map((node) => node.key))
-  const own = nodes.filter((node) => keys.has(node.key) || keys.has(node.parent))
-  return fold(own.map((node) => statusOf(node)))
+/** For each batch the nodes that speak for it: its servers and their health. */
+export function ownOf(batches, nodes) {
+  const health = new Map(nodes.filter((node) => node.kind === "health").map((node) => [node.parent, node]))
+  return new Map(
+    batches.map((batch) => [
+      batch.key,
+      batch.members.map((node) => [node, health.get(node.key)].filter(Boolean)),
+    ]),
+  )
+}
+
+/** A batch as its servers make it: the loudest of their statuses, and how many are done. `own` is that of `ownOf`. */
+export function batchState(own, statusOf) {
+  const found = own.map((nodes) => nodes.map(statusOf))
+  const done = found.filter((statuses) => statuses.every((status) => status === "succeeded")).length
+  return { status: fold(found.flat()), done }
 }
 
 function headsOf(nodes) {
@@ -145,7 +189,7 @@ function rowBoxes(row, { server, health, serverX, healthX, indent }, y) {
 function linksOf(boxes) {
   const byKey = new Map(boxes.map((box) => [box.key, box]))
   return boxes.flatMap((box) => {
-    const from = byKey.get(box.parent ?? box.node.parent)
+    const from = box.category === "tile" ? null : byKey.get(box.parent ?? box.node.parent)
     if (!from) return []
     const isInside = from.category === "batch"
     const half = isInside ? box.x - from.x - ALONG_PX : (box.x - from.x - from.w) / 2

@@ -22,11 +22,21 @@ export function templates(go, diagram, { colours, press, icon }) {
     "page-server": pageCard(tools),
     "page-batch": pageCard(tools),
     "page-health": pageCard(tools),
+    "panel-tile": tile(tools),
+    "page-tile": tile(tools),
     caption: caption(tools),
   }
   for (const [name, template] of Object.entries(nodes)) diagram.nodeTemplateMap.set(name, template)
   diagram.linkTemplate = link(tools)
   diagram.commandHandler.focusBox = noFocusBox(tools)
+}
+
+// A server among very many: its tone, its icon, and its name when one points at it.
+function tile(tools) {
+  const made = node(tools, body(tools, 4), ring(tools, 4), glyph(tools, 10, ({ w }) => ({ x: (w - 10) / 2, y: (w - 10) / 2 })))
+  made.mouseEnter = (_event, { data, diagram }) => (diagram.div.title = `${data.title}: ${data.word}`)
+  made.mouseLeave = (_event, { diagram }) => (diagram.div.title = "")
+  return made
 }
 
 // An icon keeps its place in the 16 grid: what normalising moved is added to its position.

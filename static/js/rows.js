@@ -9,6 +9,8 @@ export const MOST_SERVERS = 40
 export const MOST_BATCHES = 12
 const TROUBLE = new Set(["failed", "timed_out", "lost"])
 const LOUD = new Set([...TROUBLE, "running"])
+/** Of very many servers so many of a batch that is closed are named: those in trouble. */
+const MOST_TROUBLE = 4
 const SLOW_TIMES = 3
 const SLOW_MS = 5000
 
@@ -63,10 +65,11 @@ export function rowsOf(state, { toggled = new Set(), picked = null } = {}) {
   for (const group of groups.length ? groups : [batch(0, all, false)]) {
     const isAsked = toggled.has(group.key)
     if (group.number) rows.push({ key: group.key, type: "batch", batch: group, isOpen: isWhole !== isAsked })
+    let left = isWhole ? Infinity : MOST_TROUBLE
     for (const server of group.members) {
       const key = `server:${server.name}`
-      const isLoud = LOUD.has(server.status)
       const isPicked = picked !== null && server.steps.some((step) => step.key === picked)
+      const isLoud = (isWhole ? LOUD : TROUBLE).has(server.status) && (left -= 1) >= 0
       if (isWhole === isAsked && !isLoud && !isPicked) continue
       rows.push({ key, type: "server", server })
       if (!isSmall && !isLoud && !isPicked) continue

@@ -15,6 +15,8 @@ export class ServersView {
   #kinds
   #done
   #logPage
+  #seen = new Map()
+  #plan = ""
   #hasMoved = false
 
   /** `table` and `done` are the server's; `logPage(key)` is where a step's log is. */
@@ -30,9 +32,13 @@ export class ServersView {
     const all = servers(state)
     const slow = hasEnded(state) ? slowKeys(all) : new Set()
     this.#hasMoved ||= !isPast && !hasEnded(state)
+    const plan = [state.previous_revision, state.revision, hasEnded(state), isPast].join()
+    if (plan !== this.#plan) this.#seen.clear()
+    this.#plan = plan
     for (const server of all) {
       const kept = this.#rows.get(server.name)
-      if (!kept) continue
+      if (!kept || isSame(this.#seen.get(server.name), server.steps)) continue
+      this.#seen.set(server.name, server.steps)
       this.#paint(kept, server, state, slow)
       if (this.#hasMoved && !isPast) this.#paintRuns(kept, server, state)
     }
@@ -76,6 +82,10 @@ export class ServersView {
     const path = went(server, state.previous_revision, state.revision)
     setText(into.runs, short(path.at(-1)) || "–")
   }
+}
+
+function isSame(before, steps) {
+  return before?.length === steps.length && before.every((step, at) => step === steps[at])
 }
 
 function paintPath(cell, path) {

@@ -6,6 +6,7 @@ export const language = globalThis.document?.documentElement.lang || "en"
 
 const found = new Map()
 let phrases = {}
+let rules = null
 
 export function readWords(root = document) {
   for (const each of root.getElementById("words").content.querySelectorAll("data")) {
@@ -25,7 +26,8 @@ export function word(key, params = {}) {
 
 /** A word that depends on a number: `key.one`, `key.other`. */
 export function plural(key, count, params = {}) {
-  const form = new Intl.PluralRules(language).select(count)
+  rules ??= new Intl.PluralRules(language)
+  const form = rules.select(count)
   const known = [`${key}.${form}`, `${key}.other`, key].find((each) => found.has(each)) ?? key
   return word(known, { count, ...params })
 }

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { apply, faultOf, hasEnded, replay } from "../../static/js/deployment_state.js"
 import { cells } from "../../static/js/fleet.js"
 import { byKey, fold, nodeState, servers, withSteps } from "../../static/js/graph_fold.js"
-import { batchesOf, batchStatus, layOut, MOST_BATCHES, MOST_SERVERS } from "../../static/js/graph_layout.js"
+import { batchesOf, batchState, layOut, MOST_BATCHES, MOST_SERVERS, ownOf } from "../../static/js/graph_layout.js"
 import { History } from "../../static/js/history.js"
 import { rowsOf, telling } from "../../static/js/rows.js"
 import { dayName, elapsed, hour, took } from "../../static/js/time.js"
@@ -181,6 +181,16 @@ test("many servers stand in at most twelve batches, and an open one shows its ow
   assert.equal(open.links.find((link) => link.to === batches[1].members[0].key).from, batches[1].key)
 })
 
+test("as tiles a thousand servers are all inside, and none on another", () => {
+  const { boxes, width, height } = layOut(graphOf(named(1000)), { width: 760, template: "page", view: "tiles" })
+  const tiles = boxes.filter((box) => box.category === "tile")
+  const places = new Set(tiles.map(({ x, y }) => `${x} ${y}`))
+
+  assert.deepEqual([tiles.length, places.size], [1000, 1000])
+  assert.ok(tiles.every(({ x, y, w, h }) => x >= 0 && x + w <= width && y > 92 && y + h <= height))
+  assert.ok(height < 1100)
+})
+
 test("servers that switch together stand together, in the order in which they switch", () => {
   const graph = graphOf(named(4))
   const { boxes } = layOut(graph, { width: 435, turns: [["web-3"], ["web-1", "web-4", "web-2"]] })
@@ -216,8 +226,9 @@ test("a batch is as loud as its loudest server", () => {
   const [first, second] = batchesOf(graph)
   const statusOf = (node) => (node.key === "health:web-3" ? "failed" : "succeeded")
 
-  assert.equal(batchStatus(first, graph, statusOf), "failed")
-  assert.equal(batchStatus(second, graph, statusOf), "succeeded")
+  const own = ownOf([first, second], graph)
+  assert.deepEqual(batchState(own.get(first.key), statusOf), { status: "failed", done: first.members.length - 1 })
+  assert.deepEqual(batchState(own.get(second.key), statusOf), { status: "succeeded", done: second.members.length })
 })
 
 test("durations read as people say them", () => {
