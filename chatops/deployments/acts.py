@@ -8,11 +8,12 @@ person may not do is shown with the reason; what makes no sense in the deploymen
 import re
 import uuid
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, NamedTuple
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
@@ -22,7 +23,7 @@ from django.views.decorators.http import require_POST
 
 from bot import phrases
 from chatops.deployments import seen
-from chatops.room import messages, streams
+from chatops.room import messages, pace, streams
 from chatops.room.models import Line, Room
 from chatops.room.views import MemberRequest
 from deploy_core.errors import Refused
@@ -189,6 +190,10 @@ def act(request: MemberRequest, number: int) -> HttpResponse:
         return redirect("deployment", number)
     if move.word not in open_words(state) and not is_sent:
         return redirect("deployment", number)
+    if wait_ms := pace.take(request.user.pk):
+        answer = render(request, "429.html", {"wait_s": ceil(wait_ms / 1000)}, status=429)
+        answer["Retry-After"] = str(ceil(wait_ms / 1000))
+        return answer
     said = " ".join(request.POST.get("text", "").split())[:TEXT_LIMIT]
     text = move.line.format(number=number, app=state["app"], environment=state["environment"], text=said)
     try:

@@ -189,3 +189,16 @@ def test_the_list_is_narrowed_by_app_environment_status_and_person(reader, alice
     assert f"?before={others[1].pk}&amp;environment=live" in page
     assert '<option value="live" selected>' in page
     assert "No deployment is all of this." in reader.get("/deployments/?by=<b>").content.decode()
+
+
+def test_buttons_are_pressed_no_faster_than_lines_are_sent(reader, room, deployment, settings):
+    settings.SEND_RATE = 2
+
+    answers = [_send(reader, deployment, "cancel") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [302, 302, 429]
+    assert 0 < int(answers[2]["Retry-After"]) <= settings.SEND_RATE_WINDOW_S
+
+
+def _send(reader, deployment, act, cid=CID):
+    return reader.post(f"/deployments/{deployment.pk}/act/", {"act": act, "cid": cid})
