@@ -472,7 +472,7 @@ SLACK_AUTHORIZE_URL = env.str("SHIPROOM_SLACK_AUTHORIZE_URL", "https://slack.com
 #: The language of messages that a whole channel reads.
 SLACK_LANGUAGE = env.str("SHIPROOM_SLACK_LANGUAGE", "en")
 #: A command that is not answered by then is acknowledged without its answer, which follows (Slack waits 3 s).
-SLACK_ACK_S = env.float("SHIPROOM_SLACK_ACK_S", 0.2)
+SLACK_ACK_S = env.float("SHIPROOM_SLACK_ACK_S", 0.1)
 #: A request that waited longer before we came to it is not run: Slack has told its author that it failed.
 SLACK_LATE_S = env.float("SHIPROOM_SLACK_LATE_S", 2.5)
 #: Threads that work on what Slack sends.
