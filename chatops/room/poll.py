@@ -28,6 +28,8 @@ from chatops.room.wire import Batch
 FRAMES = 50
 #: What arrives together is answered together.
 GATHER_S = 0.01
+#: Who comes, goes or types answers a poll only after so long: else one arrival would have everybody ask again at once.
+VOLATILE_S = 1.0
 #: Between two polls a person is still there.
 LINGER_S = 10.0
 
@@ -44,11 +46,15 @@ class Collector:
         self.payloads: list[bytes] = []
         self.size_bytes = 0
         self.has_news = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
 
     def send(self, batch: Batch) -> None:
         self.payloads += batch.payloads
         self.size_bytes += sum(map(len, batch.payloads))
-        self.has_news.set()
+        if not batch.is_volatile:
+            self.has_news.set()
+        elif self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(VOLATILE_S, self.has_news.set)
 
     def close(self, code: int) -> None:
         self.is_open = False

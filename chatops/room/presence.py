@@ -44,8 +44,11 @@ class Presence:
         self._told: dict[int, dict[int, Frame]] = {}
         self._told_typing: dict[int, dict[int, str]] = {}
         self._updates: dict[int, asyncio.TimerHandle] = {}
+        self._typing_updates: dict[int, asyncio.TimerHandle] = {}
         self._elsewhere = Elsewhere(hubs, "people", self._present, lambda stream: self._changed(stream.id))
-        self._typing_elsewhere = Elsewhere(hubs, "typing", self._typists, lambda stream: self._tell_typing(stream.id))
+        self._typing_elsewhere = Elsewhere(
+            hubs, "typing", self._typists, lambda stream: self._typing_changed(stream.id)
+        )
 
     def people(self, room: int) -> list[dict[str, Any]]:
         """Who is present, by name. May be asked from any thread."""
@@ -131,14 +134,24 @@ class Presence:
         if is_on:
             stop = self._hubs.loop.call_later(settings.TYPING_S, self._stop_typing, room, person, name)
             typists[person] = (name, stop)
-        if is_on != (known is not None):
-            self._tell_typing(room)
-            self._typing_elsewhere.say(Stream("room", room))
         if not typists:
             del self._typing[room]
+        if is_on != (known is not None):
+            self._typing_changed(room)
 
     def _stop_typing(self, room: int, person: int, name: str) -> None:
         self.typing(room, person, name, is_on=False)
+
+    def _typing_changed(self, room: int) -> None:
+        """Told now, or, shortly after another change was, together with others: whoever types and stops does not
+        have a frame sent to everybody each time."""
+        if room not in self._typing_updates:
+            self._tell_typing(room)
+            self._typing_updates[room] = self._hubs.loop.call_later(GATHER_S, self._tell_typing_late, room)
+
+    def _tell_typing_late(self, room: int) -> None:
+        del self._typing_updates[room]
+        self._tell_typing(room)
 
     def _typists(self, stream: Stream) -> Picture:
         return {pk: name for pk, (name, _) in self._typing.get(stream.id, {}).items()}
@@ -151,6 +164,7 @@ class Presence:
         if typists != self._told_typing.pop(room, {}):
             people = [{"id": pk, "name": name} for pk, name in typists.items()]
             self._send(room, {"t": "typing", "room": room, "people": people})
+            self._typing_elsewhere.say(stream)
         if typists:
             self._told_typing[room] = typists
 

@@ -481,6 +481,19 @@ async def test_typing_is_seen_and_stops_by_itself(cast: Cast, connect: Connect, 
     assert people == [[{"id": cast.bob.pk, "name": "bob"}], []]
 
 
+async def test_whoever_types_and_stops_all_the_time_is_told_of_now_and_then(cast: Cast, connect: Connect, settings):
+    async with connect(cast.alice, cast.stream) as alice, connect(cast.bob, cast.stream) as bob:
+        for n in range(40):
+            await alice.send({"t": "typing", "room": cast.room.pk, "on": n % 2 == 0})
+        await alice.ask({"t": "ping", "n": 1}, "pong")
+        await alice.send({"t": "typing", "room": cast.room.pk, "on": True})
+        await bob.next("typing", where=lambda frame: bool(frame["people"]))
+        await bob.say(cast.room, "I see")
+        await bob.event("message")
+
+    assert bob.left.count("typing") < 10
+
+
 async def test_nobody_types_in_a_room_they_are_not_in(cast: Cast, connect: Connect):
     async with connect(cast.alice, cast.stream) as alice, connect(cast.dave) as dave:
         await dave.hello(cast.stream)
