@@ -53,8 +53,6 @@ export class EventView {
         return note(event, word(event.d.topic ? "topic" : "topic.none", { name: event.by?.name, ...event.d }), "edit", "mute")
       case "room.changed":
         return note(event, changed(event), event.d.is_closed ? "lock" : "unlock", "mute")
-      case "announcement.unpinned":
-        return null
       default:
         return note(event, word("unsupported"), "info", "mute")
     }

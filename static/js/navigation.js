@@ -59,6 +59,7 @@ export class Navigation {
   }
 
   #clicked(event) {
+    if (event.target.closest('a[href^="#e"]')?.hash === location.hash) this.route() // once more, where one is already
     const target = event.target.closest("[data-action], [data-try]")
     if (!target || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey) return
     const { action, deployment, step, line } = target.dataset

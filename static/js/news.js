@@ -32,13 +32,16 @@ export class News {
 
   /** Follow another room from where the page's first data left it. */
   follow(feed, { id, slug, e, q, unread, mentions }) {
-    const room = { id, slug, unread, mentions, link: document.querySelector(`.rail [data-room="${id}"]`) }
+    const room = { id, slug, q, unread, mentions, link: document.querySelector(`.rail [data-room="${id}"]`) }
     this.#rooms.set(id, room)
     feed.follow(
       `room:${id}`,
       {
-        apply: (events) => this.#heard(room, events),
-        restart: ({ last }, missed) => this.#heard(room, last, missed),
+        apply: (events) => {
+          this.#count(room, events)
+          this.tell(events, room)
+        },
+        restart: (picture, missed) => this.#catchUp(room, picture, missed),
         gone: () => room.link?.closest("li").remove(),
       },
       { e, q },
@@ -60,7 +63,8 @@ export class News {
         isUrgent: found.isUrgent,
       })
       if (this.#rooms.has(id)) this.#edges.notify.add() // the room of this page is counted by whoever reads it out
-      if (found.isUrgent) this.#edges.notify.urge(found.kind === "mention" ? `@${event.by?.name ?? ""}` : `✕ ${slug}`)
+      const mark = markOf(found.kind, event)
+      if (mark) this.#edges.notify.urge(mark)
     }
   }
 
@@ -73,12 +77,22 @@ export class News {
     paint(room)
   }
 
-  #heard(room, events, missed = 0) {
+  // Long away, or another life of the database: counted as far as it is known, and nobody is called for what is old.
+  #catchUp(room, { q, last }, missed) {
+    room.unread += missed
+    this.#count(
+      room,
+      last.filter((event) => event.q > room.q),
+    )
+    room.q = q
+  }
+
+  #count(room, events) {
+    room.q = Math.max(room.q, ...events.map((event) => event.q))
     const news = events.filter((event) => COUNTED.has(event.k) && event.by?.id !== this.#me.id && !CHANGES.has(event.k))
-    room.unread += news.length + missed
+    room.unread += news.length
     room.mentions += news.filter((event) => alertFor(event, room.id, this.#wants, this.#me, clock.now())?.kind === "mention").length
     paint(room)
-    if (!missed) this.tell(events, room)
   }
 }
 
@@ -94,6 +108,13 @@ function paint({ link, unread, mentions }) {
   count.classList.toggle("count--quiet", !mentions)
   setText(count, String(mentions || unread))
   count.title = mentions ? plural("called", mentions) : plural("unread", unread)
+}
+
+// What stands first in the tab's title, with the icon that goes with it; "" for what can wait.
+function markOf(kind, { by, d }) {
+  if (kind === "mention") return `@${by?.name ?? ""}`
+  if (kind === "failed") return `✕ #${d.deployment ?? ""}`
+  return kind === "asks" ? `? #${d.deployment ?? ""}` : ""
 }
 
 function titleOf(kind, event, slug) {

@@ -2,6 +2,7 @@
 
 import "./trusted_types.js"
 import { Announcer } from "./announcer.js"
+import { Asking, Excerpts } from "./asking.js"
 import { Cards } from "./card.js"
 import { Composer } from "./composer.js"
 import { Connection } from "./connection.js"
@@ -10,21 +11,19 @@ import { ConnectionView } from "./connection_view.js"
 import { Deployments } from "./deployments.js"
 import { csrf, json, setHidden, setText, slot } from "./dom.js"
 import { isCalled } from "./alerts.js"
-import { Bell } from "./bell.js"
 import { EventView } from "./event_view.js"
 import { Feed } from "./feed.js"
 import { Find } from "./find.js"
 import { Hearing } from "./hearing.js"
-import { tellingLine } from "./log_lines.js"
 import { MessageTools } from "./message_tools.js"
 import { Navigation } from "./navigation.js"
 import { News } from "./news.js"
 import { Notify } from "./notify.js"
 import { Outgoing } from "./outgoing.js"
 import { Panel } from "./panel.js"
-import { Pinned } from "./pinned.js"
 import { Presence } from "./presence.js"
 import { Privates } from "./privates.js"
+import { RoomHead } from "./room_head.js"
 import { Running } from "./running.js"
 import { Speaker } from "./speaker.js"
 import { switchThemeWith } from "./theme.js"
@@ -54,8 +53,6 @@ class RoomPage {
   #news = new News(this.#me, this.#boot.alerts, { speaker: this.#speaker, notify: this.#notify, urls: this.#urls })
   #read = this.#boot.read ?? 0
   #readTo = 0
-  #excerpts = new Map()
-  #whenOpen = []
 
   start() {
     clock.learn(this.#boot.now)
@@ -69,6 +66,7 @@ class RoomPage {
   }
 
   #feed
+  #asking
   #deployments
   #connection
   #view
@@ -82,8 +80,7 @@ class RoomPage {
   #presence
   #status
   #watchers
-  #pinned
-  #bell
+  #head
 
   #connect() {
     const { socket, poll, send } = this.#boot.urls
@@ -99,6 +96,7 @@ class RoomPage {
       { heartbeatMs: this.#boot.heartbeat_ms },
     )
     this.#feed.use(this.#connection)
+    this.#asking = new Asking(this.#feed, () => this.#connection.isOpen)
     this.#feed
       .on("welcome", ({ now }) => this.#welcomed(now))
       .on("pong", ({ now }) => clock.learn(now))
@@ -135,10 +133,11 @@ class RoomPage {
       urls: this.#urls,
       isCalled: (name) => isCalled(name, this.#me, this.#news.wants),
     }
-    const unfurl = new Unfurl((links) => this.#askWhenOpen({ t: "unfurl", links }), this.#boot.urls.log)
+    const unfurl = new Unfurl((links) => this.#asking.ask({ t: "unfurl", links }), this.#boot.urls.log)
+    const excerpts = new Excerpts(this.#asking)
     this.#cards = new Cards(this.#deployments, {
       urls: this.#urls,
-      excerpt: (step) => this.#excerpt(step),
+      excerpt: (step) => excerpts.of(step),
       run: (line) => this.#outgoing.send(line),
       canAct: () => this.#connection.isOpen,
     })
@@ -155,16 +154,16 @@ class RoomPage {
         whyNot: () => (this.#connection.isOver ? word(NO_MORE[this.#connection.state]) : ""),
         send: (text, reply) => this.#outgoing.send(text, reply),
         edit: (id, text) => this.#outgoing.edit(id, text),
-        lines: async () => (await this.#askWhenOpen({ t: "lines", room: this.#room.id })).lines,
+        lines: async () => (await this.#asking.ask({ t: "lines", room: this.#room.id })).lines,
         complete: (text, caret) => this.#feed.ask({ t: "complete", room: this.#room.id, text, caret }),
         typing: (isOn) => this.#connection.send({ t: "typing", room: this.#room.id, on: isOn }),
-        down: () => this.#timeline.toBottom(),
+        down: () => this.#down(),
       },
     )
     this.#timeline = new Timeline(find("#timeline"), find("#scroll"), {
       view: this.#view,
       me: this.#me.name,
-      range: (which) => this.#askWhenOpen({ t: "range", s: this.#stream, limit: 50, ...which }),
+      range: (which) => this.#asking.ask({ t: "range", s: this.#stream, limit: 50, ...which }),
       lost: () => this.#composer.say(word("event_gone")),
       read: (q) => this.#markRead(q),
       unseen: (count) => this.#composer.showNew(count),
@@ -208,8 +207,14 @@ class RoomPage {
       urls: this.#urls,
       room: this.#room,
     })
-    this.#pinned = new Pinned(find("#pinned"), { urls: this.#urls, canUnpin: () => this.#room.is_manager })
-    this.#bell = new Bell(find("#bell"), this.#room.id, this.#speaker, {
+    const parts = {
+      topic: find(".room__topic"),
+      pinned: find("#pinned"),
+      bell: find("#bell"),
+      composer: find("#composer"),
+      readOnly: find("#read-only"),
+    }
+    this.#head = new RoomHead(this.#room, parts, this.#speaker, {
       wants: () => this.#news.wants,
       setLevel: (level) => this.#feed.ask({ t: "level", room: this.#room.id, level }),
     })
@@ -248,9 +253,10 @@ class RoomPage {
     return `room:${this.#room.id}`
   }
 
-  async #askWhenOpen(frame) {
-    if (!this.#connection.isOpen) await new Promise((resolve) => this.#whenOpen.push(resolve))
-    return this.#feed.ask(frame)
+  // To the newest; a reload shall not go back to the message that one came for.
+  #down() {
+    if (location.hash.startsWith("#e")) history.replaceState(null, "", "#")
+    return this.#timeline.toBottom()
   }
 
   // From the pictures in the page, or, where there is none, from those the server sends.
@@ -297,7 +303,7 @@ class RoomPage {
   #personEvent(event) {
     if (event.k === "alerts") {
       this.#news.learn(event.d)
-      this.#bell.paint()
+      this.#head.learned()
     } else if (event.k === "membership") this.#membership(event.d)
     else this.#privates.heard(event, { isNow: true })
     // What one watches from outside its rooms, and what asks one to confirm, calls as an announcement does.
@@ -313,7 +319,7 @@ class RoomPage {
   }
 
   #restart({ e, state, last }, missed, read = null) {
-    this.#pinned.show(state.pinned)
+    this.#head.show(state)
     for (const each of state.deployments ?? []) this.#deployments.adopt(each, e)
     if (state.people) this.#presence.show(state.people)
     this.#timeline.restart(last, { read, missed })
@@ -327,20 +333,11 @@ class RoomPage {
       if (by) this.#presence.spoke(by.name)
     }
     this.#empty()
-    this.#changed(events)
+    this.#head.heard(events)
     this.#news.tell(events, this.#room)
     const isNow = this.#hearing.events(events)
     const card = events.findLast((event) => event.k === "card")
     if (isNow && card) this.#navigation.offer(card.d.deployment)
-  }
-
-  #changed(events) {
-    for (const { k, q, by, at, d } of events) {
-      if (k === "topic.changed") setText(find(".room__topic"), d.topic)
-      if (k === "room.changed") setHidden(find("#composer"), d.is_announcements && !this.#room.is_manager)
-      if (k === "announcement" && d.code === "announce.said") this.#pinned.show({ q, at, by: d.params.by, text: d.params.text })
-      if (k === "announcement.unpinned") this.#pinned.show(null)
-    }
   }
 
   #connectionChanged() {
@@ -348,7 +345,7 @@ class RoomPage {
     if (!this.#connection.isOpen) return this.#feed.closed()
     this.#outgoing.reconnected()
     this.#markRead(0)
-    for (const act of this.#whenOpen.splice(0)) act()
+    this.#asking.opened()
     return undefined
   }
 
@@ -367,18 +364,6 @@ class RoomPage {
 
   #gone() {
     this.#connection.close("removed")
-  }
-
-  /** The line of a failed step's log that says most; asked once per step. */
-  #excerpt(step) {
-    const key = `${step.step_id}/${step.lines}`
-    if (!this.#excerpts.has(key)) this.#excerpts.set(key, this.#askExcerpt(step))
-    return this.#excerpts.get(key)
-  }
-
-  async #askExcerpt({ step_id: id, lines }) {
-    const { events } = await this.#askWhenOpen({ t: "range", s: `log:${id}`, before: lines + 1, limit: 40 })
-    return tellingLine(events)
   }
 
   #listen() {

@@ -23,6 +23,10 @@ for number in range({count}):
     text = f"line {{number}} of the long talk"
     messages.post(author=people[1], room=room, text=text, client_id=f"{name}-{{number}}", surface="web")
 """
+PROTECT = """
+from deploy_core.models import Environment
+Environment.objects.filter(app__name="shop", name="staging").update(is_protected={is_protected})
+"""
 TAKE_OUT = """
 from chatops.room import people
 from chatops.room.models import Membership, Room
@@ -176,6 +180,21 @@ def test_what_was_said_is_found_and_opened(open_window: OpenWindow) -> None:
 
     expect(alice.page.locator(".event.is-found")).to_contain_text("haystack", timeout=DEADLINE_MS)
     expect(alice.page.locator("#find")).to_be_hidden()
+
+
+def test_a_protected_deployment_asks_with_its_revision_on_the_button(server: Shiproom, open_window: OpenWindow) -> None:
+    server.run_code(PROTECT.format(is_protected=True))
+    alice = open_window("alice")
+    number = alice.deploy("/deploy shop to staging")
+
+    card = alice.private_replies.last
+    expect(card.get_by_role("button", name=re.compile("^Deploy [0-9a-f]{7}$"))).to_be_visible(timeout=DEADLINE_MS)
+    expect(card.locator(".confirm__left")).to_contain_text("left", timeout=DEADLINE_MS)
+    card.get_by_role("button", name="Do not deploy").click()
+
+    assert server.ended(number)[0] in ("cancelled", "rejected")
+    expect(card.get_by_role("button", name=re.compile("^Deploy"))).to_be_hidden(timeout=DEADLINE_MS)
+    server.run_code(PROTECT.format(is_protected=False))
 
 
 def test_who_is_taken_out_of_a_room_is_told_and_loses_no_text(server: Shiproom, open_window: OpenWindow) -> None:
