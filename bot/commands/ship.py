@@ -1,14 +1,16 @@
 """Commands that change what runs. They ask the core and never touch a server."""
 
+from dataclasses import replace
 from typing import Any
 
 from bot.invocation import Announce, Reply
 from bot.order import Order
+from bot.phrases.tables import Cell, phrase
 from bot.registry import Argument, command
 from bot.wishes import wish_of
-from deploy_core import deployments, steering
+from deploy_core import deployments, outlook, steering
 from deploy_core.errors import Refused
-from deploy_core.models import App, CommitCheck, Deployment, Environment
+from deploy_core.models import App, CommitCheck, Deployment, Environment, Release
 from deploy_core.rules import repository
 from deploy_core.rules.status import Status
 from deploy_core.safety import checks, locks
@@ -35,11 +37,29 @@ def deploy(order: Order) -> Reply:
     if not parsed.task:
         _refuse_red(app, environment, parsed.ref, wish)
         deployment = deployments.request(app, parsed.ref, environment, **asked)
-        return _accepted("requested", order, deployment, wish, servers=asked["only"])
+        lost = _left_out(deployment)
+        reply = _accepted("requested", order, deployment, wish, servers=asked["only"], dropped=lost)
+        look = order.line(f"diff {app.name} {deployment.ref} to {environment.name}")
+        return replace(reply, suggest=(look,)) if lost else reply
     if parsed.ref:
         raise Refused("task_with_ref", task=parsed.task)
     deployment = deployments.run_task(app, parsed.task, environment, **asked)
     return _accepted("task_requested", order, deployment, wish, task=parsed.task, servers=asked["only"])
+
+
+def _left_out(deployment: Deployment) -> Cell:
+    """The commits of others that run there now and that this ref lacks, as far as the last fetch knows; else empty."""
+    current = Release.objects.current_in(deployment.environment)
+    if current is None:
+        return ""
+    try:
+        target = outlook.revision_of(deployment.app, deployment.ref)
+    except Refused:
+        return ""
+    dropped = outlook.between(deployment.app, current.revision, target).dropped or []
+    theirs = [commit for commit in dropped if commit.author != deployment.requested_by.username]
+    authors = list(dict.fromkeys(commit.author for commit in theirs))
+    return phrase("word.commits_by", {"count": len(theirs), "authors": authors[:5]}) if theirs else ""
 
 
 def _refuse_red(app: App, environment: Environment, ref: str, wish: Wish) -> None:

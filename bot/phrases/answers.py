@@ -3,7 +3,10 @@
 from django.utils.translation import gettext_lazy as _
 
 ANSWERS = {
-    "requested": _("#%(number)s deploys %(app)s %(ref)s to %(environment)s[[ on %(servers)s]]."),
+    "requested": _(
+        "#%(number)s deploys %(app)s %(ref)s to %(environment)s[[ on %(servers)s]]."
+        "[[ It leaves out commits that run there now: %(dropped)s.]]"
+    ),
     "requested.queued": _(
         "#%(number)s deploys %(app)s %(ref)s to %(environment)s once #%(behind)s by %(behind_by)s is done."
     ),

@@ -52,7 +52,6 @@ REFUSALS = {
     "stale": _("This command is %(minutes)s minutes old, so it was not run. Send it again if you still want it."),
     "duplicate": _("This line was already run, as #%(number)s."),
     "expired": _("The command arrived too late and was not run. Send it again if you still want it."),
-    "drops_commits": _("%(environment)s runs %(commits)s commits of %(people)s that this ref lacks."),
     "secret_in_chat": _(
         "That message was not posted: there is a secret in it[[ (%(kinds)s)]]. Revoke it where it was made, then send "
         "the message without it."

@@ -197,3 +197,16 @@ def test_changes_are_what_touched_servers_since(ask, history, alice, staging):
     assert len(ask(alice, "/changes").params["table"]["rows"]) == 2
     assert ask(alice, "/changes since 1m").code == "changes.none"
     assert Release.objects.count() == 0
+
+
+def test_who_would_leave_out_what_others_shipped_is_told_and_may_look(ask, history, alice, staging):
+    put(staging, "side")
+
+    reply = ask(alice, "/deploy shop/main to staging")
+
+    assert reply.code == "requested"
+    assert reply.params["dropped"]["params"] == {"count": 1, "authors": ["carol"]}
+    assert reply.suggest == ("/diff shop main to staging",)
+    assert not ask(alice, reply.suggest[0]).is_error
+    carol = factories.person("carol", role="deployer")
+    assert ask(carol, "/deploy shop/main to staging").params["dropped"] == ""  # it is her own

@@ -69,7 +69,7 @@ def test_every_error_class_and_every_status_has_words():
     assert codes <= phrases.PHRASES.keys()
 
 
-@pytest.mark.parametrize("code", ["locked", "frozen", "busy", "checks_failed", "approval_needed", "drops_commits"])
+@pytest.mark.parametrize("code", ["locked", "frozen", "busy", "checks_failed", "approval_needed"])
 def test_replies_that_later_commands_need_are_there(code):
     assert code in phrases.PHRASES
 
