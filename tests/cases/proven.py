@@ -188,6 +188,7 @@ PROOF: dict[str, dict[str, str]] = {
         "Host: evil.example": "house/test_edges.py::test_another_host_is_turned_away",
         "cookie of role member": "proof/test_entries.py::test_an_address_lets_in_whom_it_should",
         "GET /api/deploys/<id of": "api/test_api.py::test_what_the_person_may_not_see_is_not_there",
+        "GET /api/deploys/<id>/log": "proof/test_entries.py::test_nothing_in_an_address_makes_an_error",
         "API token revoked": "api/test_api.py::test_a_token_ends",
         "webhook replay": "webhooks/test_incoming.py::test_the_same_delivery_deploys_once",
         "API token of scope": "api/test_api.py::test_a_scope_is_asked_for",
@@ -239,9 +240,6 @@ PROOF: dict[str, dict[str, str]] = {
         "do: database locked": "core/test_bad_roads.py::test_a_database_that_is_locked_for_a_while_only_delays",
         "do: audit store not writable": (
             "trust/test_together.py::test_where_the_audit_cannot_be_written_nothing_is_done"
-        ),
-        "do: SIGSTOP the worker": (
-            "workers/test_frozen.py::test_a_worker_that_was_frozen_writes_and_switches_nothing_more"
         ),
         "do: kill -9 redis": (
             "room/test_doorbell.py::test_a_layer_that_is_away_is_not_felt_and_is_joined_when_it_is_back"

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as live_settings
@@ -232,6 +233,25 @@ def test_an_address_lets_in_whom_it_should(world: World, role: str, name: str):
         answer = client.post(own, world.fill(page.data))
         assert answer.status_code < 500
         assert state() == before, "changed by somebody who may not"
+
+
+HOSTILE = (
+    "offset=-1&limit=abc&page=-1&before=99999999999999999999&after=x&at=nonsense&q=%ff%fe&find=%27%22%3C&who=%F0%9F%98%80",
+    "path=../../etc/passwd&offset=abc&since=2026-13-45&until=..&step=%2e%2e%2f&until=-1&tail=1e9&s=%ED%A0%80",
+    "next=//evil.example&next=javascript:alert(1)&said=page:x&level=%5B%5D&theme=%3Cscript%3E&app=" + "a" * 5000,
+)
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.takes_get])
+def test_nothing_in_an_address_makes_an_error(world: World, name: str):
+    page, client = PAGES[name], world.client("owner")
+    path = path_of(name, page, world, page.own).partition("?")[0]
+
+    answers = [client.get(f"{path}?{query}") for query in HOSTILE]
+
+    assert [each.status_code for each in answers if each.status_code >= 500] == []
+    assert {urlsplit(each.headers.get("Location", "")).netloc for each in answers} == {""}, "sent to another site"
+    assert not any(b"<script>alert" in each.content for each in answers if not each.streaming)
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------
