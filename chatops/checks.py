@@ -1,5 +1,6 @@
 """What `manage.py` says about this installation before it runs anything."""
 
+import importlib.util
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,20 @@ def debugging_in_public(**kwargs: Any) -> list[CheckMessage]:
     if not (settings.IS_PRODUCTION and settings.DEBUG):
         return []
     return [Error("DEBUG is on at a public address.", hint="Unset DEBUG.", id="shiproom.E003")]
+
+
+@register("shiproom")
+def directory_library(**kwargs: Any) -> list[CheckMessage]:
+    """Signing in against a directory needs a library that is not installed by itself."""
+    if not settings.LDAP_URL or importlib.util.find_spec("django_auth_ldap") is not None:
+        return []
+    return [
+        Error(
+            "SHIPROOM_LDAP_URL is set, but django-auth-ldap is not installed.",
+            hint="Install OpenLDAP's headers (apt install libldap-dev libsasl2-dev), then pip install django-auth-ldap.",
+            id="shiproom.E004",
+        )
+    ]
 
 
 def is_safe_to_bind(host: str) -> bool:

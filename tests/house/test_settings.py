@@ -171,8 +171,9 @@ def test_a_production_environment_passes_djangos_deployment_checks(tmp_path):
             {"PUBLIC_URL": "https://ship.example.org", "SHIPROOM_KEY_FILE": "/elsewhere/keys.json", "DEBUG": "1"},
             "shiproom.E003",
         ),
+        ({"SHIPROOM_LDAP_URL": "ldaps://directory.example.org"}, "shiproom.E004"),
     ],
-    ids=["keys inside the data folder", "http open to the network", "debugging in public"],
+    ids=["keys inside the data folder", "http open to the network", "debugging in public", "a directory without its library"],
 )
 def test_an_unsafe_installation_is_refused(tmp_path, environment, code):
     done = _check(tmp_path, **environment)
