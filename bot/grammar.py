@@ -22,7 +22,7 @@ from .verbs import BY_WORD, CLASSIC, Verb
 from .words import Word
 
 _VERB = re.compile(r"([A-Za-z][A-Za-z-]*)(?::([A-Za-z0-9][A-Za-z0-9._-]{0,62}))?(!)?")
-_ADDRESSED = re.compile(r"(?:@(?:chatops|shiproom|hubot)|hubot)[:,]? +/?(?=[^ /])", re.IGNORECASE)
+_ADDRESSED = re.compile("(?:@(?:chatops|shiproom|hubot)|hubot)(?:[:,]? +|[\uff0c\uff1a] *)/?(?=[^ /])", re.IGNORECASE)
 #: A mention that Slack sent without its name.
 _MENTIONED = re.compile(r"@[UW][A-Z0-9]{2,20}[:,]? +(?=[^ ])")
 #: What input methods put where a slash was meant.

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+#: What people write for them in Chinese.
+_IN_CHINESE = {"\u5230": "to", "\u81f3": "to", "\u5728": "in", "\u4e8e": "on"}
 #: A longer word is no mistyped name of ours (names end at 63 characters), and costs time to compare.
 _LONGEST = 80
 _MOST = 3
@@ -62,6 +64,8 @@ def keyword_meant(word: str) -> str:
         return ""
     if typed in {"into", "onto"}:
         return "to"
+    if typed in _IN_CHINESE:
+        return _IN_CHINESE[typed]
     if not typed.isascii() or not typed.isalpha() or len(typed) > 3:
         return ""
     swapped = typed[::-1]
