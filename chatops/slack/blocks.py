@@ -3,10 +3,12 @@
 A message always has both: blocks are what people see, text is what notifications and screen readers say.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bot import phrases
+from bot.verbs import BY_WORD
 from chatops.slack import mrkdwn
 from chatops.slack.mrkdwn import BUTTON_LIMIT, CONFIRM_LIMIT, CONTEXT_LIMIT, SECTION_LIMIT, TEXT_LIMIT, VALUE_LIMIT
 
@@ -14,8 +16,10 @@ Json = dict[str, Any]
 
 #: Buttons of one message.
 MOST_BUTTONS = 5
-#: Rows of a table; the web has the others.
-MOST_ROWS = 20
+#: Rows of a table, and the blocks they may fill; the web has the others.
+MOST_ROWS, MOST_TABLES = 60, 4
+#: A command of the room, where a sentence names one.
+_COMMAND = re.compile(rf"(?<![^\s“\"(\[])/({'|'.join(sorted(BY_WORD.keys() - {'deploy'}, key=len, reverse=True))})\b")
 #: What a button's action is called: `say.0` types a line, `deploy.approve` acts on a deployment.
 SAY, DEPLOY = "say", "deploy"
 
@@ -70,7 +74,7 @@ def reply(
     code: str, params: Mapping[str, Any], suggest: Iterable[str] = (), *, room: int | None = None, url: str = ""
 ) -> Json:
     """The bot's answer with its table; `suggest` are lines to press, which are typed in `room` by whoever presses."""
-    said = mrkdwn.escape(phrases.render(code, params))
+    said = mrkdwn.escape(typed_here(phrases.render(code, params)))
     table = params.get("table")
     lines = list(dict.fromkeys(suggest))[:MOST_BUTTONS]
     presses = [
@@ -78,14 +82,14 @@ def reply(
         for index, line in enumerate(lines)
         if room and len(line) < VALUE_LIMIT - 20 and "…" not in line
     ]
-    typed = [mrkdwn.code(line) for line in lines if not room or "…" in line]
+    copied = [mrkdwn.code(line) for line in lines if not room or "…" in line]
     if url:
         presses.append(open_button(url))
     return message(
         said,
         section(said),
-        section(_table(table)) if isinstance(table, Mapping) and table.get("rows") else None,
-        context("  ".join(typed)),
+        *(_tables(table) if isinstance(table, Mapping) and table.get("rows") else ()),
+        context("  ".join(copied)),
         actions(presses[:MOST_BUTTONS]),
     )
 
@@ -96,11 +100,26 @@ def said(line: str, who: str, answer: Json) -> Json:
     return message(f"{head} {answer['text']}", context(head), *answer["blocks"][:4])
 
 
-def _table(table: Mapping[str, Any]) -> str:
-    rows = list(table["rows"])
-    told = phrases.render_text("", {"table": {"head": table["head"], "rows": rows[:MOST_ROWS]}}).lstrip("\n")
-    left = len(rows) - MOST_ROWS
-    return mrkdwn.code_block(f"{told}\n+ {left}" if left > 0 else told)
+def typed_here(sentence: str) -> str:
+    """A sentence whose commands are as one types them in Slack: `/status` is `/deploy status` there."""
+    return _COMMAND.sub(r"/deploy \1", sentence)
+
+
+def _tables(table: Mapping[str, Any]) -> Iterator[Json]:
+    """A table as text, in as many blocks as it needs, at most `MOST_TABLES`."""
+    rows = [[typed_here(phrases.value_text(cell)) for cell in row] for row in table["rows"][:MOST_ROWS]]
+    lines = phrases.render_text("", {"table": {"head": table["head"], "rows": rows}}).strip("\n").split("\n")
+    shown = 0
+    for _ in range(MOST_TABLES):
+        room, taken = SECTION_LIMIT - 100, []
+        while shown < len(lines) and (room := room - len(mrkdwn.escape(lines[shown])) - 1) >= 0:
+            taken.append(lines[shown])
+            shown += 1
+        if taken:
+            yield section(mrkdwn.code_block("\n".join(taken)))
+    left = len(table["rows"]) + 1 - shown
+    if left > 0:
+        yield section(f"+ {left}")
 
 
 def _plain(text: object, limit: int) -> Json:

@@ -69,7 +69,7 @@ def draw(state: DeploymentState, *, by: str, url: str) -> Json:
 
 
 def _why(state: DeploymentState) -> str:
-    return phrases.render(state.reason, state.params) if state.reason else ""
+    return blocks.typed_here(phrases.render(state.reason, state.params)) if state.reason else ""
 
 
 def _steps(state: DeploymentState, counted: str) -> str:
@@ -117,6 +117,7 @@ def _failed(state: DeploymentState) -> str:
     told = []
     for step in bad[:MOST_FAILED]:
         why = phrases.render(step.reason, step.params) if step.reason else phrases.render(f"status.{step.status}", {})
+        why = blocks.typed_here(why)
         where = mrkdwn.code(step.server) if step.server else phrases.render(f"step.{step.kind}", {})
         told.append(f":x: {where} {mrkdwn.cut(mrkdwn.escape(why), REASON_LIMIT)}")
     if len(bad) > MOST_FAILED:

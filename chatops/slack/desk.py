@@ -253,7 +253,7 @@ def _told(outcome: Outcome, room: Room) -> Answer:
     message = blocks.reply(reply["code"], reply["params"], reply["suggest"], room=room.pk, url=url)
     # A deployment's own message is for everybody; this answer only says that there will be one.
     is_public = bool(reply.get("is_public")) and not deployment
-    text = phrases.render(reply["code"], reply["params"])
+    text = blocks.typed_here(phrases.render(reply["code"], reply["params"]))
     return Answer(message, is_public, is_error=reply["is_error"], text=text)
 
 

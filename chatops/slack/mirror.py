@@ -136,7 +136,7 @@ def _announce(channel: Channel, told: Json) -> None:
     deployment = Deployment.objects.select_related("app", "environment", "requested_by").get(pk=number)
     if code in _ON_CARD or (code == "announce.finished" and not _was_slow(deployment)):
         return
-    text = mrkdwn.escape(phrases.render(code, params))
+    text = mrkdwn.escape(blocks.typed_here(phrases.render(code, params)))
     if code == "announce.awaiting_approval":
         text = f"{_approvers(channel.workspace, deployment)} {text}".strip()
     elif code in _LOUD or code == "announce.finished":

@@ -122,6 +122,16 @@ def test_every_sentence_of_the_bot_fits_with_long_values_in_it():
     assert wrong == set()
 
 
+def test_commands_in_sentences_are_those_of_slack():
+    help_ = blocks.reply("help", {"table": {"head": ["column.command"], "rows": [[{"code": "usage.plan"}]] * 44}})
+
+    assert blocks.typed_here("Try /status, or /deploy shop to staging: https://ship.example/status") == (
+        "Try /deploy status, or /deploy shop to staging: https://ship.example/status"
+    )
+    assert blocks.typed_here("(/rollback) until /resume #4.") == "(/deploy rollback) until /deploy resume #4."
+    assert json.dumps(help_).count("/deploy plan app[/ref] to environment") == 44
+
+
 def test_the_forms_fit_with_many_apps_of_long_names():
     environments = {f"app-{number}-{'x' * 70}"[:63]: ["production", "staging"] for number in range(300)}
 
