@@ -47,7 +47,10 @@ def find(person: Person, frame: Incoming) -> Frame:
     """Find what was said."""
     room = frame.number("room") if frame.has("room") else None
     before = frame.number("before") if frame.has("before") else None
-    return {"t": "found", **search.find(person, frame.text("text"), room_id=room, before=before)}
+    text = frame.text("text")
+    if not messages.is_storable(text):
+        raise Unfit("bad_text")
+    return {"t": "found", **search.find(person, text, room_id=room, before=before)}
 
 
 def look_up(person: Person, frame: Incoming) -> Frame:
@@ -78,9 +81,13 @@ ASKS: Mapping[str, Callable[[Person, Incoming], Frame]] = {
 }
 
 
+#: What is kept and told to all counts as a line that is said.
+LASTING = frozenset(("message.edit", "message.delete"))
+
+
 def answer(person: Person, frame: Incoming) -> Frame:
     """The answer to a frame of one of these types; what changes something names itself by `cid`."""
-    if frame.t.startswith("message."):
+    if frame.t in LASTING:
         frame.client_id()
     elif not frame.answers_to.get("rid"):
         raise Unfit("bad_frame", field="rid")

@@ -333,6 +333,8 @@ class Session:
             own.tell({"t": "read", "room": room, "q": number})
 
     async def _ask(self, frame: Incoming) -> None:
+        if frame.t in asks.LASTING and (wait_ms := self._guests.take_line(self.identity.person_id)):
+            raise Unfit("rate_limited", retry_after_ms=wait_ms)
         self.tell(await self._work(asks.answer, frame))
 
     async def _watch(self, frame: Incoming) -> None:

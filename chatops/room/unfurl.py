@@ -41,7 +41,7 @@ def _one(person: Person, link: dict[str, Any]) -> dict[str, Any] | None:
 
 def _log(deployment: Deployment, link: dict[str, Any]) -> dict[str, Any] | None:
     key, first = link.get("step"), _number(link.get("line"))
-    if not isinstance(key, str) or not first:
+    if not isinstance(key, str) or not first or not key.isprintable():
         return None
     step = Step.objects.filter(deployment=deployment, key=key[:200]).first()
     if step is None:

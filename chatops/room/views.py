@@ -21,6 +21,9 @@ from chatops.room.unread import Unread
 from deploy_core.models import Person
 from deploy_core.rules.events import iso
 
+#: A page follows so many rooms for their news; of further ones the rail says what it knew when the page was made.
+OTHERS = 100
+
 
 class MemberRequest(HttpRequest):
     """A request behind `login_required`."""
@@ -124,7 +127,7 @@ def _boot(person: Person, shown: Room) -> Frame:
 
 def _others(person: Person, shown: Room) -> list[Frame]:
     """The person's other rooms, each with where its stream stands: the page follows them for news, from there on."""
-    rooms = {Stream("room", each["id"]): each for each in rail(person, shown) if not each["is_current"]}
+    rooms = {Stream("room", each["id"]): each for each in rail(person, shown)[:OTHERS] if not each["is_current"]}
     epoch, heads = streams.look(list(rooms))
     return [
         {"id": each["id"], "slug": each["slug"], "e": epoch, "q": heads[stream].number}

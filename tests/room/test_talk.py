@@ -335,3 +335,43 @@ def test_the_pages_of_rooms_work_without_script(cast: Cast, client) -> None:
     assert client.get(page).status_code == 404  # open, but not one's own any more
     assert client.post("/rooms/ops/join/")["Location"] == "/rooms/ops/"
     assert client.post("/rooms/none/join/")["Location"] == "/rooms/"
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ({"t": "message.edit", "cid": "x", "id": 1}, "bad_frame"),
+        ({"t": "message.edit", "cid": "x", "id": "1", "text": "a"}, "bad_frame"),
+        ({"t": "message.edit", "cid": "x", "id": 999_999, "text": "a"}, "not_found"),
+        ({"t": "message.edit", "cid": "x", "id": 1, "text": "a\u0000b"}, "bad_text"),
+        ({"t": "message.edit", "cid": "x", "id": 1, "text": "x" * 8001}, "too_long"),
+        ({"t": "message.delete", "cid": "x", "id": 999_999}, "not_found"),
+        ({"t": "message.delete", "cid": "x", "id": 1, "room": 999_999}, "not_found"),
+        ({"t": "search", "rid": "x", "text": "a\u0000b"}, "bad_text"),
+        ({"t": "search", "rid": "x", "text": 5}, "bad_frame"),
+        ({"t": "unfurl", "rid": "x", "links": "all"}, "bad_frame"),
+        ({"t": "unfurl", "rid": "x", "links": [1] * 21}, "bad_frame"),
+        ({"t": "level", "rid": "x", "level": "loud"}, "not_found"),
+        ({"t": "lines", "rid": "x", "room": 999_999}, "not_found"),
+    ],
+)
+async def test_a_wrong_frame_of_talk_is_refused_and_the_line_stays(
+    cast: Cast, connect: Connect, frame: dict, code: str
+) -> None:
+    async with connect(cast.alice, cast.stream) as alice:
+        refused = await alice.ask({"room": cast.room.pk, **frame}, "ack", "found", "unfurled", "alerts", "lines")
+        still = await alice.say(cast.room, "still here")
+
+    assert refused["code"] == code
+    assert still["result"] == "posted"
+
+
+async def test_edits_count_as_lines(cast: Cast, connect: Connect, settings) -> None:
+    settings.SEND_RATE = 2
+    async with connect(cast.alice, cast.stream) as alice:
+        message = (await alice.say(cast.room, "one"))["d"]["message"]
+        first = await _edit(alice, cast.room, message, "two", cid="e1")
+        second = await _edit(alice, cast.room, message, "three", cid="e2")
+
+    assert first["result"] == "edited"
+    assert second["code"] == "rate_limited"
