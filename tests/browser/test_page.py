@@ -15,7 +15,7 @@ HAN = re.compile(r"[\u3400-\u9fff]")
 #: people typed, names, commands, keys, output.
 LATIN_ONLY = """() => {
   const kept = ["code", "kbd", "samp", "time", "h1", ".rev", ".said", ".try", ".avatar", ".menu", ".card__id",
-    ".rail__brand", ".rail__link", ".rail__name", ".event__author", ".event__text", ".room__topic",
+    ".rail__brand", ".rail__link", ".rail__name", ".event__author", ".event__text", ".quote", ".pinned", ".room__topic",
     "[data-slot=app]", "[data-slot=environment]", "script", "template", "style"].join(", ")
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   const found = []
