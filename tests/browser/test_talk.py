@@ -87,8 +87,8 @@ def test_an_answer_quotes_and_an_edit_and_a_message_taken_back_reach_everybody_o
 def test_a_link_to_a_message_opens_the_talk_around_it_and_reads_on_both_ways(
     server: Shiproom, open_window: OpenWindow
 ) -> None:
-    server.run_code(LONG_TALK.format(count=160, name="long"))
-    found = server.rows("SELECT number FROM room_message WHERE text = ?", "line 40 of the long talk")
+    server.run_code(LONG_TALK.format(count=110, name="long"))
+    found = server.rows("SELECT number FROM room_message WHERE text = ?", "line 30 of the long talk")
 
     alice = open_window("alice", path=f"/rooms/lobby/#e{found[0][0]}")
 
@@ -97,7 +97,7 @@ def test_a_link_to_a_message_opens_the_talk_around_it_and_reads_on_both_ways(
     expect(row).to_be_focused()
     assert max(alice.event_numbers()) < found[0][0] + 60  # the newest are not there yet
     scroll = alice.page.locator("#scroll")
-    for text, top in (("line 0 of the long talk", -1_000_000), ("line 159 of the long talk", 0)):
+    for text, top in (("line 0 of the long talk", -1_000_000), ("line 109 of the long talk", 0)):
         line = alice.timeline.get_by_text(text, exact=True)
 
         def is_there(line: Locator = line, top: int = top) -> bool:
@@ -120,6 +120,10 @@ def test_a_name_is_completed_called_and_notified_by_one_tab_only(server: Shiproo
     other.goto(alice.page.url)
     expect(other.locator('[data-slot="connection"]')).to_have_class(re.compile("is-ok"), timeout=DEADLINE_MS)
 
+    pages = (alice.page, other)
+    speaks = "'speaks' in document.documentElement.dataset"
+    wait_until(lambda: sum(page.evaluate(speaks) for page in pages) == 1, what="one tab speaks")
+
     bob.composer.click()
     bob.composer.press_sequentially("look here @al")
     expect(bob.page.get_by_role("option", name="@alice")).to_be_visible(timeout=DEADLINE_MS)
@@ -130,9 +134,8 @@ def test_a_name_is_completed_called_and_notified_by_one_tab_only(server: Shiproo
     rail = alice.page.locator('.rail [data-slug="demo"] .count')
     expect(rail).to_be_visible(timeout=DEADLINE_MS)
     expect(rail).not_to_have_class(re.compile("quiet"))  # it is about alice
-    pages = (alice.page, other)
-    alice.page.wait_for_function("window.notified.length > 0 || !('speaks' in document.documentElement.dataset)")
-    other.wait_for_function("window.notified.length > 0 || !('speaks' in document.documentElement.dataset)")
+    for page in pages:
+        page.wait_for_function(f"window.notified.length > 0 || !({speaks})")
     told = [shown for page in pages for shown in page.evaluate("notified")]
     assert told == [["bob in demo", "look here @alice"]]
 
