@@ -14,9 +14,8 @@ class Invocation:
     """One line that a person typed somewhere.
 
     `room` is the room's slug ("" outside rooms); `default_app` and `apps` are the room's app names;
-    `client_id` names the line for ever: the same id gets the same answer. `rooms` are those that the author may see;
-    None where the line was not typed: a token or a webhook is bound to no room. `identities` are the author's accounts
-    elsewhere, as people read them (`alice in Slack team acme`).
+    `client_id` names the line for ever: the same id gets the same answer. `rooms` are those that the author may
+    see. `identities` are the author's accounts elsewhere, as people read them (`alice in Slack team acme`).
     """
 
     text: str
@@ -27,7 +26,7 @@ class Invocation:
     apps: tuple[str, ...] = ()
     client_id: str = ""
     identities: tuple[str, ...] = ()
-    rooms: tuple[str, ...] | None = None
+    rooms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

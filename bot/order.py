@@ -61,7 +61,8 @@ class Order:
             Refused: `not_in_room`, with those of the environment's rooms that the author may see.
         """
         rooms, here = environment.command_rooms, self.invocation
-        if self.is_act and rooms and here.rooms is not None and here.room not in rooms:
+        is_typed = here.surface not in ("api", "webhook")  # those are bound by the scope of their own
+        if self.is_act and is_typed and rooms and here.room not in rooms:
             seen = [name for name in rooms if name in here.rooms]
             raise Refused("not_in_room", app=environment.app.name, environment=environment.name, rooms=seen)
 

@@ -71,7 +71,11 @@ def test_who_may_not_deploy_there_is_told_that_and_no_room(say, carol, limited):
 
 @pytest.mark.parametrize("surface", ["api", "webhook"])
 def test_doors_that_belong_to_no_room_are_bound_by_their_own_scope(say, alice, limited, surface):
-    assert say(alice, "/deploy shop to production", room="", surface=surface, rooms=None).code == "requested"
+    assert say(alice, "/deploy shop to production", room="", surface=surface, rooms=()).code == "requested"
+
+
+def test_a_place_without_a_room_is_none_of_them(say, alice, limited):
+    assert say(alice, "deploy shop to production", room="", surface="slack", rooms=()).code == "not_in_room"
 
 
 def test_it_is_offered_but_marked(alice, limited, shop):
