@@ -487,7 +487,7 @@ SLACK_LEASE_S = env.float("SHIPROOM_SLACK_LEASE_S", 45.0)
 #: Between two messages in a channel, and between two edits of a message: the second grows up to the third.
 SLACK_POST_GAP_S = env.float("SHIPROOM_SLACK_POST_GAP_S", 1.0)
 SLACK_EDIT_GAP_S = env.float("SHIPROOM_SLACK_EDIT_GAP_S", 2.0)
-SLACK_EDIT_GAP_MOST_S = env.float("SHIPROOM_SLACK_EDIT_GAP_MOST_S", 30.0)
+SLACK_EDIT_GAP_MOST_S = env.float("SHIPROOM_SLACK_EDIT_GAP_MOST_S", 60.0)
 #: Edits per minute and workspace; Slack takes 50.
 SLACK_EDITS_PER_MINUTE = env.int("SHIPROOM_SLACK_EDITS_PER_MINUTE", 40)
 #: What failed is tried again after so long, doubled each time up to the second.

@@ -5,16 +5,14 @@ fault, silence, or the answer lost on the way after the work was done. `slack_pe
 """
 
 import itertools
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
 
+from tests.services.slack_http import SlackServer
 from tests.services.slack_limits import Json, Rates, of_form, of_message
 
 #: Which scope of a bot token each method wants.
@@ -28,8 +26,6 @@ SCOPES = {
     "users.info": "users:read",
 }
 ALL_SCOPES = ("commands", "chat:write", "chat:write.public", "app_mentions:read", "channels:read", "channels:history")
-#: What Slack takes no JSON for: `GET`, or a form.
-READS = frozenset({"conversations.history", "conversations.replies", "conversations.info", "users.info"})
 #: A form may be opened so long after the press or command, once.
 TRIGGER_S = 3.0
 #: One response_url may be used so often.
@@ -102,7 +98,7 @@ class FakeSlack:
         self._lock = threading.RLock()
         self._closing = threading.Event()
         self.begin_anew()
-        self._server = _Server(self)
+        self._server = SlackServer(self)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def begin_anew(self) -> None:
@@ -356,53 +352,6 @@ class FakeSlack:
         view = {"id": f"V{next(self._numbers)}", "hash": f"h{next(self._numbers)}", **body["view"]}
         self.forms.append(view)
         return {"view": view}
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, slack: FakeSlack) -> None:
-        self.slack = slack
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        path, _, query = self.path.partition("?")
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        is_json = "json" in self.headers.get("Content-Type", "")
-        if is_json and path.rpartition("/")[2] in READS:
-            body: Json = {}
-        elif is_json:
-            body = json.loads(raw or "{}")
-        else:
-            body = {name: _plain(given[0]) for name, given in parse_qs(query or raw).items()}
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        answer = self.server.slack.take(path, token, body)
-        if answer is None:
-            self.close_connection = True
-            return
-        status, told, headers = answer
-        payload = json.dumps(told).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **headers, "Content-Length": str(len(payload))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(payload)
-
-    do_GET = do_POST
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def _plain(value: str) -> Any:
-    """A form's value; what is nested comes as JSON in it."""
-    return json.loads(value) if value[:1] in ("{", "[") else value
 
 
 @contextmanager

@@ -1,0 +1,185 @@
+"""What Slack hears of rooms, of deployments and of what one person is told; and what it is not told twice."""
+
+import pytest
+from django.utils import timezone
+
+from chatops.room import messages
+from chatops.slack import mirror, outbox, sender
+from chatops.slack.models import Post, Workspace
+from chatops.slack.sender import Sender
+from deploy_core.ledger import journal, notices
+from deploy_core.models import Deployment
+from deploy_core.rules.status import Status
+from tests import factories
+
+DEPLOY = "shop/main to staging"
+
+
+@pytest.fixture
+def deployment(ship):
+    """A deployment that alice asked for in Slack, of which Slack has heard nothing yet."""
+    ship.user().command(DEPLOY)
+    return Deployment.objects.get()
+
+
+def _texts(ship, thread=""):
+    return [message.text for message in ship.slack.in_channel(ship.there.id, thread)]
+
+
+def _say(ship, line, person=None):
+    outcome = messages.post(
+        author=person or ship.alice,
+        room=ship.room,
+        text=line,
+        client_id=f"web-{line}-{timezone.now()}"[:64],
+        surface="web",
+    )
+    assert outcome["result"] != "error", outcome
+    return outcome
+
+
+def test_what_the_web_changes_is_told_in_the_channel_and_what_it_only_looks_at_is_not(ship):
+    _say(ship, "/lock shop in staging")
+    _say(ship, "/status")
+    _say(ship, "hello everybody")
+
+    ship.send_all()
+
+    (text,) = _texts(ship)
+    assert text.startswith("*<@UALICE>*: `/lock shop in staging`")
+
+
+def test_what_was_typed_in_the_channel_itself_is_not_said_there_twice(ship):
+    sent = ship.user().command("lock shop in staging")
+
+    ship.send_all()
+
+    assert sent.told["response_type"] == "in_channel"
+    assert _texts(ship) == []
+
+
+def test_no_message_comes_back_from_the_room_to_slack_and_again(ship, deployment):
+    ship.send_all()
+    before = len(ship.slack.messages)
+    for _ in range(5):
+        for message in list(ship.slack.messages.values()):
+            said = {
+                "type": "message",
+                "channel": message.channel,
+                "ts": message.ts,
+                "text": message.text,
+                "bot_id": "B1",
+            }
+            ship.user("UBOT").event(said)
+            person = {name: value for name, value in said.items() if name != "bot_id"} | {"user": "UALICE"}
+            ship.user().event({**person, "thread_ts": message.ts})
+            ship.user().event({**said, "subtype": "message_changed", "message": person, "previous_message": said})
+            ship.user().event({**said, "subtype": "message_deleted", "deleted_ts": message.ts})
+            ship.user("UBOT").event({**said, "type": "app_mention", "text": f"<@UBOT> {message.text}", "user": "UBOT"})
+        ship.send_all()
+
+    assert len(ship.slack.messages) == before
+    assert Deployment.objects.count() == 1
+    assert not ship.room.messages.filter(kind="chat").exists()
+
+
+def test_a_deployment_of_the_web_shows_in_slack_and_one_of_slack_in_the_web_and_both_end_alike(ship):
+    _say(ship, f"/deploy {DEPLOY}")
+    ship.run(Deployment.objects.get())
+    journal.move(Deployment.objects.get().pk, Status.SUCCEEDED)
+    ship.user().command(DEPLOY)
+    ship.run(Deployment.objects.latest("pk"))
+    journal.move(Deployment.objects.latest("pk").pk, Status.SUCCEEDED)
+
+    ship.send_all()
+
+    first, second = Deployment.objects.order_by("pk")
+    assert [message.text.endswith("done") for message in ship.messages] == [True, True]
+    assert all("<@UALICE>" in message.blocks[0]["text"]["text"] for message in ship.messages)
+    assert [each.surface for each in (first, second)] == ["web", "slack"]
+    assert first.status == second.status == "succeeded"
+
+
+def test_the_author_of_a_deployment_to_a_protected_environment_is_asked_where_only_they_see_it(ship):
+    ship.staging.is_protected = True
+    ship.staging.save()
+    ship.user().command(DEPLOY)
+    deployment = Deployment.objects.get()
+    ship.plan(deployment)
+
+    ship.send_all()
+
+    (asked,) = ship.slack.whispers
+    yes = asked["blocks"][-1]["elements"][0]
+    assert (asked["user"], asked["channel"], yes["action_id"]) == ("UALICE", ship.there.id, "deploy.confirm")
+    ship.user("UBOB").press("1.0", "deploy.confirm", yes["value"])
+    assert Deployment.objects.get().status == "awaiting_confirmation"
+    ship.user().press("1.0", "deploy.confirm", yes["value"])
+    assert Deployment.objects.get().status == "queued"
+
+
+def test_those_who_may_approve_are_called_and_its_author_is_not(ship):
+    ship.staging.approvals_needed = 1
+    ship.staging.save()
+    factories.grant(ship.bob, "approver", app=ship.shop)
+    ship.user().command(DEPLOY)
+    ship.plan(Deployment.objects.get())
+
+    ship.send_all()
+
+    (card,) = ship.messages
+    (asked,) = ship.slack.in_channel(ship.there.id, card.ts)
+    assert (asked.is_broadcast, asked.text.split()[0]) == (True, "<@UBOB>")
+    assert "<@UALICE>" not in asked.text
+    assert [element["action_id"] for element in card.blocks[-1]["elements"]][:2] == ["deploy.approve", "deploy.reject"]
+
+
+def test_what_we_cannot_tell_or_send_stands_in_nobodys_way(ship, monkeypatch, caplog):
+    ship.user().command(DEPLOY)
+    monkeypatch.setattr(mirror, "draw", lambda *_: 1 / 0)
+    notices.tell("announce.lock_expired", {"by": "n1", "app": "shop", "environment": "staging"}, app=ship.shop)
+    whole = mirror._announce
+
+    def once(channel, told):
+        monkeypatch.setattr(mirror, "_announce", whole)
+        raise KeyError("params")
+
+    monkeypatch.setattr(mirror, "_announce", once)
+    notices.tell("announce.lock_expired", {"by": "n2", "app": "shop", "environment": "staging"}, app=ship.shop)
+
+    ship.send_all()
+
+    assert [text.split()[3] for text in _texts(ship)] == ["n2"]
+    assert Post.objects.get(deployment__isnull=False).tries == sender.MOST_FAULTS
+    assert "could not send" in caplog.text
+
+
+def test_a_token_that_does_not_open_waits_for_the_key(ship, deployment):
+    sealed = Workspace.objects.get().sealed
+    Workspace.objects.update(sealed="v1.another.AAAA")
+    Sender("test").round()
+    Workspace.objects.update(sealed=sealed, quiet_until=None)
+
+    ship.send_all()
+
+    assert len(ship.messages) == 1
+
+
+def test_a_bot_that_may_not_whisper_writes_to_the_person(ship):
+    ship.slack.trouble("chat.postEphemeral", error="user_not_in_channel")
+
+    outbox.whisper(ship.workspace, ship.there.id, "UALICE", "k", {"text": "for you"})
+    ship.send_all()
+
+    assert [message.text for message in ship.slack.in_channel("UALICE")] == ["for you"]
+
+
+def test_a_mention_in_the_thread_of_a_deployment_means_it_and_is_answered_there(ship, deployment):
+    ship.send_all()
+    ship.user().mention("cancel", thread=ship.messages[0].ts)
+    ship.user("UBOB").mention("retry", thread=ship.messages[0].ts)
+    ship.send_all()
+
+    assert Deployment.objects.get().status == "cancelled"
+    assert [whisper["user"] for whisper in ship.slack.whispers][-1] == "UBOB"
+    assert any("stopped" in text for text in _texts(ship, ship.messages[0].ts))
