@@ -85,6 +85,7 @@ export class Navigation {
       f: () => panel.log?.toggleFollowing(),
       j: () => timeline.step(1),
       k: () => timeline.step(-1),
+      o: () => openFocused(),
       r: () => tools.act("reply"),
       e: () => tools.act("edit"),
       c: () => tools.act("copy-link"),
@@ -124,6 +125,13 @@ export class Navigation {
     else if (!field.value) this.#parts.timeline.focus()
     return true
   }
+}
+
+// The deployment of the card, or of the line about it, that has the focus; false when that is about none.
+function openFocused() {
+  const link = document.activeElement.closest?.(".event")?.querySelector('[data-action="open-deployment"]')
+  link?.click()
+  return Boolean(link)
 }
 
 // The next room of the rail, or the next one with news.
