@@ -279,10 +279,7 @@ def _how_to_link(ask: Ask, workspace: Workspace) -> Answer:
 
 
 def _link(ask: Ask, workspace: Workspace) -> Answer:
-    try:
-        return told("slack_who", {"who": person_of(ask, workspace).username})
-    except Turned as turned:
-        return turned.answer
+    return told("slack_who", {"who": person_of(ask, workspace).username})
 
 
 def _unlink(ask: Ask, workspace: Workspace) -> Answer:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 
 from chatops.room.views import MemberRequest, rail
 from chatops.slack import blocks, calls, manifest, outbox, tickets, workspaces
-from chatops.slack.models import Channel, Identity, Post, Workspace
+from chatops.slack.models import Channel, Identity, Post, Ticket, Workspace
 from deploy_core.models import Person
 from deploy_core.rules.grants import EVERYWHERE
 from deploy_core.safety import access
@@ -132,7 +132,7 @@ class Link(View):
     def get(self, request: MemberRequest, token: str) -> HttpResponse:
         """Say who would be tied to whom."""
         ticket = tickets.find(token)
-        context = {"ticket": ticket, "person": request.user}
+        context = {"ticket": ticket, "person": request.user, "slack_user": _called(ticket) if ticket else ""}
         return render(request, "slack/link.html", context, status=200 if ticket else 410)
 
     def post(self, request: MemberRequest, token: str) -> HttpResponse:
@@ -144,6 +144,16 @@ class Link(View):
             told = blocks.reply("slack_linked", {"who": request.user.username})
         outbox.put(identity.workspace, identity.user, f"linked:{token}", told)
         return redirect("slack")
+
+
+def _called(ticket: Ticket) -> str:
+    """What the Slack user is called there, with their id: whoever was sent somebody else's link sees whose it is."""
+    try:
+        user = calls.ask(ticket.workspace, "users.info", user=ticket.user)["user"]
+    except (calls.Limited, calls.Unsure, calls.Refused):
+        return ticket.user
+    name = user.get("real_name") or user.get("name")
+    return f"{str(name)[:80]} ({ticket.user})" if name else ticket.user
 
 
 @require_POST

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from chatops.room.models import Line
 from chatops.slack import rooms
-from chatops.slack.models import Channel, Delivery, Identity, Ticket
+from chatops.slack.models import Channel, Delivery, Identity, Post, Ticket
 from deploy_core.models import AuditEntry, Deployment
 from tests import factories
 
@@ -23,6 +23,7 @@ def test_who_is_linked_to_nobody_gets_the_link_and_runs_nothing(ship, client):
     carol = factories.person("carol", role="deployer")
     ship.room.members.add(carol)
     slack_user = ship.user("UCAROL")
+    ship.slack.users["UCAROL"] = {"real_name": "Carol <Jones>"}
 
     first = slack_user.command(DEPLOY)
     client.force_login(carol)
@@ -33,12 +34,20 @@ def test_who_is_linked_to_nobody_gets_the_link_and_runs_nothing(ship, client):
     ship.send_all()
 
     assert first.told["response_type"] == "ephemeral"
-    assert (asked.status_code, b"UCAROL" in asked.content, b"carol" in asked.content) == (200, True, True)
+    assert (asked.status_code, b"Carol &lt;Jones&gt; (UCAROL)" in asked.content) == (200, True)
     assert (linked.status_code, again.status_code) == (302, 410)
     assert Deployment.objects.get().requested_by == carol
     assert "#" in second.told["text"]
     assert AuditEntry.objects.filter(action="slack.link", actor=carol).count() == 1
     assert ["carol" in message.text for message in ship.slack.in_channel("UCAROL")] == [True]
+
+
+def test_the_address_of_a_link_is_kept_nowhere(ship):
+    told = [ship.user("UCAROL").command(line).told["text"] for line in ("link", DEPLOY, "room demo", "")]
+
+    assert all("/slack/link/" in text for text in told)
+    assert not Delivery.objects.exists()
+    assert not Post.objects.exists()
 
 
 def test_a_link_of_before_and_one_that_is_too_old_are_of_no_use(ship, client):
