@@ -15,7 +15,7 @@ class Invocation:
 
     `room` is the room's slug ("" outside rooms); `default_app` and `apps` are the room's app names;
     `client_id` names the line for ever: the same id gets the same answer. `rooms` are those that the author may
-    see. `identities` are the author's accounts elsewhere, as people read them (`alice in Slack team acme`).
+    see.
     """
 
     text: str
@@ -25,7 +25,6 @@ class Invocation:
     default_app: str = ""
     apps: tuple[str, ...] = ()
     client_id: str = ""
-    identities: tuple[str, ...] = ()
     rooms: tuple[str, ...] = ()
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bot import elsewhere
 from bot.invocation import Reply
 from bot.order import Order
 from bot.phrases.tables import phrase, table
@@ -44,7 +45,7 @@ def whoami(order: Order) -> Reply:
     told = {
         "who": actor.username,
         "zone": order.zone().key,
-        "identities": list(order.invocation.identities),
+        "identities": elsewhere.accounts_of(actor),
         "locks": [_held(lock) for lock in locks.standing().filter(owner=actor)],
     }
     if not rows:

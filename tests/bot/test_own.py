@@ -1,8 +1,10 @@
 """One's own words for whole lines, what one is told about oneself, and what a deployment printed."""
 
 import pytest
+from django.utils import timezone
 
 from bot.models import OwnAlias
+from chatops.slack.models import Identity, Workspace
 from deploy_core.models import Deployment, LogChunk, Step
 from deploy_core.safety import locks
 from tests import factories
@@ -79,6 +81,13 @@ def test_one_is_told_ones_locks(ask, alice, shop):
 
     assert told["locks"] == [{"code": "word.place", "params": {"app": "shop", "environment": "staging"}}]
     assert told["zone"] == "UTC"
+
+
+def test_one_is_told_ones_accounts_elsewhere(ask, alice):
+    acme = Workspace.objects.create(team="T024BE7LH", name="Acme", installed=timezone.now())
+    Identity.objects.create(workspace=acme, user="U024BE7LH", person=alice)
+
+    assert ask(alice, "/whoami").params["identities"] == ["U024BE7LH in Acme (Slack)"]
 
 
 def test_everything_has_its_place(ask, alice):
