@@ -71,7 +71,7 @@ def directory_library(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             "SHIPROOM_LDAP_URL is set, but django-auth-ldap is not installed.",
-            hint="Install OpenLDAP's headers (apt install libldap-dev libsasl2-dev), then pip install django-auth-ldap.",
+            hint="apt install libldap-dev libsasl2-dev, then pip install django-auth-ldap into .venv.",
             id="shiproom.E004",
         )
     ]

@@ -1,7 +1,7 @@
 """What django-allauth asks of this product: who may come in, and how second steps are kept and checked."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
@@ -55,15 +55,17 @@ class AccountAdapter(DefaultAccountAdapter):
         return proxy.client_address(request) or "0.0.0.0"  # noqa: S104  a key to count by, not an address to bind
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Who has a password or a second step gives it again; who has neither must just have come by a link."""
+        """Whether password or second step are given again. Who just came by a link, which works once, need not; who
+        has neither of them must have.
+        """
         request: HttpRequest = context.request
-        if self.get_reauthentication_methods(request.user):
-            return True
-        assert isinstance(request.user, Person)  # noqa: S101  allauth asks for who is signed in
-        records = get_authentication_records(request, request.user)
-        if not records or time.time() - records[-1]["at"] > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT:
+        records = get_authentication_records(request, cast(Person, request.user))
+        since = time.time() - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+        if any(each["method"] in ("link", "socialaccount") and each["at"] > since for each in records):
+            return False
+        if not self.get_reauthentication_methods(request.user):
             raise ImmediateHttpResponse(redirect("account-stale"))
-        return False
+        return True
 
 
 class SecondStepAdapter(DefaultMFAAdapter):

@@ -173,7 +173,7 @@ def test_a_production_environment_passes_djangos_deployment_checks(tmp_path):
         ),
         ({"SHIPROOM_LDAP_URL": "ldaps://directory.example.org"}, "shiproom.E004"),
     ],
-    ids=["keys inside the data folder", "http open to the network", "debugging in public", "a directory without its library"],
+    ids=["keys inside the data folder", "http open to the network", "debugging in public", "no library"],
 )
 def test_an_unsafe_installation_is_refused(tmp_path, environment, code):
     done = _check(tmp_path, **environment)

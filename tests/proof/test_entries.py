@@ -136,7 +136,11 @@ def rank(role: str) -> int:
 
 def state() -> dict[str, Any]:
     """What nobody may change who may not: how many there are of everything, and how it stands."""
-    found: dict[str, Any] = {model.__name__: model.objects.count() for model in COUNTED}
+    counts = ", ".join(f"(select count(*) from {model._meta.db_table})" for model in COUNTED)  # one query, often asked
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {counts}")
+        told = cursor.fetchone()
+    found: dict[str, Any] = dict(zip((model.__name__ for model in COUNTED), told, strict=True))
     found["statuses"] = list(Deployment.objects.order_by("pk").values_list("status", "cancel_requested"))
     found["paths"] = list(Environment.objects.order_by("pk").values_list("path", "is_protected"))
     found["open"] = Freeze.objects.filter(lifted__isnull=True).count()
