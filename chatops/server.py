@@ -162,7 +162,12 @@ class Server(daphne.server.Server):  # type: ignore[misc]
 
     def __init__(self, application: Any, listener: socket.socket, *, ready: Callable[[], None]) -> None:
         super().__init__(
-            application, endpoints=[f"fd:fileno={listener.fileno()}"], server_name="shiproom", websocket_timeout=-1
+            application,
+            endpoints=[f"fd:fileno={listener.fileno()}"],
+            server_name="shiproom",
+            websocket_timeout=-1,
+            ping_interval=settings.PING_S,
+            ping_timeout=settings.PING_TIMEOUT_S,
         )
         self._listener = listener
         self._ready = ready

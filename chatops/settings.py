@@ -402,6 +402,9 @@ HUB_TICK_SUSPECT_S = env.float("SHIPROOM_HUB_TICK_SUSPECT_S", 0.25)
 WALL_S = env.float("SHIPROOM_WALL_S", 2.0)
 #: A failure is loud on the wall for so long.
 WALL_NEWS_S = env.float("SHIPROOM_WALL_NEWS_S", 6 * 3600.0)
+#: A socket on which nothing came for so long is pinged, and dropped when it does not answer in time.
+PING_S = env.float("SHIPROOM_PING_S", 20.0)
+PING_TIMEOUT_S = env.float("SHIPROOM_PING_TIMEOUT_S", 30.0)
 #: Pages ping, and get every head, this often.
 HEARTBEAT_S = env.float("SHIPROOM_HEARTBEAT_S", 15.0)
 #: A socket that did not say hello by then is closed (4408).

@@ -164,7 +164,7 @@ def test_a_reader_that_does_not_read_is_dropped_and_catches_up_later(server: Ser
     lines = 220  # more than the kernel takes for a reader that is gone
     with server.socket("alice") as alice, server.socket("bob") as bob, socket.socket() as deaf:
         start = alice.say("from here on", "deaf-start")["q"]
-        _open_deaf(server, deaf)
+        open_deaf(server, deaf)
         took = []
         for n in range(lines):
             began = time.perf_counter()
@@ -183,7 +183,7 @@ def test_a_reader_that_does_not_read_is_dropped_and_catches_up_later(server: Ser
         assert seen == list(range(start + 1, start + 1 + lines))
 
 
-def _open_deaf(server: Serving, raw: socket.socket) -> None:
+def open_deaf(server: Serving, raw: socket.socket) -> None:
     """Open a socket by hand that says hello and then reads nothing, with little room in the kernel."""
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.connect(server.address)

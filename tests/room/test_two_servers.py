@@ -3,6 +3,7 @@
 import contextlib
 import json
 import secrets
+import socket
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from redis import Redis
 from websockets.exceptions import ConnectionClosed
 
 from tests.room.serving import Serving, Socket
+from tests.room.test_server import open_deaf
 from tests.services import postgres, redis
 from tests.waiting import wait_until
 
@@ -67,6 +69,7 @@ def pair(tmp_path_factory, postgres_url, mortal) -> Iterator[tuple[Serving, Serv
     folder = tmp_path_factory.mktemp("pair")
     with postgres.empty_database(postgres_url) as database:
         settings = {"DATABASE_URL": database, "REDIS_URL": mortal.url, "SHIPROOM_SEND_RATE": "100000"}
+        settings |= {"SHIPROOM_PING_S": "1", "SHIPROOM_PING_TIMEOUT_S": "2"}
         here, there = (Serving(folder / "var", log=f"{name}.log", **settings) for name in ("here", "there"))
         here.seed()
         there.room, there.keys = here.room, here.keys
@@ -158,6 +161,24 @@ def _sign_out(server: Serving, key: str) -> None:
         token = page.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
         done = browser.post("/accounts/sign-out/", data={"csrfmiddlewaretoken": token}, headers={"Origin": server.url})
         assert done.status_code in (200, 302)
+
+
+def test_a_half_open_connection_is_dropped_and_meanwhile_slows_nobody(pair):
+    here, there = pair
+    with here.socket("alice") as alice, there.socket("bob") as bob, socket.socket() as gone:
+        open_deaf(there, gone)
+        late_s = []
+        for n in range(30):
+            began = time.monotonic()
+            alice.say(f"line {n}", f"half-open-{n}")
+            bob.next("event")
+            late_s.append(time.monotonic() - began)
+
+        gone.settimeout(30)
+        with contextlib.suppress(ConnectionResetError):
+            while gone.recv(65_536):
+                pass  # what was sent before it was dropped
+    assert sorted(late_s)[15] < 5
 
 
 def test_redis_may_be_killed_in_mid_stream_and_come_back_empty(pair, mortal):

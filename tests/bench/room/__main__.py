@@ -5,6 +5,7 @@ minutes. `--members 200`, `--servers ws,picows`, `--scenarios single`: only so m
 """
 
 import argparse
+import asyncio
 import json
 import os
 import resource
@@ -21,7 +22,7 @@ from typing import Any
 
 import redis as redis_client
 
-from tests.bench.room import page, peers
+from tests.bench.room import beside, page, peers
 from tests.bench.room.ours import Ours
 from tests.bench.room.peers import Peer
 from tests.services import redis as redis_service
@@ -64,10 +65,28 @@ def main() -> int:
         for row in rows:
             if row["members"] == size:
                 print(page.line(row), flush=True)
+    found = _beside() if not (words.members or words.servers) else {}
     is_whole = not (words.members or words.servers) and words.scenarios == ",".join(SCENARIOS)
     if is_whole:
-        page.write(HOME, rows, [f"{name} {version}" for name, version in peers.NODE.items()] + list(peers.PYTHON))
+        page.write(
+            HOME, rows, found, [f"{name} {version}" for name, version in peers.NODE.items()] + list(peers.PYTHON)
+        )
     return 0
+
+
+def _beside() -> Row:
+    """Lines stored per second by one process, and what of 4,000 long polls that are parked in one."""
+    with tempfile.TemporaryDirectory(prefix="shiproom-bench-") as folder:
+        ours = Ours(Path(folder, "ours"), beside.PARKED // beside.PER_PERSON + 1)
+        lines_per_s = beside.stored_per_s(ours)
+        process = ours.start()
+        try:
+            polls = asyncio.run(beside.parked(ours, process.pid))
+        finally:
+            process.kill()
+            process.wait()
+    print(f"{lines_per_s:,} lines stored per second; {polls}", flush=True)
+    return {"lines_per_s": lines_per_s, "polls": polls}
 
 
 def _lacking(members: int) -> str:
@@ -75,10 +94,10 @@ def _lacking(members: int) -> str:
     for program, how in (("gcc", "apt-get install gcc"), ("node", "install Node.js 20 or newer"), ("npm", "and npm")):
         if shutil.which(program) is None:
             return f"{program} is needed for the load client and the servers compared with: {how}."
-    wanted = members + FILES_BESIDE
+    wanted = max(members, beside.PARKED) + FILES_BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        return f"{wanted} open files are needed for {members} members, {hard} are allowed: ulimit -n {wanted}, as root."
+        return f"{wanted} open files are needed, {hard} are allowed: ulimit -n {wanted}, as root."
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return ""

@@ -28,7 +28,7 @@
 enum { TEXT = 120, OPENING_AT_ONCE = 50, SATURATED = 32, LINES = 10, MOST_MESSAGES = 1 << 20, MOST_MS = 30000 };
 /* A person sends at most 10 lines in 5 s; a little more time, because clocks differ. */
 static const double WINDOW_S = 5.05;
-static const double CONNECT_S = 90, SETTLE_S = 1.5, WARM_S = 1.5, DRAIN_S = 4;
+static const double CONNECT_S = 240, SETTLE_S = 1.5, WARM_S = 1.5, DRAIN_S = 4;
 
 enum state { CONNECTING, SHAKING_HANDS, GREETING, IN, GONE };
 

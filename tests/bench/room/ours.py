@@ -44,7 +44,7 @@ class Ours:
         folder.mkdir(parents=True)
         self.data = folder / "var"
         ours = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "DEBUG", "PORT")
-        self._environment = {name: value for name, value in os.environ.items() if name not in ours} | {
+        self.environment = {name: value for name, value in os.environ.items() if name not in ours} | {
             "SHIPROOM_DATA": str(self.data),
             "SHIPROOM_LOG_LEVEL": "WARNING",
             "DJANGO_SETTINGS_MODULE": "chatops.settings",
@@ -63,7 +63,7 @@ class Ours:
     @property
     def process(self) -> dict[str, Any]:
         """How a program of the installation is started."""
-        return {"cwd": HOME, "env": self._environment, "stdin": subprocess.DEVNULL}
+        return {"cwd": HOME, "env": self.environment, "stdin": subprocess.DEVNULL}
 
     @staticmethod
     def manage(*words: str) -> list[str]:

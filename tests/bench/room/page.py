@@ -63,15 +63,15 @@ def line(row: Row) -> str:
     )
 
 
-def write(home: Path, rows: list[Row], versions: list[str]) -> None:
-    """Write both files; the rows are all of this run."""
+def write(home: Path, rows: list[Row], beside: Row, versions: list[str]) -> None:
+    """Write both files; the rows are all of this run, and `beside` is what has no row."""
     about = report.about(home, versions)
     told = [{name: row[name] for name in COLUMNS} for row in rows]
-    (home / "docs/benchmarks/room.json").write_text(json.dumps({**about, "rows": told}, indent=1) + "\n")
-    report.put(home, "room", _text(about, rows))
+    (home / "docs/benchmarks/room.json").write_text(json.dumps({**about, **beside, "rows": told}, indent=1) + "\n")
+    report.put(home, "room", _text(about, rows, beside))
 
 
-def _text(about: dict[str, str], rows: list[Row]) -> str:
+def _text(about: dict[str, str], rows: list[Row], beside: Row) -> str:
     parts = [
         "# The room",
         "",
@@ -79,6 +79,11 @@ def _text(about: dict[str, str], rows: list[Row]) -> str:
         f"Machine: {about['machine']}. {about['versions']}.",
         "",
         ABOUT,
+        "",
+        f"One process stores {beside['lines_per_s']:,} lines a second when more are always waiting. Of"
+        f" {beside['polls']['parked']:,} long polls parked in one process ({beside['polls']['kb_per_poll']:.0f} KB each)"
+        f" {beside['polls']['answered']:,} had a line that was then written, half of them after"
+        f" {beside['polls']['p50_ms']:,} ms, the last after {beside['polls']['last_ms']:,} ms.",
     ]
     for size in sorted({row["members"] for row in rows}):
         for scenario, words in WORDS.items():
