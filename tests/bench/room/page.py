@@ -81,7 +81,7 @@ def _text(about: dict[str, str], rows: list[Row], beside: Row) -> str:
         ABOUT,
         "",
         f"One process stores {beside['lines_per_s']:,} lines a second when more are always waiting. Of"
-        f" {beside['polls']['parked']:,} long polls parked in one process ({beside['polls']['kb_per_poll']:.0f} KB each)"
+        f" {beside['polls']['parked']:,} long polls parked in one process, {beside['polls']['kb_per_poll']:.0f} KB each,"
         f" {beside['polls']['answered']:,} had a line that was then written, half of them after"
         f" {beside['polls']['p50_ms']:,} ms, the last after {beside['polls']['last_ms']:,} ms.",
     ]
