@@ -36,6 +36,9 @@ sender to each member.
 Ratio: how many times better Shiproom is in the same run: by deliveries per second of the server's CPU for one message
 at a time, by deliveries per second under load, by p99 at a fixed rate. A server that could not keep up left messages
 undelivered when the time was over; its milliseconds are of those that came."""
+POLLS = """\
+Of {parked:,} long polls parked in one process, {kb_per_poll:.0f} KB each, {answered:,} had a line that was written
+then, half of them after {p50_ms:,} ms, the last after {last_ms:,} ms."""
 
 
 def compare(rows: list[Row]) -> None:
@@ -80,10 +83,8 @@ def _text(about: dict[str, str], rows: list[Row], beside: Row) -> str:
         "",
         ABOUT,
         "",
-        f"One process stores {beside['lines_per_s']:,} lines a second when more are always waiting. Of"
-        f" {beside['polls']['parked']:,} long polls parked in one process, {beside['polls']['kb_per_poll']:.0f} KB each,"
-        f" {beside['polls']['answered']:,} had a line that was then written, half of them after"
-        f" {beside['polls']['p50_ms']:,} ms, the last after {beside['polls']['last_ms']:,} ms.",
+        f"One process stores {beside['lines_per_s']:,} lines a second when more are always waiting.",
+        POLLS.format(**beside["polls"]),
     ]
     for size in sorted({row["members"] for row in rows}):
         for scenario, words in WORDS.items():
@@ -100,7 +101,7 @@ def _text(about: dict[str, str], rows: list[Row], beside: Row) -> str:
             parts += [
                 f"| {row['server']}{' (could not keep up)' if row['missing'] else ''} | {row['deliveries_per_s']:,} "
                 f"| {row['per_cpu_s']:,} | {row['p50_ms']:.1f} | {row['p99_ms']:.1f} | {row['kb_per_connection']:.0f} "
-                f"| {row['ratio']:.2f} |"
+                f"| {row['ratio'] or 0:.2f} |"
                 for row in found
             ]
     return "\n".join(parts) + "\n"
