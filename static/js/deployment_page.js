@@ -8,7 +8,7 @@ import { Connection } from "./connection.js"
 import { ConsentView } from "./consent.js"
 import { Deployments } from "./deployments.js"
 import { DeploymentView } from "./deployment_view.js"
-import { csrf, json, setText, slots } from "./dom.js"
+import { csrf, json, setHidden, setText, slots } from "./dom.js"
 import { Feed } from "./feed.js"
 import { withSteps } from "./graph_fold.js"
 import { MovesView } from "./moves_view.js"
@@ -20,6 +20,7 @@ import { moment } from "./time.js"
 import { overPolling } from "./transport_poll.js"
 import { overSocket } from "./transport_ws.js"
 import { urlsFrom } from "./urls.js"
+import { Watchers } from "./watchers.js"
 import { dayWords, language, plural, usePhrases } from "./words.js"
 
 const boot = json("boot")
@@ -46,7 +47,24 @@ const connection = new Connection(
   },
   { heartbeatMs: boot.heartbeat_ms },
 )
-feed.use(connection).on("welcome", ({ now }) => clock.learn(now))
+const watchers = new Watchers(
+  boot.you,
+  {
+    watched(_, text) {
+      setText(into.watch, text)
+      setHidden(into.watch.parentElement, !text)
+    },
+  },
+  null,
+  (frame) => connection.send(frame),
+)
+feed
+  .use(connection)
+  .on("welcome", ({ now }) => {
+    clock.learn(now)
+    watchers.look(first.id)
+  })
+  .on("watching", (frame) => watchers.heard(frame))
 feed.on("progress", (frame) => replay.isPast || view.progress(frame))
 
 const announcer = new Announcer()

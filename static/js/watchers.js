@@ -11,7 +11,7 @@ export class Watchers {
   #open = null
   #people = new Map()
 
-  /** `cards` (Cards) shows names, `head` is the place in the room's head, `send(frame)` tells the server. */
+  /** `cards` (Cards) shows names, `head` is the place in the room's head (null for none), `send(frame)` tells the server. */
   constructor(me, cards, head, send) {
     this.#me = me
     this.#cards = cards
@@ -40,6 +40,7 @@ export class Watchers {
   }
 
   #paintHead() {
+    if (!this.#head) return
     const people = this.#open === null ? [] : (this.#people.get(this.#open) ?? [])
     setHidden(this.#head.parentElement, people.length < 2)
     setText(this.#head, plural("watching_here", people.length, { number: this.#open ?? "" }))
