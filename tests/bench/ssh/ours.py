@@ -1,4 +1,4 @@
-"""Our side, as a worker has it: `python -m tests.bench.ssh.ours LAB SCENARIO`.
+"""Our side, as a worker has it: `python -m tests.bench.ssh.ours LAB SCENARIO [PART PARTS]`.
 
 It says `ready`, starts at a line of stdin, and prints as JSON the seconds it took, the CPU it used, and by how much its
 memory grew meanwhile at most.
@@ -6,7 +6,6 @@ memory grew meanwhile at most.
 
 import json
 import resource
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -26,14 +25,15 @@ FENCE = Fence(1, 1)
 
 
 class Fleet:
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, part: int = 0, parts: int = 1) -> None:
         about = json.loads((top / "lab.json").read_text())
         self.top = top
         self.login = KeyLogin((top / "key").read_bytes())
         self.servers = [
             (ServerAddress(it["name"], "127.0.0.1", it["port"], about["user"], it["host_key"]), it["app"])
-            for it in about["servers"]
+            for it in about["servers"][part::parts]
         ]
+        self.width = min(WIDTH // parts, len(self.servers))
 
     def each(self, act: Callable[[Connection, str], object]) -> None:
         """Connect to every server and do it there; then, when all are done, leave."""
@@ -43,14 +43,14 @@ class Fleet:
             act(connection, server[1])
             return connection
 
-        with ThreadPoolExecutor(min(WIDTH, len(self.servers))) as pool:
+        with ThreadPoolExecutor(self.width) as pool:
             for connection in pool.map(one, self.servers):
                 connection.close()
 
     def bring(self, release: str, *bases: tuple[str, bool]) -> None:
         """Pack, stage everywhere, and only then switch. As in a worker, the first connections are made meanwhile."""
-        pool = ThreadPoolExecutor(min(WIDTH, len(self.servers)))
-        ahead = {it[0].name: pool.submit(ssh.connect, it[0], self.login) for it in self.servers[: WIDTH - 1]}
+        pool = ThreadPoolExecutor(self.width)
+        ahead = {it[0].name: pool.submit(ssh.connect, it[0], self.login) for it in self.servers[: self.width - 1]}
         built = self.packed(release)
         old = self.packed("A").manifest if bases else built.manifest
         delta = Delta(old, built.manifest)
@@ -86,7 +86,6 @@ class Fleet:
 
 def prepare(fleet: Fleet, scenario: str) -> None:
     """What was deployed before this deployment."""
-    shutil.rmtree(fleet.top / "artifacts", ignore_errors=True)
     if not scenario.startswith("incremental"):
         return
     fleet.kept["A"] = fleet.packed("A")
@@ -99,8 +98,8 @@ def prepare(fleet: Fleet, scenario: str) -> None:
     fleet.each(lay)
 
 
-def main(top: str, scenario: str) -> None:
-    fleet = Fleet(Path(top))
+def main(top: str, scenario: str, part: str = "0", parts: str = "1") -> None:
+    fleet = Fleet(Path(top), int(part), int(parts))
     prepare(fleet, scenario)
     print("ready", flush=True)
     sys.stdin.readline()
