@@ -25,7 +25,6 @@ import redis as redis_client
 from tests.bench.room import beside, page, peers
 from tests.bench.room.ours import Ours
 from tests.bench.room.peers import Peer
-from tests.services import redis as redis_service
 from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
@@ -161,6 +160,8 @@ def _start(peer: Peer, data: Path, port: str, redis_url: str) -> subprocess.Pope
 @contextmanager
 def _redis(folder: Path) -> Iterator[str]:
     """A Redis on a port of its own, which keeps nothing."""
+    from tests.services import redis as redis_service  # with it come the settings of tests, and their data folder
+
     port = _free_port()
     process = subprocess.Popen(
         [redis_service.program(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""],
