@@ -8,13 +8,14 @@ import logging
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from chatops.room import messages
 from chatops.webhooks import pushes, secrets, signature
 from chatops.webhooks.models import IncomingDelivery, IncomingHook
 from deploy_core.errors import DeployError
 from deploy_core.ledger import audit
-from deploy_core.models import Environment
+from deploy_core.models import CheckLook, CommitCheck, Environment
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ def take(hook: IncomingHook, knock: Knock, body: bytes, payload: dict[str, Any])
         return _of_before(hook, delivery_id, digest)
     read = pushes.github if hook.provider == IncomingHook.Provider.GITHUB else pushes.gitlab
     push = read(knock.event, payload)
+    if push is None and hook.provider == IncomingHook.Provider.GITHUB:
+        _hear_check(hook, knock.event, payload)
     if push is None:
         outcome: dict[str, Any] = {"result": "pong" if knock.event == "ping" else "ignored", "deployments": []}
     else:
@@ -67,6 +70,18 @@ def take(hook: IncomingHook, knock: Knock, body: bytes, payload: dict[str, Any])
     kept.outcome = outcome
     kept.save(update_fields=["outcome"])
     return outcome
+
+
+def _hear_check(hook: IncomingHook, event: str, payload: dict[str, Any]) -> None:
+    """A check said something: what waits for it need not wait until it is asked again."""
+    told = pushes.github_check(event, payload)
+    if told is None:
+        return
+    revision, check = told
+    row = {"state": check.state, "url": check.url, "at": timezone.now()}
+    wanted = CommitCheck.objects.filter(app=hook.app, revision=revision)
+    if wanted.exists() or CheckLook.objects.filter(app=hook.app, revision=revision).exists():
+        CommitCheck.objects.update_or_create(app=hook.app, revision=revision, name=check.name, defaults=row)
 
 
 def _of_before(hook: IncomingHook, delivery_id: str, digest: str) -> dict[str, Any]:

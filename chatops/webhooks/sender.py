@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from chatops.webhooks import secrets, signature
-from chatops.webhooks.models import Delivery, Outgoing
+from chatops.webhooks.models import Delivery, IncomingDelivery, Outgoing
 from deploy_core.errors import DeployError, ReachError
 from deploy_core.models import Forge
 from deploy_core.reach import forge, http
@@ -122,6 +122,9 @@ def _trouble(error: DeployError) -> str:
 
 
 def forget() -> None:
-    """Drop deliveries that are done with and older than `HOOK_KEEP_DAYS`."""
+    """Drop deliveries that are done with and older than `HOOK_KEEP_DAYS`. Those that came in and deployed are kept:
+    who caught one may send it again at any time.
+    """
     old = timezone.now() - timedelta(days=settings.HOOK_KEEP_DAYS)
     Delivery.objects.filter(created__lt=old).exclude(state=State.WAITING).delete()
+    IncomingDelivery.objects.filter(at__lt=old).exclude(outcome__result="done").delete()

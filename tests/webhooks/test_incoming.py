@@ -4,17 +4,19 @@ import hashlib
 import hmac
 import json
 import shlex
+from datetime import timedelta
 from io import StringIO
 from itertools import pairwise
 from urllib.parse import urlencode
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from chatops.webhooks import doors, secrets
+from chatops.webhooks import doors, secrets, sender
 from chatops.webhooks.models import IncomingDelivery, IncomingHook
 from deploy_core.ledger import audit
-from deploy_core.models import AuditEntry, Deployment, Lock
+from deploy_core.models import AuditEntry, CheckLook, CommitCheck, Deployment, Lock
 from tests import factories
 
 REVISION = "3f9c2ab0" * 5
@@ -113,6 +115,32 @@ def test_a_body_that_was_changed_on_its_way_is_forged(client, hook):
 def test_what_is_no_push_to_a_branch_that_is_followed_does_nothing(client, hook, body):
     assert send(client, hook, body).json() == {"result": "ignored", "deployments": []}
     assert not Deployment.objects.exists()
+
+
+@pytest.mark.parametrize("hook", ["github"], indirect=True)
+def test_a_check_that_ended_is_known_at_once_where_somebody_asked(client, hook, shop):
+    CheckLook.objects.create(app=shop, revision=REVISION, at=timezone.now())
+    run = {"name": "build", "status": "completed", "conclusion": "failure", "head_sha": REVISION}
+
+    send(client, hook, {"sha": REVISION, "context": "ci/test", "state": "success"}, event="status")
+    send(client, hook, {"check_run": run}, event="check_run", delivery="d-2")
+    send(client, hook, {"sha": "1" * 40, "context": "ci/test", "state": "success"}, event="status", delivery="d-3")
+    send(client, hook, {"sha": "main", "context": "ci/test", "state": "success"}, event="status", delivery="d-4")
+
+    assert set(CommitCheck.objects.values_list("revision", "name", "state")) == {
+        (REVISION, "ci/test", "green"),
+        (REVISION, "build", "red"),
+    }
+
+
+def test_only_what_deployed_is_remembered_for_ever(client, hook):
+    send(client, hook)
+    send(client, hook, payload(branch="other"), delivery="d-2")
+    IncomingDelivery.objects.update(at=timezone.now() - timedelta(days=99))
+
+    sender.forget()
+
+    assert IncomingDelivery.objects.get().outcome["result"] == "done"
 
 
 def test_other_events_do_nothing(client, hook):
