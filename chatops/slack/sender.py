@@ -54,6 +54,7 @@ class Sender:
         self.name = name
         self._free: dict[tuple[int, str], float] = {}
         self._edits: dict[int, deque[float]] = {}
+        self._held: dict[int, float] = {}
 
     def round(self) -> float:
         """Send what is due in every workspace; how many seconds until something else is, at most a tick."""
@@ -87,14 +88,20 @@ class Sender:
 
     # --- who sends ----------------------------------------------------------------------------------------------------
     def _lease(self, workspace: Workspace) -> bool:
-        """Be the one who sends, for a while; False when another process is."""
+        """Be the one who sends, for a while; False when another process is. A fresh lease is not written again."""
+        if time.monotonic() - self._held.get(workspace.pk, float("-inf")) < settings.SLACK_LEASE_S / 3:
+            return True
         now = timezone.now()
         free = Q(drained_by=self.name) | Q(drained_until__isnull=True) | Q(drained_until__lt=now)
         until = now + timedelta(seconds=settings.SLACK_LEASE_S)
         row = Workspace.objects.filter(free, pk=workspace.pk)
-        return bool(row.update(drained_by=self.name, drained_until=until))
+        if not row.update(drained_by=self.name, drained_until=until):
+            return False
+        self._held[workspace.pk] = time.monotonic()
+        return True
 
     def _give_back(self, workspace: Workspace) -> None:
+        self._held.pop(workspace.pk, None)
         Workspace.objects.filter(pk=workspace.pk, drained_by=self.name).update(drained_until=None)
 
     # --- what is due --------------------------------------------------------------------------------------------------
