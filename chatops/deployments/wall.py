@@ -84,7 +84,7 @@ def _tile(cell: Cell) -> dict[str, Any]:
         "spin": drawn.icon == "running",
         "word": str(drawn.word),
         "big": live.release.ref if live else "–",
-        "small": "",
+        "small": cell.environment.name,  # a narrow tile's head has room for the app alone
         "meta": cell.by,
         "kind": "since" if live and live.since else "",
         "at": iso(live.since) if live and live.since else "",
@@ -129,7 +129,11 @@ def _failed(cell: Cell, last: Deployment) -> dict[str, Any]:
         "at": iso(ended),
         "strip": cell.strip,
     }
-    return told | ({"is_wide": True, "rank": 0} if is_news else {"is_calm": True, "small": "", "strip": [], "rank": 4})
+    return told | (
+        {"is_wide": True, "rank": 0}
+        if is_news
+        else {"is_calm": True, "small": cell.environment.name, "strip": [], "rank": 4}
+    )
 
 
 def _moving(cell: Cell, last: Deployment) -> dict[str, Any]:
@@ -155,7 +159,6 @@ def _waiting(cell: Cell, last: Deployment) -> dict[str, Any]:
     is_asking = last.status in _ASKS
     return {
         "big": last.ref,
-        "small": cell.why,
         "meta": f"#{last.pk}, {last.requested_by.username}",
         "kind": "since",
         "at": iso(last.created),
