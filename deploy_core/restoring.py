@@ -1,12 +1,9 @@
 """After a backup was put back: what the database says is older than the world."""
 
-import uuid
-
 from django.db import transaction
 
-from deploy_core.ledger import audit, journal
+from deploy_core.ledger import audit, journal, lives
 from deploy_core.models import Deployment
-from deploy_core.models.sequence import Installation
 from deploy_core.rules.status import ENDED, Status
 
 
@@ -18,7 +15,7 @@ def begin_anew() -> list[int]:
     that are open forget what they have. Servers let the newer owner in, because epochs follow the time. Engines of the
     backup stay in their rows: they are found silent, and the runs that they had in hand are ended by another one.
     """
-    Installation.objects.update_or_create(pk=1, defaults={"epoch": uuid.uuid4().hex[:8]})
+    lives.begin_another()
     left = list(Deployment.objects.exclude(status__in=ENDED).order_by("pk").values_list("pk", flat=True))
     for number in left:
         epoch = journal.fence_off(number)

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.db.models import F
 
+from deploy_core.ledger import lives
 from deploy_core.models import Deployment
 from deploy_core.rules.status import Status
 
@@ -72,6 +73,7 @@ def launch(*, listen: bool = True) -> str:
     from dbos import DBOS, DBOSConfig
 
     lock = _lock_data() if settings.IS_EMBEDDED else None
+    lives.begin()
     name = "embedded" if settings.IS_EMBEDDED else f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     config = DBOSConfig(
         name="shiproom",

@@ -15,7 +15,7 @@ from django.db import close_old_connections, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from deploy_core.ledger import journal
+from deploy_core.ledger import journal, lives
 from deploy_core.models import Deployment, Executor
 from deploy_core.rules.status import ACTIVE, Status
 from deploy_core.safety import due, gates, queue
@@ -120,6 +120,7 @@ def tick(executor: str, ensure: Ensure, resume_runs_of: Resume, watch: Watch) ->
     due.act()
     errands.work_off()
     looking.begin_due()
+    lives.note()
     ensure(wanting_work())
 
 
