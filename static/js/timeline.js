@@ -14,6 +14,7 @@ const MORE_MS = 5 * 60_000
 const NEAR_END_PX = 400
 const MOST_ROWS = 300
 const FOUND_MS = 2_000
+const TRIES = 5
 
 export class Timeline {
   #list
@@ -59,6 +60,7 @@ export class Timeline {
     const kept = this.#rows.filter((row) => row.isPrivate)
     this.#rows = []
     this.#isNow = isNow
+    if (isNow) this.#newest = 0 // another life of the stream may begin lower
     this.#list.replaceChildren()
     if (missed) this.#put(this.#gap(missed), { at: events[0]?.at })
     if (read !== null) this.#newFrom = this.#firstUnread(events, read)
@@ -121,9 +123,18 @@ export class Timeline {
 
   /** To the newest, wherever one reads. */
   async toBottom() {
-    if (!this.#isNow) await this.#load({ before: this.#newest + 1 }, (events) => this.restart(events))
+    // An event may come between the answer and its question: then what is shown does not reach up to now yet.
+    for (let tries = 0; !this.#isNow && tries < TRIES; tries += 1) {
+      await this.#load({ before: this.#newest + 1 }, (events) => this.#jumpTo(events))
+    }
     this.#place.toBottom()
     this.#looked()
+  }
+
+  #jumpTo(events) {
+    const newest = this.#newest
+    this.restart(events, { isNow: (events.at(-1)?.q ?? 0) >= newest })
+    this.#newest = newest
   }
 
   /** Bring the event with number `q` into sight (or the next that is shown), with what was said around it. */
