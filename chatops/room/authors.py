@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from chatops.room.door import Identity
+from chatops.room.door import Identity, auth_hash
 from chatops.room.models import Line
 from deploy_core.models import Person
 
@@ -46,7 +46,7 @@ def signed_in(identities: Iterable[Identity]) -> dict[Identity, Person]:
         for each in asked
         if each.session_key in keys
         and each.person_id in people
-        and constant_time_compare(people[each.person_id].get_session_auth_hash(), each.auth_hash)
+        and constant_time_compare(auth_hash(people[each.person_id].password), each.auth_hash)
     }
 
 

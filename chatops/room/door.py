@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, cast
@@ -79,7 +80,13 @@ def person_of(identity: Identity) -> Person | None:
     if person is None or found is None:
         return None
     person.proven = proof.given(found.get_decoded())
-    return person if constant_time_compare(person.get_session_auth_hash(), identity.auth_hash) else None
+    return person if constant_time_compare(auth_hash(person.password), identity.auth_hash) else None
+
+
+@lru_cache(maxsize=8192)
+def auth_hash(password: str) -> str:
+    """What a session of a person with this stored password holds; kept, because it is compared all the time."""
+    return Person(password=password).get_session_auth_hash()
 
 
 def people_of(identities: Iterable[Identity]) -> dict[Identity, Person]:
@@ -91,7 +98,7 @@ def people_of(identities: Iterable[Identity]) -> dict[Identity, Person]:
         ).values_list("session_key", flat=True)
     )
     people = Person.objects.filter(is_active=True).in_bulk({identity.person_id for identity in asked})
-    hashes = {pk: person.get_session_auth_hash() for pk, person in people.items()}
+    hashes = {pk: auth_hash(person.password) for pk, person in people.items()}
     return {
         identity: people[identity.person_id]
         for identity in asked

@@ -19,13 +19,17 @@ SILENT_HEARTBEATS = 2.5
 
 
 class Elsewhere:
-    """The pictures of one kind, on one event loop. `own` gives this process's; `changed` hears of another's."""
+    """The pictures of one `kind`, of streams `of` one kind, on one event loop.
+
+    `own` gives this process's; `changed` hears that another has a new one.
+    """
 
     def __init__(
-        self, hubs: Hubs, kind: str, own: Callable[[Stream], Picture], changed: Callable[[Stream], None]
+        self, hubs: Hubs, kind: str, of: str, own: Callable[[Stream], Picture], changed: Callable[[Stream], None]
     ) -> None:
         self._hubs = hubs
         self._kind = kind
+        self._of = of
         self._own = own
         self._changed = changed
         self._heard: dict[Stream, dict[str, tuple[float, Picture]]] = {}
@@ -46,10 +50,11 @@ class Elsewhere:
         return [picture for _, picture in self._heard.get(stream, {}).values()]
 
     def _ask(self, stream: Stream) -> None:
-        self.say(stream, ask=True)
+        if stream.kind == self._of:
+            self.say(stream, ask=True)
 
     def _hear(self, stream: Stream, process: str, what: Any) -> None:
-        if self._hubs.get(stream) is None:
+        if stream.kind != self._of or self._hubs.get(stream) is None:
             return
         there = self._heard.setdefault(stream, {})
         before = there.pop(process, (0.0, {}))[1]

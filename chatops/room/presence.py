@@ -45,9 +45,9 @@ class Presence:
         self._told_typing: dict[int, dict[int, str]] = {}
         self._updates: dict[int, asyncio.TimerHandle] = {}
         self._typing_updates: dict[int, asyncio.TimerHandle] = {}
-        self._elsewhere = Elsewhere(hubs, "people", self._present, lambda stream: self._changed(stream.id))
+        self._elsewhere = Elsewhere(hubs, "people", "room", self._present, lambda stream: self._changed(stream.id))
         self._typing_elsewhere = Elsewhere(
-            hubs, "typing", self._typists, lambda stream: self._typing_changed(stream.id)
+            hubs, "typing", "room", self._typists, lambda stream: self._typing_changed(stream.id)
         )
 
     def people(self, room: int) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ class Watchers:
         self._hubs = hubs
         self._at: dict[int, dict[int, _Watcher]] = {}
         self._where: dict[Hashable, int] = {}
-        self._elsewhere = Elsewhere(hubs, "watching", self._here, lambda stream: self._show(stream.id))
+        self._elsewhere = Elsewhere(hubs, "watching", "deployment", self._here, lambda stream: self._show(stream.id))
 
     def look(self, page: Hashable, person: int, name: str, deployment: int | None) -> None:
         """A page of the person shows `deployment` now, and no other; None: none at all."""
