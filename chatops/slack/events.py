@@ -1,13 +1,17 @@
 """The door that Slack knocks at: POST `/slack/events`, for commands, presses, forms and events alike."""
 
+import logging
 import time
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from chatops.slack import guard
+
+logger = logging.getLogger(__name__)
 
 
 @csrf_exempt
@@ -31,9 +35,16 @@ def _dispatched(text: str, request: HttpRequest, began: float) -> HttpResponse:
 
     from chatops.slack import listeners
 
-    asked = BoltRequest(body=text, headers=dict(request.headers), context={"began": began})
-    answered = listeners.app().dispatch(asked)
-    response = HttpResponse(answered.body.encode(), status=answered.status)
+    try:
+        asked = BoltRequest(body=text, headers=dict(request.headers), context={"began": began})
+        answered = listeners.app().dispatch(asked)
+    except DatabaseError:
+        raise
+    except Exception as error:  # Bolt takes what is signed for well-formed
+        logger.warning("a signed request of Slack makes no sense: %s", type(error).__name__)
+        return HttpResponse(status=400)
+    # What a listener does is caught there; what it trips over before is in the request.
+    response = HttpResponse(answered.body.encode(), status=400 if answered.status == 500 else answered.status)
     for name, value in answered.first_headers_without_set_cookie().items():
         response[name] = value
     return response

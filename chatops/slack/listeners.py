@@ -68,9 +68,9 @@ def _known(context: BoltContext, body: Body, next: Callable[[], BoltResponse]) -
     close_old_connections()
     if context.response_url and not calls.is_hook(context.response_url):
         context["response_url"] = None
-    if not context.team_id:
+    if body.get("type") == "url_verification" or "ssl_check" in body:
         return next()
-    workspace = Workspace.objects.filter(team=context.team_id).first()
+    workspace = Workspace.objects.filter(team=str(context.team_id or "")).first()
     is_goodbye = body.get("event", {}).get("type") in ("app_uninstalled", "tokens_revoked")
     if workspace is None or (workspace.removed and not is_goodbye):
         with translation.override(settings.SLACK_LANGUAGE):

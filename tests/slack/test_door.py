@@ -10,6 +10,7 @@ from chatops.room.models import Line
 from chatops.slack import guard
 from chatops.slack.models import Delivery
 from deploy_core.models import AuditEntry, Deployment
+from tests.services.slack_people import FORM, JSON
 
 DEPLOY = "shop/main to staging"
 
@@ -156,3 +157,39 @@ def test_what_is_said_to_us_is_not_logged_even_where_nothing_listens(ship, caplo
     assert not [
         record for record in ours if "words-of-a-person" in record.getMessage() and record.levelno > logging.DEBUG
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", FORM),
+        (b"payload=%7Bbroken", FORM),
+        (b"payload=%5B%5D", FORM),
+        (b"payload=" + b"%5B" * 3000, FORM),
+        (b"payload=%7B%22type%22%3A%22block_actions%22%2C%22team%22%3A%7B%22id%22%3A%22T1%22%7D%7D", FORM),
+        (b'{"type": "event_callback", "team_id": "T1"}', JSON),
+        (b'{"type": "event_callback", "team_id": "T1", "event": []}', JSON),
+        (b'{"type": "event_callback", "team_id": "T1", "event": {"type": "app_mention"}}', JSON),
+        (b'{"type": "event_callback", "team_id": {}, "event": {"type": "app_mention"}}', JSON),
+        (b"[]", JSON),
+        (b"{", JSON),
+        (b'"text"', JSON),
+        (b"command=%2Fdeploy&team_id=T1", FORM),
+        (b"\xf0\x9f\x9a\x80", FORM),
+    ],
+)
+def test_nonsense_that_is_signed_is_no_fault_of_ours(ship, body, kind):
+    sent = ship.mail.raw(body, ship.mail.signed(body, kind=kind))
+
+    assert sent.status < 500
+    assert not Line.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x00b", "x" * 9000, "\U0001f680 " * 50, "deploy\nshop", "‮shop", "<!channel> &amp;", "'; DROP"]
+)
+def test_any_text_is_answered(ship, text):
+    sent = ship.user().command(text)
+
+    assert (sent.status, bool(sent.told["text"])) == (200, True)
+    assert not Deployment.objects.exists()
