@@ -1,5 +1,6 @@
 """Artifacts: a built tree as one tar file, named by its manifest's id, and compressed once for all who take it."""
 
+import contextlib
 import fcntl
 import gzip
 import hashlib
@@ -8,7 +9,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -109,18 +109,46 @@ def compressed(source: Path, how: str, before: Callable[[], object] = lambda: No
     """`source`, compressed once and kept beside it, after whoever does it has called `before`."""
     suffix, compress = {"zstd": (".zst", _zstd), "gzip": (".gz", _gzip)}[how]
     target = source.with_name(source.name + suffix)
-    note = target.with_name(target.name + ".sum")
-    if not (target.exists() and note.exists()):
-        with alone(target):
-            if not (target.exists() and note.exists()):
-                before()
-                part = target.with_name(f".{secrets.token_hex(8)}.part")
-                try:
-                    note.write_text(json.dumps(compress(source, part)))
-                    part.rename(target)
-                finally:
-                    part.unlink(missing_ok=True)
-    return Packed(target, json.loads(note.read_text()))
+    if found := _noted(target):
+        return found
+    with alone(target):
+        if found := _noted(target):
+            return found
+        before()
+        part = target.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            sums = compress(source, part)
+            _note(target).write_text(json.dumps(sums))
+            part.rename(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return Packed(target, sums)
+
+
+def drop_spoiled(artifact: Artifact) -> None:
+    """Remove the compressed copies of an artifact that are not what they were; whoever asks next makes them anew."""
+    for path in artifact.path.parent.glob(f"{artifact.path.name}*"):
+        if path.suffix in (".zst", ".gz"):
+            with alone(path), contextlib.suppress(FileNotFoundError):
+                kept = _noted(path)
+                with path.open("rb") as file:
+                    if kept is None or kept.sums["sha256sum"] != hashlib.file_digest(file, "sha256").hexdigest():
+                        path.unlink()
+
+
+def _note(target: Path) -> Path:
+    """Where the sums of a compressed file stand."""
+    return target.with_name(target.name + ".sum")
+
+
+def _noted(target: Path) -> Packed | None:
+    """A compressed file that is there, with sums that can be read."""
+    try:
+        sums = json.loads(_note(target).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    is_whole = isinstance(sums, dict) and sums.keys() == {"b2sum", "sha256sum"}
+    return Packed(target, sums) if is_whole and target.exists() else None
 
 
 def _compare(artifact: Artifact) -> None:
@@ -201,7 +229,7 @@ def _gzip(source: Path, target: Path) -> dict[str, str]:
     return write.sums
 
 
-@contextmanager
+@contextlib.contextmanager
 def alone(target: Path) -> Iterator[None]:
     """One at a time over threads and processes. The lock file stays: removing it would let a second one in."""
     with target.with_name(target.name + ".lock").open("w") as lock:

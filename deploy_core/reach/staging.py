@@ -124,6 +124,8 @@ def stage(
         return result, sender
 
     result, sender = attempt(release.bases)
+    if result.exit_status == remote.WRONG_CONTENT:
+        artifacts.drop_spoiled(release.artifact)
     remarks, sent_bytes = sender.remarks, sender.sent_bytes
     is_stale = result.exit_status in (remote.STALE_BASE, remote.WRONG_CONTENT) and sender.base is not None
     if is_stale and sender.base and not is_disk_full(result.err_tail):

@@ -207,6 +207,28 @@ def test_an_upload_that_was_cut_short_is_refused(connection: Connection, place: 
     assert hidden(place) == []
 
 
+def test_an_upload_that_changed_on_its_way_is_not_even_unpacked(connection: Connection, place: Path, tmp_path: Path):
+    whole = artifact_of(tmp_path, a=bytes(300_000), b=os.urandom(300_000))
+    packed = artifacts.packed(whole, "zstd").path
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 2] ^= 1
+    packed.write_bytes(content)
+
+    with pytest.raises(CommandFailed) as caught:
+        staging.stage(connection, spec(place, whole))
+
+    assert (caught.value.code, caught.value.params["tail"]) == (
+        "verify_failed",
+        "the upload was cut short or damaged",
+    )
+    assert os.listdir(place / "releases") == []
+    assert hidden(place) == []
+
+    staging.stage(connection, spec(place, whole))  # what is sent is made anew
+
+    assert list(staging.look(connection, str(place)).releases) == ["r1"]
+
+
 @pytest.mark.parametrize("after_bytes", [0, 1, 2_000_000])
 def test_a_connection_cut_in_the_upload_leaves_the_old_release(
     sshd: Sshd, connection: Connection, place: Path, tmp_path: Path, after_bytes
