@@ -59,16 +59,15 @@ def main() -> int:
     rows: list[Row] = []
     for size in sizes:
         for name in named:
-            rows += _server(name, size, words.scenarios.split(","), words.seconds, data)
-        page.compare(rows)
-        for row in rows:
-            if row["members"] == size:
-                print(page.line(row), flush=True)
-    found = _beside() if not (words.members or words.servers) else {}
+            found = _server(name, size, words.scenarios.split(","), words.seconds, data)
+            rows += found
+            page.compare(rows)
+            print("\n".join(map(page.line, found)) or f"{name} did not take {size} members", flush=True)
+    others = _beside() if not (words.members or words.servers) else {}
     is_whole = not (words.members or words.servers) and words.scenarios == ",".join(SCENARIOS)
     if is_whole:
         page.write(
-            HOME, rows, found, [f"{name} {version}" for name, version in peers.NODE.items()] + list(peers.PYTHON)
+            HOME, rows, others, [f"{name} {version}" for name, version in peers.NODE.items()] + list(peers.PYTHON)
         )
     return 0
 
@@ -111,7 +110,7 @@ def _server(name: str, size: int, scenarios: list[str], seconds: float, data: Pa
             found = _measure(process, [str(data / "members"), *words[:3], str(size), ",".join(left), str(seconds),
                                        *words[3:]])  # fmt: skip
         if not found:
-            raise SystemExit(f"{name} did not take {size} members")
+            break
         rows += [row | {"server": name, "members": size} for row in found]
         left = left[len(found) :]
     return rows

@@ -102,7 +102,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
         await self.send(text_data=json.dumps({"message": event["message"]}))
 application = ProtocolTypeRouter({"websocket": URLRouter([path("", ChatConsumer.as_asgi())])})
 sys.modules["tutorial"] = sys.modules["__main__"]
-CommandLineInterface().run(["-b", "127.0.0.1", "-p", sys.argv[1], "-v", "0", "tutorial:application"])
+CommandLineInterface().run(["-b", "127.0.0.1", "-p", sys.argv[1], "-v", "0",
+                            "--websocket_connect_timeout", "60", "tutorial:application"])
 """
 
 
