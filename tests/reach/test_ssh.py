@@ -243,7 +243,7 @@ def test_an_upload_is_not_far_ahead_of_its_reader(connection: Connection):
 
     connection.run("sleep 0.5; exit 0", stdin=pieces()).check("read nothing")
 
-    assert 64 * 1024 < sum(sent) < 1024 * 1024
+    assert 0 < sum(sent) < 1024 * 1024
 
 
 def test_a_sender_may_wait_for_what_the_command_says(connection: Connection):
