@@ -25,7 +25,9 @@ def _accounts_of(person: Any) -> list[str]:
     return [f"{each.user} in {each.workspace.name or each.workspace.team} (Slack)" for each in linked]
 
 
-def _recorded(**_: Any) -> None:
+def _recorded(*, stream: str, **_: Any) -> None:
+    if stream.startswith("log:"):  # output comes many times a second, and Slack is not told of it
+        return
     from chatops.slack import drainer
 
     drainer.wake()

@@ -12,6 +12,8 @@ from django.db import close_old_connections
 
 from chatops.slack.sender import Sender, forget
 
+#: Between two rounds, however often it is woken: deployments may write hundreds of entries a second.
+REST_S = 0.2
 #: How often old answers are dropped.
 FORGET_S = 3600.0
 
@@ -42,7 +44,8 @@ class Drainer(threading.Thread):
                 logger.exception("a round of the Slack outbox failed")
             finally:
                 close_old_connections()
-            self._woken.wait(max(wait_s, 0.01))
+            self._stopped.wait(REST_S)
+            self._woken.wait(max(wait_s - REST_S, 0.0))
 
     def wake(self) -> None:
         self._woken.set()
