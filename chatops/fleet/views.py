@@ -20,6 +20,7 @@ from chatops.fleet.sections import Section
 from chatops.room.views import MemberRequest, rail
 from deploy_core.ledger import audit
 from deploy_core.models import Environment, Person
+from deploy_core.safety import access as rights
 
 SEARCH_LIMIT = 100
 
@@ -166,6 +167,17 @@ class EnvironmentPage(View):
         }
         return PlacementSet(data, instance=environment, prefix="on", form_kwargs=told)
 
+    def _glass(self, environment: Environment) -> str:
+        """Where one deploys in an emergency, for who may; "" where nobody's approval is wanted."""
+        place = [environment.app.name, stored_name(environment)]
+        if (
+            environment.pk is None
+            or not environment.approvals_needed
+            or not rights.can(self.request.user, "deploy", *place)
+        ):
+            return ""
+        return reverse("break-glass", args=place)
+
     def _draw(self, form: EnvironmentForm, placements: Any, status: int = 200) -> HttpResponse:
         environment = form.instance
         app = environment.app.name
@@ -179,6 +191,7 @@ class EnvironmentPage(View):
             "title": stored_name(environment) or _("Add environment"),
             "cancel": reverse("fleet-page", args=["apps", app]),
             "remove": reverse("fleet-remove-environment", args=args) if is_kept and form.is_open else "",
+            "glass": self._glass(environment),
         }
         return render(self.request, "fleet/environment.html", context, status=status)
 

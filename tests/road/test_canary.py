@@ -24,7 +24,7 @@ from tests.services import branches
 from tests.services.shiproom import Shiproom
 
 #: Pages that one reader looks at; in `make soak` all there are.
-PAGES_LIMIT = 2000 if os.environ.get("SHIPROOM_SOAK") else 70
+PAGES_LIMIT = 2000 if os.environ.get("SHIPROOM_SOAK") else 45
 A_SECOND_STEP = """
 from allauth.mfa.models import Authenticator
 from chatops.accounts.adapters import ABOUT

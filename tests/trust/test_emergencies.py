@@ -178,3 +178,13 @@ def test_breaking_the_glass_needs_the_step_where_the_environment_does(shop, alic
     with pytest.raises(Refused, match="proof_wanted"):
         broken(shop, place, alice)
     assert broken(shop, place, proven(alice)).pk
+
+
+def test_the_way_to_the_glass_is_shown_to_who_may_deploy_alone(shop, production, alice):
+    hers, his = Client(), Client()
+    hers.force_login(alice)
+    his.force_login(factories.person("carol", role="viewer"))
+    page, way = "/fleet/environments/shop/production/", "/reviews/break/shop/production/"
+
+    assert way in hers.get(page).content.decode()
+    assert way not in his.get(page).content.decode()
