@@ -68,6 +68,7 @@ class Card {
   #state = null
   #excerptOf = null
   #sureTimer = null
+  #watching = ""
 
   constructor(id, edges) {
     this.#id = id
@@ -93,6 +94,13 @@ class Card {
   }
 
   watched(text) {
+    this.#watching = text
+    this.#paintWatching()
+  }
+
+  // What has ended is no longer followed, so nobody says who has left.
+  #paintWatching() {
+    const text = this.#state && hasEnded(this.#state) ? "" : this.#watching
     setText(this.#slots.watch, text)
     setHidden(this.#slots.watch.parentElement, !text)
   }
@@ -116,6 +124,7 @@ class Card {
     setText(into.count, count ? plural("servers_done", count, { done }) : "")
     this.#paintFault()
     this.#paintMoves()
+    this.#paintWatching()
     this.age()
   }
 
