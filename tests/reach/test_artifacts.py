@@ -5,6 +5,7 @@ import hashlib
 import os
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -165,3 +166,24 @@ def test_what_is_not_as_the_manifest_says_is_not_sent(tree, tmp_path, path, entr
 
     with pytest.raises(artifacts.Damaged, match=path.decode()):
         artifacts.packed(artifacts.Artifact(Manifest(entries), stored.path, stored.size_bytes), "gzip")
+
+
+def test_a_large_artifact_is_compressed_in_little_memory(tmp_path):
+    """In a process of its own, whose peak nothing else has raised; content that does not compress takes the most."""
+    script = """
+import os, resource, sys
+from pathlib import Path
+from deploy_core.reach import artifacts
+tree = Path(sys.argv[1]) / "tree"
+tree.mkdir()
+for number in range(64):
+    (tree / str(number)).write_bytes(os.urandom(2**20))
+stored = artifacts.store(tree, Path(sys.argv[1]) / "artifacts")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+artifacts.packed(stored, "zstd")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], check=True, capture_output=True, text=True)
+
+    assert int(done.stdout) < 44 * 1024
