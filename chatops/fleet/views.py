@@ -171,7 +171,7 @@ class EnvironmentPage(View):
         """Where one deploys in an emergency, for who may; "" where nobody's approval is wanted."""
         place = [environment.app.name, stored_name(environment)]
         if (
-            environment.pk is None
+            not environment.pk
             or not environment.approvals_needed
             or not rights.can(self.request.user, "deploy", *place)
         ):

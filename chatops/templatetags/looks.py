@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from bot import phrases
 from deploy_core.rules.grants import EVERYWHERE
 from deploy_core.safety import access
 
@@ -106,6 +107,12 @@ def look_tone(status: str) -> str:
 def look_word(status: str) -> str:
     """The word of a status."""
     return str(look(status).word)
+
+
+@register.filter
+def role_word(role: str) -> str:
+    """What a role is called."""
+    return phrases.render(f"role.{role}", {})
 
 
 @register.filter

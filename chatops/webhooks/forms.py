@@ -4,13 +4,21 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from chatops.templatetags.looks import STATUSES
 from chatops.webhooks import outbox
 from chatops.webhooks.models import IncomingHook, OutgoingHook
 from deploy_core.models import App, Person
 from deploy_core.models.fleet import NAME
 from deploy_core.reach import http
+
+
+def _word(event: str) -> Promise | str:
+    """What an event is called: the status that the deployment comes to, or that it was asked for."""
+    name = event.partition(".")[2]
+    return STATUSES[name].word if name in STATUSES else _("Requested")
 
 
 class IncomingForm(forms.Form):
@@ -50,7 +58,7 @@ class OutgoingForm(forms.Form):
     events = forms.MultipleChoiceField(
         label=_("When a deployment is"),
         required=False,
-        choices=[(event, event.partition(".")[2].replace("_", " ")) for event in outbox.EVENTS],
+        choices=[(event, _word(event)) for event in outbox.EVENTS],
         widget=forms.CheckboxSelectMultiple,
     )
 
