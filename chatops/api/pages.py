@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -30,7 +31,15 @@ def whose(person: Person) -> QuerySet[Person]:
     return found.order_by("username")
 
 
-@method_decorator([never_cache, login_required], name="dispatch")
+def _makes_one(request: HttpRequest) -> bool:
+    return "revoke" not in request.POST
+
+
+#: A token outlives the session that makes it, so whoever makes one proves anew who they are. Ending one needs no proof.
+_proven = reauthentication_required(allow_get=True, enabled=_makes_one, app="shiproom")
+
+
+@method_decorator([never_cache, login_required, _proven], name="dispatch")
 class Tokens(View):
     """The list with the form below it."""
 

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.core.cache import cache
+from django.test import Client
 
 from chatops.api import tokens
 from chatops.api.models import Token
@@ -14,8 +16,15 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 @pytest.fixture
 def alice(client, shop):
     made = factories.person("alice", role="deployer", app=shop)
-    client.force_login(made, backend=BACKEND)
+    sign_in(client, made)
     return made
+
+
+def sign_in(client, person):
+    """Sign in, and say the password once more."""
+    cache.clear()  # how often somebody said it is counted there
+    client.force_login(person, backend=BACKEND)
+    client.post("/accounts/again/", {"password": "correct horse"})
 
 
 def asked(person, **more):
@@ -52,7 +61,7 @@ def test_nobody_makes_one_that_acts_as_somebody_else(client, alice, robot):
 
 
 def test_who_manages_everything_looks_after_services(client, robot):
-    client.force_login(factories.person(role="manager"), backend=BACKEND)
+    sign_in(client, factories.person(role="manager"))
 
     assert client.post("/tokens/", asked(robot)).status_code == 200
     assert client.post("/tokens/", asked(factories.person())).status_code == 400
@@ -65,6 +74,18 @@ def test_who_manages_everything_looks_after_services(client, robot):
 def test_what_is_wrong_is_said(client, alice, wrong):
     assert client.post("/tokens/", asked(alice, **wrong)).status_code == 400
     assert not Token.objects.exists()
+
+
+def test_who_signed_in_long_ago_says_the_password_again_to_make_one_and_not_to_end_one(client, alice):
+    own, text = tokens.issue(alice, "mine", scopes=["status"], days=1, by=alice)
+    client = Client()
+    client.force_login(alice, backend=BACKEND)
+
+    assert client.get("/tokens/").status_code == 200
+    assert client.post("/tokens/", asked(alice))["Location"].startswith("/accounts/again/")
+    assert client.post("/tokens/", {"revoke": own.pk}).status_code == 302
+    assert tokens.found(text) is None
+    assert Token.objects.count() == 1
 
 
 def test_a_name_is_given_once(client, alice):
