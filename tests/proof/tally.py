@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tests.cases import proven
+from tests.proof.entries import ROLES
 
 _FAILPOINT = re.compile(r"(tests/(?:proof|workers)/test_\w*(?:failpoint|sweep)\w*\.py::test_\w+)\[(.+)\]$")
 _MUTANT = re.compile(r"(tests/mutants/test_controls\.py::test_a_control_stands_in_one_place\w*)\[(.+)\]$")
-_ENTRY = re.compile(r"(tests/proof/test_entries\.py::test_\w+)\[(?P<role>\w+)-(?P<entry>.+)\]$")
+_ENTRY = re.compile(rf"(tests/proof/test_entries\.py::test_\w+)\[(?P<role>{'|'.join(ROLES)})-(?P<entry>.+)\]$")
 
 
 class Tally(NamedTuple):
