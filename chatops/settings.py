@@ -360,7 +360,7 @@ RETRY_WAIT_S = env.float("SHIPROOM_RETRY_WAIT_S", 1.0)
 DATABASE_PATIENCE_S = env.float("SHIPROOM_DATABASE_PATIENCE_S", 60.0)
 #: What a person asked that needs the world is given up after so long.
 ERRAND_S = env.float("SHIPROOM_ERRAND_S", 120.0)
-#: Hosts that our requests (webhooks, the API of a git host) may reach on this machine or a network that only it reaches.
+#: Hosts that our requests (webhooks, the API of a git host) may reach on this machine or in a network of its own.
 INTERNAL_HOSTS = env.list("SHIPROOM_INTERNAL_HOSTS", default=[])
 #: How long such a request may take.
 HTTP_TIMEOUT_S = env.float("SHIPROOM_HTTP_TIMEOUT_S", 10.0)

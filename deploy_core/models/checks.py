@@ -44,7 +44,7 @@ class CommitCheck(models.Model):
 
 
 class CheckLook(models.Model):
-    """When the checks of a revision were last asked for, and what was in the way (a code of the phrases), if anything."""
+    """When the checks of a revision were last asked for, and what was in the way: a code of the phrases, or empty."""
 
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="+")
     revision = models.CharField(max_length=40)
