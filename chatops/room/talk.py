@@ -43,6 +43,7 @@ def edit(person: Person, room: Room, message_id: int, text: str) -> Changed:
     message.save(update_fields=["text", "edited"])
     calls.note_again(message)
     _rewrite(message, {"text": text, "edited": iso(message.edited)})
+    _retell(message, text)
     _requote(message, text[:EXCERPT])
     return _tell(message, "message.edited", person, {"id": message.pk, "text": text})
 
@@ -67,15 +68,8 @@ def delete(person: Person, room: Room, message_id: int) -> Changed:
     message.mentions.all().delete()
     Line.objects.filter(author=message.author, client_id=message.client_id).update(text="")
     _rewrite(message, {"text": "", "deleted": True})
+    _retell(message, "")
     _requote(message, "")
-    for told in Event.objects.filter(
-        stream_kind="room",
-        stream_id=room.pk,
-        number__gt=message.number or 0,
-        kind="message.edited",
-        payload__id=message.pk,
-    ):
-        Event.objects.filter(pk=told.pk).update(payload=told.payload | {"text": ""})
     changed = _tell(message, "message.deleted", person, {"id": message.pk})
     if not is_own:
         author = message.author.username if message.author else ""
@@ -95,6 +89,18 @@ def _rewrite(message: Message, fields: dict[str, Any]) -> None:
     own = Event.objects.filter(stream_kind="room", stream_id=message.room_id, number=message.number or 0)
     for event in own:
         own.update(payload=event.payload | fields)
+
+
+def _retell(message: Message, text: str) -> None:
+    """Events that told of earlier changes tell what holds now: what was changed away is nowhere to be read."""
+    for told in Event.objects.filter(
+        stream_kind="room",
+        stream_id=message.room_id,
+        number__gt=message.number or 0,
+        kind="message.edited",
+        payload__id=message.pk,
+    ):
+        Event.objects.filter(pk=told.pk).update(payload=told.payload | {"text": text})
 
 
 def _requote(message: Message, text: str) -> None:

@@ -56,6 +56,17 @@ async def test_a_page_that_was_away_gets_the_change_from_its_cursor_on(cast: Cas
     assert page["events"][0]["d"]["text"] == ""  # taken back is taken back everywhere
 
 
+async def test_nothing_is_left_of_what_an_edit_said_before_the_next_one(cast: Cast, connect: Connect) -> None:
+    async with connect(cast.alice, cast.stream) as alice:
+        message = (await alice.say(cast.room, "one"))["d"]["message"]
+        await _edit(alice, cast.room, message, "the word is swordfish", cid="e-1")
+        await _edit(alice, cast.room, message, "two", cid="e-2")
+        page = await alice.ask({"t": "range", "rid": "1", "s": str(cast.stream), "after": 0, "limit": 10}, "range")
+
+    assert [event["k"] for event in page["events"]] == ["message", "message.edited", "message.edited"]
+    assert [event["d"]["text"] for event in page["events"]] == ["two", "two", "two"]
+
+
 async def test_nothing_of_a_deleted_message_is_left(cast: Cast, connect: Connect) -> None:
     async with connect(cast.alice, cast.stream) as alice, connect(cast.bob, cast.stream) as bob:
         said = await alice.say(cast.room, "the word is swordfish @bob")
