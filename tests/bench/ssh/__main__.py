@@ -73,8 +73,8 @@ def main() -> int:
                 more["large"] = _large(servers)
                 more["rest"] = rest.measure(servers.top / "rest")
                 print(f"large: {more['large']}\nat rest: {more['rest']}", flush=True)
-    if not (words.servers or words.tools):
-        _write(rows, more)
+        if not (words.servers or words.tools):
+            _write(rows, more)
     return 1 if any(row["fault"] for row in rows) else 0
 
 
