@@ -9,7 +9,9 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -72,15 +74,16 @@ def send(
         raise ReachError("address_refused", server=host, reason=reason)
     limit_s = timeout_s or settings.HTTP_TIMEOUT_S
     try:
-        connection = _connect(host, parts.port or (443 if parts.scheme == "https" else 80), parts.scheme, limit_s)
-        try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        with (
+            _connected(host, port, limit_s) as plain,
+            closing(_speaking(plain, parts.scheme, host, port)) as connection,
+        ):
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request(method, path, body=body or None, headers={**headers, "Connection": "close"})
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read(limit_bytes))
-        finally:
-            connection.close()
     except TimeoutError as error:
         raise ReachError("unreachable", server=host, detail=f"{limit_s:g} s") from error
     except (http.client.HTTPException, ValueError) as error:
@@ -89,18 +92,39 @@ def send(
         raise ReachError("unreachable", server=host) from error
 
 
-def _connect(host: str, port: int, scheme: str, timeout_s: float) -> http.client.HTTPConnection:
+@contextmanager
+def _connected(host: str, port: int, limit_s: float) -> Iterator[socket.socket]:
+    """A connection that is cut when `limit_s` is over, however many bytes still come: each one alone is in time."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(address[0]) for *_, address in found]
     if not _is_internal(host) and not all(_is_public(address) for address in addresses):
         raise ReachError("address_refused", server=host, reason="host")
-    plain = socket.create_connection((addresses[0], port), timeout=timeout_s)
+    is_over = threading.Event()
+    with socket.create_connection((addresses[0], port), timeout=limit_s) as plain, plain.dup() as handle:
+        cutting = threading.Timer(limit_s, _cut, (handle, is_over))  # TLS takes `plain` over; the handle stays ours
+        cutting.start()
+        try:
+            yield plain
+        finally:
+            cutting.cancel()
+            cutting.join()
+            if is_over.is_set():
+                raise TimeoutError
+
+
+def _cut(connection: socket.socket, is_over: threading.Event) -> None:
+    is_over.set()
+    with suppress(OSError):  # it has gone by itself
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _speaking(plain: socket.socket, scheme: str, host: str, port: int) -> http.client.HTTPConnection:
     made: http.client.HTTPConnection
     if scheme == "https":
-        made = http.client.HTTPSConnection(host, port, timeout=timeout_s)
+        made = http.client.HTTPSConnection(host, port)
         made.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
     else:
-        made = http.client.HTTPConnection(host, port, timeout=timeout_s)
+        made = http.client.HTTPConnection(host, port)
         made.sock = plain
     return made
 

@@ -12,13 +12,22 @@ from deploy_core.reach import http
 
 @pytest.fixture
 def server():
-    """Answers 200 with what it was sent, a redirect on /away, and nothing at all on /never."""
+    """Answers 200 with what it was sent, a redirect on /away, nothing at all on /never, and a header that takes long on
+    /drip."""
 
     class Ask(BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if self.path == "/never":
                 done.wait(10)
+                return
+            if self.path == "/drip":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                for _ in range(100):  # each byte is in time, all of them are not
+                    self.wfile.write(b"x")
+                    self.wfile.flush()
+                    done.wait(0.05)
+                self.wfile.write(b"\r\nContent-Length: 0\r\n\r\n")
                 return
             self.send_response(302 if self.path == "/away" else 200)
             self.send_header("Location", "http://127.0.0.1:1/")
@@ -101,6 +110,15 @@ def test_who_never_answers_is_given_up(settings, server):
         http.send("POST", f"{server}/never", headers={}, timeout_s=0.2)
 
     assert caught.value.code == "unreachable"
+
+
+def test_who_answers_byte_by_byte_is_given_up_in_the_same_time(settings, server):
+    settings.INTERNAL_HOSTS = ["127.0.0.1"]
+
+    with pytest.raises(ReachError) as caught:
+        http.send("POST", f"{server}/drip", headers={}, timeout_s=0.3)
+
+    assert (caught.value.code, caught.value.params["detail"]) == ("unreachable", "0.3 s")
 
 
 def test_nobody_there_is_said(settings):
