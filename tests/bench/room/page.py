@@ -82,10 +82,13 @@ def _text(about: dict[str, str], rows: list[Row], beside: Row) -> str:
         f"Machine: {about['machine']}. {about['versions']}.",
         "",
         ABOUT,
-        "",
-        f"One process stores {beside['lines_per_s']:,} lines a second when more are always waiting.",
-        POLLS.format(**beside["polls"]),
     ]
+    if beside:
+        parts += [
+            "",
+            f"One process stores {beside['lines_per_s']:,} lines a second when more are always waiting.",
+            POLLS.format(**beside["polls"]),
+        ]
     for size in sorted({row["members"] for row in rows}):
         for scenario, words in WORDS.items():
             found = [row for row in rows if _place(row) == (scenario, size)]
