@@ -11,6 +11,7 @@ _PLAIN = {
     **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),
     **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),
 }
+_TYPED = re.compile(f"[{''.join(_PLAIN)}]")
 _LINE_ENDS = re.compile("[\n\r\v\f\u0085\u2028\u2029]")
 _RUNS = re.compile(" {2,}")
 #: Slack's `<https://x|label>`, `<@U1|bob>`, `<#C1|general>`, `<!here>`.
@@ -40,8 +41,9 @@ def normalise(line: str, *, is_slack: bool = False) -> str:
     """
     line = line.replace("\t", " ")
     if not line.isascii():
-        for typed, plain in _PLAIN.items():
-            line = line.replace(typed, plain)
+        if _TYPED.search(line):  # one look is faster than all the replacing
+            for typed, plain in _PLAIN.items():
+                line = line.replace(typed, plain)
         line = _OPTION_DASH.sub("--", _LONG_DASH.sub("--", line)).lstrip(_UNSEEN)
     if is_slack:
         line = _SLACK.sub(_plain, line, count=_MOST_LINKS) if ">" in line else line
