@@ -5,6 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from bot import phrases
+from chatops.room import people
 from chatops.room.models import Room, Stream
 from chatops.room.streams import heads
 from chatops.slack import calls
@@ -29,9 +30,9 @@ def show(workspace: Workspace, channel: str, person: Person, words: list[str]) -
     room = Room.objects.filter(slug=words[0].lstrip("#"), members=person).first()
     if room is None:
         return "slack_room_unknown", {"given": words[0], "rooms": names(person)}, True
-    missing = _not_managed(room, person)
-    if missing:
-        return "slack_room_forbidden", {"app": missing, "room": room.slug}, True
+    for shown in (room, link.room if link else room):  # what a channel shows now is not taken away by others either
+        if refusal := _why_not(shown, person):
+            return refusal
     try:
         seen = calls.ask(workspace, "conversations.info", channel=channel)["channel"]
     except calls.Refused:
@@ -70,8 +71,8 @@ def tie(workspace: Workspace, channel: str, name: str, room: Room, *, by: Person
 def _part(link: Channel | None, person: Person) -> Told:
     if link is None:
         return "slack_room_unlinked", {}, False
-    if missing := _not_managed(link.room, person):
-        return "slack_room_forbidden", {"app": missing, "room": link.room.slug}, True
+    if refusal := _why_not(link.room, person):
+        return refusal
     audit.record(person, "slack.room", f"{link.workspace.team}/{link.channel}", "ended", room=link.room.slug)
     link.delete()
     return "slack_room_unlinked", {}, False
@@ -96,7 +97,10 @@ def about(channel: str, workspace: Workspace, person: Person, deployment: Deploy
     return Room.objects.filter(members=person, apps=deployment.app_id).order_by("pk").first()
 
 
-def _not_managed(room: Room, person: Person) -> str:
-    """The first app of a room that the person does not manage; "" when there is none."""
-    followed = room.apps.order_by("name").values_list("name", flat=True)
-    return next((app for app in followed if not access.can(person, "manage", app, EVERYWHERE)), "")
+def _why_not(room: Room, person: Person) -> Told | None:
+    """What keeps a person from saying where a room is shown: they manage its apps, or, if it has none, the room."""
+    followed = list(room.apps.order_by("name").values_list("name", flat=True))
+    if not followed and not people.may_manage(person, room):
+        return "forbidden", {}, True
+    missing = next((app for app in followed if not access.can(person, "manage", app, EVERYWHERE)), "")
+    return ("slack_room_forbidden", {"app": missing, "room": room.slug}, True) if missing else None

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chatops.room.models import Line
+from chatops.room.models import Line, Room
 from chatops.slack import rooms
 from chatops.slack.models import Channel, Delivery, Identity, Post, Ticket
 from deploy_core.models import AuditEntry, Deployment
@@ -173,6 +173,32 @@ def test_who_manages_nothing_links_no_room(ship):
 
     assert "Only who manages shop" in sent.told["text"]
     assert not Channel.objects.filter(channel=elsewhere.id).exists()
+
+
+def test_nobody_takes_a_channel_from_a_room_whose_apps_they_do_not_manage(ship):
+    bobs = Room.objects.create(slug="bobs")
+    bobs.members.add(ship.bob, through_defaults={"is_manager": True})
+
+    told = [ship.user("UBOB").command(f"room {name}").told["text"] for name in ("bobs", "none")]
+
+    assert ["Only who manages shop" in text for text in told] == [True, True]
+    assert Channel.objects.get().room == ship.room
+
+
+def test_a_room_without_apps_is_shown_by_its_managers_alone(ship):
+    elsewhere = ship.slack.channel("random")
+    plain = Room.objects.create(slug="plain")
+    plain.members.add(ship.alice, through_defaults={"is_manager": True})
+    plain.members.add(ship.bob)
+    alice, bob = ship.user(channel=elsewhere.id), ship.user("UBOB", channel=elsewhere.id)
+
+    bob.command("room plain")
+    was_linked = Channel.objects.filter(channel=elsewhere.id).exists()
+    alice.command("room plain")
+    refused = bob.command("room none").told["text"]
+
+    assert (was_linked, "may not do that" in refused) == (False, True)
+    assert Channel.objects.get(channel=elsewhere.id).room == plain
 
 
 @pytest.mark.parametrize(
