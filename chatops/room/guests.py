@@ -98,6 +98,11 @@ class Guests:
         if not own:
             self._of.pop(guest.identity.person_id, None)
 
+    @property
+    def total(self) -> int:
+        """How many connections there are."""
+        return len(self._guests)
+
     def count(self, person_id: int, *, lasting: bool) -> int:
         """How many sockets, or else requests of the long poll, a person has open."""
         return sum(guest.is_lasting == lasting for guest in self._of.get(person_id, ()))
