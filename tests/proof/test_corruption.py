@@ -150,7 +150,12 @@ def test_a_deployment_over_something_spoiled_ends_well_or_with_a_reason(
 ):
     from bot.phrases import PHRASES
 
-    assert world.deploy("v1").status == "succeeded"
+    first = world.deploy("v1")
+    for _ in range(3):  # its health check is impatient, and this machine may be busy
+        if first.status == "succeeded":
+            break
+        first = world.deploy("v1")
+    assert first.status == "succeeded", told(first)
     before = [(world.folder(number) / "current").resolve() for number in (0, 1)]
     spoil(world)
 

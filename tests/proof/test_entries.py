@@ -259,6 +259,8 @@ def test_nothing_in_an_address_makes_an_error(world: World, name: str):
     assert [each.status_code for each in answers if each.status_code >= 500] == []
     assert {urlsplit(each.headers.get("Location", "")).netloc for each in answers} == {""}, "sent to another site"
     assert not any(b"<script>alert" in each.content for each in answers if not each.streaming)
+    for each in answers:
+        each.close()
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------
