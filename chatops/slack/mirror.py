@@ -174,11 +174,10 @@ def _echo(channel: Channel, event: Event) -> None:
     """What somebody did by a command that changes something. A new deployment has a message of its own."""
     told = event.payload
     is_request = "requested" in told["code"] and not told["code"].startswith("cancel")
-    command = (
-        Event.objects.filter(stream_kind="room", stream_id=channel.room_id, kind="command", client_id=told["to_cid"])
-        .select_related("author")
-        .first()
-    )
+    # The newest before the answer: two people may give their lines the same id.
+    before = Event.objects.filter(stream_kind="room", stream_id=channel.room_id, number__lt=event.number)
+    commands = before.filter(kind="command", client_id=told["to_cid"]).select_related("author")
+    command = commands.order_by("-number").first()
     if is_request or command is None or command.author is None or _only_looks(command.payload["text"]):
         return
     under = outbox.card_of(channel, told["deployment"]) if told["deployment"] else None

@@ -49,6 +49,18 @@ def test_what_the_web_changes_is_told_in_the_channel_and_what_it_only_looks_at_i
     assert text.startswith("*<@UALICE>*: `/lock shop in staging`")
 
 
+def test_an_answer_is_shown_with_the_line_that_it_answers_whatever_ids_others_give_theirs(ship):
+    carol = factories.person("carol", role="manager")
+    ship.room.members.add(carol)
+    for author, line in ((ship.alice, "/lock shop in staging"), (carol, "/unlock! shop in staging because I may")):
+        messages.post(author=author, room=ship.room, text=line, client_id="the-same", surface="web")
+
+    ship.send_all()
+
+    assert ["/lock" in _texts(ship)[0], "/unlock" in _texts(ship)[1]] == [True, True]
+    assert _texts(ship)[1].startswith("*carol*")
+
+
 def test_what_was_typed_in_the_channel_itself_is_not_said_there_twice(ship):
     sent = ship.user().command("lock shop in staging")
 
