@@ -120,7 +120,7 @@ def remove(request: MemberRequest, number: int) -> HttpResponse:
     workspace = get_object_or_404(Workspace, pk=number, removed__isnull=True)
     with suppress(calls.Limited, calls.Unsure, calls.Refused):  # it is forgotten here in any case
         calls.call(workspace, "auth.revoke")
-    workspaces.remove(workspace, "asked")
+    workspaces.remove(workspace, "asked", by=request.user)
     return redirect("slack")
 
 

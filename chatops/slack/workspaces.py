@@ -56,11 +56,11 @@ def token_of(workspace: Workspace) -> str:
 
 
 @transaction.atomic
-def remove(workspace: Workspace, why: str) -> None:
-    """The workspace has removed the app: its token is forgotten, and nothing is sent there."""
+def remove(workspace: Workspace, why: str, *, by: Person | None = None) -> None:
+    """The workspace has removed the app, or `by` has: its token is forgotten, and nothing is sent there."""
     gone = Workspace.objects.filter(pk=workspace.pk, removed__isnull=True)
     if gone.update(removed=timezone.now(), sealed=""):
-        audit.record(None, "slack.remove", workspace.team, why)
+        audit.record(by, "slack.remove", workspace.team, why)
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from chatops.slack import manifest, workspaces
 from chatops.slack.models import Workspace
 from deploy_core import sealing
+from deploy_core.models import AuditEntry
 from tests import factories
 from tests.house.checkout import ROOT
 
@@ -125,6 +126,7 @@ def test_removing_it_gives_the_token_back_and_forgets_it(ready, manager):
 
     workspace.refresh_from_db()
     assert (workspace.sealed, ready.workspaces["T1"].is_revoked) == ("", True)
+    assert AuditEntry.objects.get(action="slack.remove").actor is not None
 
 
 def test_a_page_before_anything_is_set_up_says_where_the_steps_are(manager, settings):
