@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -62,6 +63,7 @@ def issue(
     return token, text
 
 
+@transaction.atomic
 def revoke(token: Token, *, by: Person | None) -> None:
     """From now on the token is no good; the row stays, to tell who had what."""
     if Token.objects.filter(pk=token.pk, revoked__isnull=True).update(revoked=timezone.now()):
