@@ -185,9 +185,9 @@ def act(request: MemberRequest, number: int) -> HttpResponse:
     move = _BY_WORD.get(request.POST.get("act", ""))
     room = _room(request.user, state["app"])
     client_id = request.POST.get("cid", "")
-    is_sent = Line.objects.filter(author=request.user, client_id=client_id).exists()
     if move is None or room is None or not _CLIENT_ID.fullmatch(client_id):
         return redirect("deployment", number)
+    is_sent = Line.objects.filter(author=request.user, client_id=client_id).exists()
     if move.word not in open_words(state) and not is_sent:
         return redirect("deployment", number)
     if wait_ms := pace.take(request.user.pk):

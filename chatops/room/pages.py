@@ -103,7 +103,7 @@ def _change(request: MemberRequest, room: Room) -> HttpResponse:
             people.change(person, room, **fields.cleaned_data)
             people.follow(person, room, form.getlist("apps"))
         case "invite":
-            people.invite(person, room, form.get("name", "")[:150])
+            people.invite(person, room, form.get("name", "").replace("\0", "")[:150])
         case "remove":
             people.remove(person, room, guest)
             guests.membership_ended(guest, room.pk)

@@ -142,7 +142,8 @@ class Hook(View):
                 hook.delete()
                 return redirect("webhooks")
             elif asked == "again":
-                again = hook.deliveries.filter(key=request.POST.get("key", "")).exclude(state=Delivery.State.WAITING)
+                key = request.POST.get("key", "").replace("\0", "")
+                again = hook.deliveries.filter(key=key).exclude(state=Delivery.State.WAITING)
                 again.update(state=Delivery.State.WAITING, next_try=timezone.now(), attempts=0)
         return redirect("webhook", hook.name)
 

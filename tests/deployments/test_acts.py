@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from chatops.room.models import Line, Message
 from deploy_core import deployments
@@ -47,10 +49,12 @@ def _press(reader, deployment, act, cid=CID):
 
 @pytest.mark.parametrize("cid", ["", "page:1", "page:" + "a" * 75, "page:\0", f"{CID}\n"])
 def test_a_form_with_no_client_id_of_ours_does_nothing(reader, room, deployment, cid):
-    assert _press(reader, deployment, "cancel", cid).status_code == 200
+    with CaptureQueriesContext(connection) as asked:
+        assert _press(reader, deployment, "cancel", cid).status_code == 200
 
     deployment.refresh_from_db()
     assert deployment.status == Status.PLANNING
+    assert not [query for query in asked.captured_queries if "\0" in query["sql"]]  # no database looks for that
 
 
 def test_a_button_sends_the_line_once_and_the_room_sees_it(reader, room, deployment):

@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chatops.room import messages, people, unread
@@ -315,6 +317,16 @@ def test_a_manager_has_the_room_follow_apps_of_their_own_and_leaves_others_alone
     assert set(cast.room.apps.values_list("name", flat=True)) == {"shop"}
     with pytest.raises(Refused, match="forbidden"):
         people.follow(cast.carol, cast.room, [])
+
+
+def test_nobody_is_looked_for_by_a_name_that_no_database_holds(cast: Cast, client) -> None:
+    client.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.post(f"/rooms/{cast.room.slug}/settings/", {"act": "invite", "name": "nobo\0dy"})
+
+    assert answer.status_code == 400
+    assert not [query for query in asked.captured_queries if "\0" in query["sql"]]
 
 
 def test_the_pages_of_rooms_work_without_script(cast: Cast, client) -> None:

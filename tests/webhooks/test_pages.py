@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from chatops.webhooks import secrets
 from chatops.webhooks.models import Delivery, IncomingHook, OutgoingHook
@@ -117,6 +119,16 @@ def test_its_log_can_be_read_and_a_delivery_sent_again(manager, shop, sign_in):
     everything = sign_in(factories.person(role="manager"))
     assert everything.post("/webhooks/ops/", {"do": "remove"}).status_code == 302
     assert not OutgoingHook.objects.exists()
+
+
+def test_no_delivery_is_looked_for_that_no_database_holds(manager, shop):
+    manager.post("/webhooks/", OUT)
+
+    with CaptureQueriesContext(connection) as asked:
+        answer = manager.post("/webhooks/ops/", {"do": "again", "key": "a\0b"})
+
+    assert answer.status_code == 302
+    assert not [query for query in asked.captured_queries if "\0" in query["sql"]]
 
 
 def test_who_is_not_signed_in_is_asked_to(client, db):
