@@ -4,8 +4,6 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chatops.room import messages, people, unread
@@ -14,7 +12,7 @@ from deploy_core import deployments
 from deploy_core.errors import Refused
 from deploy_core.ledger import log
 from deploy_core.models import Duty, Step
-from tests import factories
+from tests import factories, queries
 from tests.room.conftest import Cast, Client, Connect, off_loop
 
 
@@ -322,11 +320,11 @@ def test_a_manager_has_the_room_follow_apps_of_their_own_and_leaves_others_alone
 def test_nobody_is_looked_for_by_a_name_that_no_database_holds(cast: Cast, client) -> None:
     client.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
 
-    with CaptureQueriesContext(connection) as asked:
+    with queries.values() as values:
         answer = client.post(f"/rooms/{cast.room.slug}/settings/", {"act": "invite", "name": "nobo\0dy"})
 
     assert answer.status_code == 400
-    assert not [query for query in asked.captured_queries if "\0" in query["sql"]]
+    assert not [value for value in values if "\0" in value]
 
 
 def test_the_pages_of_rooms_work_without_script(cast: Cast, client) -> None:
