@@ -30,8 +30,8 @@ FRAMES = 50
 GATHER_S = 0.01
 #: Who comes, goes or types answers a poll only after so long: else one arrival would have everybody ask again at once.
 VOLATILE_S = 1.0
-#: And after as much again for each so many connections: thousands would otherwise do nothing but ask.
-VOLATILE_CROWD = 250
+#: And with more connections than this it only travels along with what is stored: thousands would do nothing but ask.
+VOLATILE_CROWD = 500
 #: Between two polls a person is still there.
 LINGER_S = 10.0
 
@@ -55,9 +55,8 @@ class Collector:
         self.size_bytes += sum(map(len, batch.payloads))
         if not batch.is_volatile:
             self.has_news.set()
-        elif self._soon is None:
-            wait_s = VOLATILE_S * (1 + guests().total / VOLATILE_CROWD)
-            self._soon = asyncio.get_running_loop().call_later(wait_s, self.has_news.set)
+        elif self._soon is None and guests().total <= VOLATILE_CROWD:
+            self._soon = asyncio.get_running_loop().call_later(VOLATILE_S, self.has_news.set)
 
     def close(self, code: int) -> None:
         self.is_open = False
