@@ -68,4 +68,5 @@ def test_the_page_of_a_deployment_that_was_interrupted_says_what_the_rows_say(se
     )
 
     rows = re.findall(r'data-key="([^"]+)" data-status="([^"]+)"', page.text)
-    assert {key: status for key, status in rows if status} == server.steps(number)
+    shown = {key: status for key, status in rows if status and not key.startswith("server:")}  # those sum up
+    assert shown == server.steps(number)
