@@ -5,11 +5,12 @@ Who manages everything looks after all of them. A secret is shown by the answer 
 
 from typing import Any
 
+from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -27,7 +28,15 @@ from deploy_core.safety import access
 
 #: How many deliveries a page lists.
 LISTED = 50
-_page = method_decorator([never_cache, login_required], name="dispatch")
+
+
+def _makes_secret(request: HttpRequest) -> bool:
+    return request.POST.get("do") == "secret" or ("add" in request.POST and "remove" not in request.POST)
+
+
+#: A hook outlives the session that makes it, as a token does: whoever makes one proves anew who they are.
+_proven = reauthentication_required(allow_get=True, enabled=_makes_secret, app="shiproom")
+_page = method_decorator([never_cache, login_required, _proven], name="dispatch")
 
 
 def managed(person: Person) -> QuerySet[App]:
@@ -56,9 +65,12 @@ class Hooks(View):
         """A new hook, or one that comes in no more."""
         if "remove" in request.POST:
             return self._remove(request.POST["remove"])
-        if request.POST.get("add") == "in":
-            return self._add_incoming()
-        return self._add_outgoing()
+        match request.POST.get("add"):
+            case "in":
+                return self._add_incoming()
+            case "out":
+                return self._add_outgoing()
+        raise Http404
 
     def _add_incoming(self) -> HttpResponse:
         form = self._incoming(self.request.POST)

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.core.cache import cache
+from django.test import Client
 
 from chatops.webhooks import secrets
 from chatops.webhooks.models import Delivery, IncomingHook, OutgoingHook
@@ -16,7 +18,9 @@ OUT = {"add": "out", "out-name": "ops", "out-url": "https://ops.example.org/in"}
 @pytest.fixture
 def sign_in(client):
     def signed(person):
+        cache.clear()  # how often somebody said the password again is counted there
         client.force_login(person, backend=BACKEND)
+        client.post("/accounts/again/", {"password": "correct horse"})
         return client
 
     return signed
@@ -56,6 +60,22 @@ def test_nobody_else_does(sign_in, shop, robot, role):
     assert other.post("/webhooks/", asked).status_code == 400
     assert other.post("/webhooks/", {"remove": hook.pk}).status_code == 404
     assert IncomingHook.objects.count() == 1
+
+
+def test_who_signed_in_long_ago_says_the_password_again_where_a_secret_is_made(manager, shop, robot):
+    manager.post("/webhooks/", OUT)
+    hook = OutgoingHook.objects.get()
+    client, before = Client(), hook.sealed
+    client.force_login(hook.person, backend=BACKEND)
+    coming = {"add": "in", "in-app": shop.pk, "in-provider": "github", "in-person": robot.pk}
+
+    answers = [client.post("/webhooks/", coming), client.post("/webhooks/", OUT | {"out-name": "more"})]
+    answers.append(client.post("/webhooks/ops/", {"do": "secret"}))
+    paused = client.post("/webhooks/ops/", {"do": "pause"})
+
+    assert all(answer["Location"].startswith("/accounts/again/") for answer in answers)
+    assert (paused["Location"], IncomingHook.objects.exists()) == ("/webhooks/ops/", False)
+    assert OutgoingHook.objects.get().sealed == before
 
 
 def test_one_tells_an_address_what_one_may_see(sign_in, shop):
