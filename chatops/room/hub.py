@@ -27,6 +27,8 @@ BURST = 200
 #: A flush of several events is followed by a pause as long as itself, at most this; what gathers meanwhile goes out as
 #: one write. One event alone makes nobody wait.
 LONGEST_PAUSE_S = 0.1
+#: What is in an event that tells of a message that was edited or deleted, as it travels.
+_CHANGES = b'"k":"message.'
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,8 @@ class Hub:
 
     def _give(self, payloads: list[bytes]) -> None:
         """Send events, and keep the newest for whoever comes a moment later."""
+        if any(_CHANGES in payload for payload in payloads):
+            self._forget()  # an older event says something else now; it is read again
         self._recent.extend(payloads)
         self._recent_bytes += sum(map(len, payloads))
         while self._recent_bytes > streams.PAGE_BYTES:

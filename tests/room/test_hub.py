@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from chatops.room import hub, messages, pool, streams
+from chatops.room import hub, messages, pool, streams, talk
 from chatops.room.hub import Hubs
 from chatops.room.models import Message, Stream
 from chatops.room.timeline import Timeline
@@ -52,6 +52,25 @@ async def test_what_gathers_during_a_flush_goes_out_together(cast: Cast):
     await eventually(lambda: _as_async(sum(sizes) == 20))
 
     assert sizes == [20]
+    await hubs.close()
+
+
+async def test_what_was_taken_back_is_not_given_out_again_as_it_was(cast: Cast):
+    hubs, ear = Hubs(), Ear()
+    await hubs.join(cast.stream, ear)
+    await off_loop(_say, cast, 1)
+    hubs.hear(cast.stream, 1)
+    await eventually(lambda: _as_async(ear.numbers == [1]))
+    ours = hubs.get(cast.stream)
+    assert ours is not None
+    kept = ours.since(0)
+
+    message = await off_loop(Message.objects.get)
+    await off_loop(talk.delete, cast.alice, cast.room, message.pk)
+    hubs.hear(cast.stream, 2)
+    await eventually(lambda: _as_async(ear.numbers == [1, 2]))
+
+    assert (len(kept or ()), ours.since(0), len(ours.since(1) or ())) == (1, None, 1)
     await hubs.close()
 
 
