@@ -7,6 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import SetPasswordForm
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -49,11 +50,12 @@ def password(request: MemberRequest) -> HttpResponse:
     for field in form.fields.values():
         field.widget.attrs["class"] = "input"
     if request.method == "POST" and form.is_valid():
-        form.save()
+        with transaction.atomic():
+            form.save()
+            audit.record(request.user, "password.change", request.user.username, "done")
         update_session_auth_hash(request, request.user)
         visits.remember(Person, request, request.user)
         visits.end_all(request.user, but=request.session.session_key)
-        audit.record(request.user, "password.change", request.user.username, "done")
         return redirect("account")
     context = {"form": form, "page": "account", "rooms": rail(request.user)}
     return render(request, "trust/password.html", context, status=400 if form.errors else 200)

@@ -1,9 +1,11 @@
 """One's own account: password, sessions, and who may look."""
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from chatops.accounts import visits
+from deploy_core.ledger import audit
 from deploy_core.models import AuditEntry
 from tests import factories
 
@@ -84,6 +86,21 @@ def test_a_new_password_ends_every_other_session(alice):
     assert (short.status_code, done["Location"]) == (400, "/accounts/")
     assert (here.get("/accounts/").status_code, other.get("/accounts/").status_code) == (200, 302)
     assert AuditEntry.objects.filter(action="password.change").count() == 1
+
+
+def test_no_password_is_changed_without_its_line_in_the_audit(alice, monkeypatch):
+    here = signed_in()
+    here.post("/accounts/again/?next=/accounts/password/", {"password": "correct horse"})
+
+    def fails(*_, **__):
+        raise OperationalError
+
+    monkeypatch.setattr(audit, "record", fails)
+    with pytest.raises(OperationalError):
+        here.post("/accounts/password/", {"new_password1": "battery staple", "new_password2": "battery staple"})
+
+    alice.refresh_from_db()
+    assert alice.check_password("correct horse")
 
 
 def test_the_old_password_is_asked_for_first(alice):
