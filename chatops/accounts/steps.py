@@ -3,6 +3,7 @@
 from typing import Any
 
 import qrcode
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.views import ReauthenticateView
 from allauth.mfa import signals
 from allauth.mfa.adapter import get_adapter
@@ -19,10 +20,13 @@ from allauth.mfa.webauthn.views import (
 from django import forms
 from django.dispatch import receiver
 from django.http import HttpRequest
-from django.urls import reverse_lazy
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
+from chatops.accounts import proof
 from deploy_core.ledger import audit
 from deploy_core.models import Person
 
@@ -48,6 +52,17 @@ class _Dressed:
         return _dressed(super().get_form(*args, **kwargs))  # type: ignore[misc]
 
 
+class _Changes:
+    """A view that changes second steps, or shows the codes that stand for them: to whom gave one in this session."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        person = request.user
+        if isinstance(person, Person) and not proof.may_change_steps(person, request.session):
+            return redirect(proof.where_given(proof.kinds(person), request.path))
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return answer
+
+
 @_private
 class SecondStep(AuthenticateView):
     """After the password: a code, a passkey, or a recovery code."""
@@ -70,6 +85,12 @@ class PasswordAgain(_Dressed, ReauthenticateView):
 class CodeAgain(_Dressed, CodeAgainView):
     template_name = "accounts/again.html"
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        # Where second steps are changed a recovery code is as good; elsewhere it proves nothing anew.
+        own_pages = str(context.get("redirect_field_value") or "").startswith(reverse("account"))
+        return context | {"takes_recovery_codes": own_pages}
+
 
 @_private
 class PasskeyAgain(_Dressed, ReauthenticateWebAuthnView):
@@ -77,7 +98,7 @@ class PasskeyAgain(_Dressed, ReauthenticateWebAuthnView):
 
 
 @_private
-class CodeApp(_Dressed, ActivateTOTPView):
+class CodeApp(_Changes, _Dressed, ActivateTOTPView):
     """Set a code app up: the picture to scan, the same as text, and the first code as proof."""
 
     template_name = "accounts/code_app.html"
@@ -94,27 +115,27 @@ class CodeApp(_Dressed, ActivateTOTPView):
 
 
 @_private
-class NoCodeApp(_Dressed, DeactivateTOTPView):
+class NoCodeApp(_Changes, _Dressed, DeactivateTOTPView):
     template_name = "accounts/no_step.html"
 
 
 @_private
-class Codes(ViewRecoveryCodesView):
+class Codes(_Changes, ViewRecoveryCodesView):
     template_name = "accounts/codes.html"
 
 
 @_private
-class NewCodes(_Dressed, GenerateRecoveryCodesView):
+class NewCodes(_Changes, _Dressed, GenerateRecoveryCodesView):
     template_name = "accounts/new_codes.html"
 
 
 @_private
-class AddPasskey(_Dressed, AddWebAuthnView):
+class AddPasskey(_Changes, _Dressed, AddWebAuthnView):
     template_name = "accounts/passkey.html"
 
 
 @_private
-class NoPasskey(RemoveWebAuthnView):
+class NoPasskey(_Changes, RemoveWebAuthnView):
     template_name = "accounts/no_step.html"
     success_url = reverse_lazy("account")
 
@@ -127,6 +148,8 @@ class PasskeySignIn(LoginWebAuthnView):
 @receiver(signals.authenticator_added)
 def _added(request: HttpRequest, user: Person, authenticator: Any, **kwargs: Any) -> None:
     audit.record(user, "second_step.add", user.username, "done", kind=str(authenticator.type))
+    if authenticator.type in proof.PROVES:  # else the codes that come with it would be shown only after one more step
+        record_authentication(request, user, proof.SET_UP, type=str(authenticator.type))
 
 
 @receiver(signals.authenticator_removed)

@@ -88,11 +88,10 @@ def prove(request: MemberRequest) -> HttpResponse:
     onward = wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else reverse("home")
     if is_fresh(request.user):
         return redirect(onward)
-    kinds = set(Authenticator.objects.filter(user=request.user).values_list("type", flat=True))
-    if not kinds & set(proof.PROVES):
+    kinds = proof.kinds(request.user)
+    if not kinds:
         return redirect(f"{reverse('account')}?wanted=step")
-    again = "mfa_reauthenticate_webauthn" if "webauthn" in kinds else "mfa_reauthenticate"
-    return redirect(reverse(again, query={"next": onward}))
+    return redirect(proof.where_given(kinds, onward))
 
 
 @never_cache

@@ -134,6 +134,48 @@ def test_who_has_no_second_step_is_shown_where_to_set_one_up(alice, client):
     assert client.get("/accounts/prove/")["Location"] == "/accounts/?wanted=step"
 
 
+CHANGING = ("code-app/remove/", "code-app/", "passkeys/add/", "passkeys/1/remove/", "codes/", "codes/new/")
+
+
+def with_the_password_alone(secret) -> Client:
+    """A session as a thief has it: the second step was given in it too long ago; the password is given afresh."""
+    client = Client()
+    sign_in(client)
+    client.post("/accounts/sign-in/second-step/", {"code": code_for(secret)})
+    session = client.session
+    session["account_authentication_methods"] = [
+        each | {"at": time.time() - 601} for each in session["account_authentication_methods"]
+    ]
+    session.save()
+    client.post("/accounts/again/?next=/accounts/", {"password": "correct horse"})
+    cache.clear()
+    return client
+
+
+@pytest.mark.parametrize("path", CHANGING)
+def test_the_password_alone_changes_no_second_step_and_shows_no_codes(alice, secret, path):
+    client = with_the_password_alone(secret)
+    before = list(Authenticator.objects.values_list("pk", "data"))
+
+    for answer in (client.get(f"/accounts/{path}"), client.post(f"/accounts/{path}", {})):
+        assert answer["Location"] == f"/accounts/again/code/?next=%2Faccounts%2F{path.replace('/', '%2F')}"
+    assert list(Authenticator.objects.values_list("pk", "data")) == before
+
+
+@pytest.mark.parametrize("kind", ["totp", "recovery_codes"])
+def test_who_gives_the_second_step_or_a_recovery_code_may_change_it(alice, secret, kind):
+    client = with_the_password_alone(secret)
+    codes = Authenticator.objects.get(user=alice, type="recovery_codes").wrap().get_unused_codes()
+    code = codes[0] if kind == "recovery_codes" else code_for(secret)
+
+    asked = client.get("/accounts/again/code/?next=/accounts/code-app/remove/")
+    client.post("/accounts/again/code/?next=/accounts/code-app/remove/", {"code": code})
+    client.post("/accounts/code-app/remove/")
+
+    assert "recovery codes" in asked.content.decode()
+    assert not Authenticator.objects.filter(user=alice).exists()
+
+
 def test_what_lies_in_the_database_is_sealed(alice, secret):
     rows = str(list(Authenticator.objects.values_list("data", flat=True)))
 
