@@ -15,6 +15,7 @@ from .invocation import Invocation, Reply
 from .mistakes import Mistake, printable
 from .order import Order
 from .own_aliases import Expansion
+from .registry import Command
 from .verbs import BY_WORD
 from .world import World
 
@@ -22,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 
 def handle(invocation: Invocation) -> Reply:
-    """The answer to one line. It only writes rows, inside a savepoint; a refusal takes them back and is audited.
+    """The answer to one line. It only writes rows, inside a savepoint; a refusal takes them back and is audited. That a
+    code was used stands outside of it: it stays used when the command is refused.
 
     A line that is no command is refused too (`not_a_command`): whoever posts asks `bot.is_command` first.
     """
@@ -34,7 +36,12 @@ def handle(invocation: Invocation) -> Reply:
             if own and not BY_WORD[parsed.cmd].is_read_only:
                 told = {"word": own.word, "command": {"line": own.line}}
                 return Reply("alias_means", told, suggest=(own.line,))
-            return _run(parsed, invocation, seen)
+            command, order = _ordered(parsed, invocation, seen)
+            if not parsed.otp:
+                return command.run(order)
+        proof.give(invocation.actor, parsed.otp)
+        with transaction.atomic():
+            return command.run(order)
     except DeployError as error:
         _audit(error, parsed, invocation)
         return refusal.reply_to(error, parsed, invocation, seen)
@@ -55,16 +62,15 @@ def _understood(invocation: Invocation, seen: World) -> tuple[Parsed, Expansion 
     return parsed, own
 
 
-def _run(parsed: Parsed, invocation: Invocation, seen: World) -> Reply:
+def _ordered(parsed: Parsed, invocation: Invocation, seen: World) -> tuple[Command, Order]:
+    """The command that the line names, and what it is to do; refused where it may not be said."""
     command = COMMANDS.get(parsed.cmd)
     if command is None or invocation.surface not in command.surfaces:
         raise Refused("not_yet", command=parsed.cmd)
     order = Order(parsed, invocation, seen, is_act=command.permission != "view")
     if command.permission != "view" and order.app_name and parsed.env:
         access.require(invocation.actor, command.permission, order.app_name, parsed.env)
-    if parsed.otp:
-        proof.give(invocation.actor, parsed.otp)
-    return command.run(order)
+    return command, order
 
 
 def _audit(error: DeployError, parsed: Parsed | None, invocation: Invocation) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from deploy_core.errors import Refused
@@ -28,12 +29,16 @@ def learn(is_right: IsRight) -> None:
     _is_right = is_right
 
 
+@transaction.atomic
 def give(person: Person, code: str) -> None:
-    """Count a code that stands in a command as a second step that was just given. Each counts once.
+    """Count a code that stands in a command as a second step that was just given. Each counts once, also of two lines
+    at the same moment: the second waits until the first's transaction has ended. Call it outside of whatever is taken
+    back when the command is refused.
 
     Raises:
         Refused: `otp_none` (the person has no app for codes), `otp_wrong`, `otp_wait` after too many wrong ones.
     """
+    Person.objects.select_for_update(no_key=True).get(pk=person.pk)
     since = timezone.now() - timedelta(seconds=settings.PROOF_S)
     mine = AuditEntry.objects.filter(actor=person, at__gte=since)
     if mine.filter(outcome="otp_wrong").count() >= settings.PROOF_TRIES:

@@ -1,14 +1,18 @@
 """A one-time code in a command is a second step that was just given, once."""
 
+import threading
 import time
 
 import pytest
 from allauth.mfa.totp.internal import auth
 from django.core.cache import cache
+from django.db import connection
 
 from bot import handle
 from bot.invocation import Invocation
+from deploy_core.errors import Refused
 from deploy_core.models import AuditEntry, Deployment, Person
+from deploy_core.safety import proof
 from tests import factories
 
 
@@ -55,6 +59,42 @@ def test_a_code_counts_once_whichever_process_asks(alice, shop, secret):
 
     assert say(alice, f"/deploy shop to staging {once}").code == "otp_wrong"
     assert Deployment.objects.count() == 1
+
+
+def test_a_code_stays_used_when_its_command_is_refused(alice, shop, secret):
+    once = code(secret)
+
+    assert say(alice, f"/rollback shop production {once}").is_error
+    assert AuditEntry.objects.filter(action="proof.code", actor=alice).count() == 1
+    cache.clear()  # another process has another memory
+
+    assert say(alice, f"/deploy shop to production {once}").code == "otp_wrong"
+    assert not Deployment.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_lines_at_the_same_moment_one_has_the_code(monkeypatch):
+    person = factories.person("alice")
+    monkeypatch.setattr(proof, "_is_right", lambda *_: True)  # as in processes that know nothing of each other
+    barrier = threading.Barrier(4)
+    got = []
+
+    def give() -> None:
+        barrier.wait()
+        try:
+            proof.give(person, "123456")
+            got.append("done")
+        except Refused as error:
+            got.append(error.code)
+        connection.close()
+
+    threads = [threading.Thread(target=give) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(got) == ["done", "otp_wrong", "otp_wrong", "otp_wrong"]
 
 
 def test_a_wrong_code_does_nothing_and_too_many_are_not_looked_at(alice, shop, secret, settings):
