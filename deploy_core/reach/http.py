@@ -20,6 +20,10 @@ from django.conf import settings
 from deploy_core.errors import ReachError
 
 _LINE_LIMIT = 2_000
+#: What a NAT64 makes of a name that has only IPv4: as public as the IPv4 address in its last 32 bits.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: Other IPv6 addresses that lead to IPv4 ones, and so may lead inside: local NAT64, IPv4-compatible, Teredo, 6to4.
+_TUNNELS = tuple(ipaddress.IPv6Network(each) for each in ("64:ff9b:1::/48", "::/96", "2001::/32", "2002::/16"))
 
 
 class Answer(NamedTuple):
@@ -45,7 +49,7 @@ def why_not_allowed(url: str) -> str:
     if _is_internal(host):
         return ""
     try:
-        if not ipaddress.ip_address(host).is_global:
+        if not _is_public(host):
             return "host"
     except ValueError:
         if host.rstrip(".").rpartition(".")[2] in ("localhost", "internal", "local", "") or "." not in host:
@@ -135,5 +139,11 @@ def _is_internal(host: str) -> bool:
 
 def _is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return bool(mapped.is_global and not mapped.is_multicast)
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped:
+            return _is_public(str(found.ipv4_mapped))
+        if found in _NAT64:
+            return _is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
+        if any(found in network for network in _TUNNELS):
+            return False
+    return found.is_global and not found.is_multicast
