@@ -18,7 +18,9 @@ CALLING = {
     "unknown_person": _("There is nobody called “%(given)s” here."),
     "opens_apps": _("Everybody could then see %(apps)s. Who manages that has to open this room."),
     "last_manager": _("#%(room)s would be left without a manager. Make somebody else one first."),
-    "read_only": _("Only the managers of this room write here."),
+    "read_only": _(
+        "Only the managers of this room write here. Give commands in another room, or on a deployment's page."
+    ),
     # words
     "word.open_end": _("open end"),
     "column.person": pgettext_lazy("column", "Person"),

@@ -1,19 +1,24 @@
 """What a client asks of the database, with the person's session and rights as they are at that moment."""
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, TypeVar
 
 from django.db import transaction
 from django.utils import timezone
 
-from chatops.room import access, authors, chat, completion, door, messages, streams
+from chatops.room import access, authors, chat, completion, door, messages, people, streams
 from chatops.room.door import Identity
 from chatops.room.frames import Frame
 from chatops.room.incoming import Unfit
 from chatops.room.messages import Outcome
 from chatops.room.models import Event, Line, Membership, Message, Room, Stream
 from chatops.room.timeline import Timeline
+from deploy_core.errors import Refused
 from deploy_core.models import Person
+
+#: What the button of a card sends. It says nothing of its own, so it works also where managers alone write.
+_BUTTON = re.compile(r"/cancel #\d+")
 
 R = TypeVar("R")
 
@@ -93,8 +98,15 @@ def _answered(lines: Sequence[Said]) -> dict[tuple[int, int | None], Message]:
 def post(
     person: Person, room_id: int, text: str, client_id: str, *, is_late: bool, reply_to: int | None = None
 ) -> Outcome:
-    """What came of a line typed on a page. An answer to a message that is gone is a line as any other."""
+    """What came of a line typed on a page. An answer to a message that is gone is a line as any other.
+
+    Raises:
+        Refused: `read_only`: only the room's managers write there, for a command is shown as chat is; others as
+            `messages.post`.
+    """
     room = room_of(person, room_id)
+    if room.is_announcements and not _BUTTON.fullmatch(text) and not people.may_manage(person, room):
+        raise Refused("read_only")
     answered = Message.objects.filter(room=room, pk=reply_to, deleted__isnull=True).first() if reply_to else None
     return messages.post(
         author=person,

@@ -33,7 +33,8 @@ class Stream(NamedTuple):
 class Room(models.Model):
     """A place to talk and to run commands. An open room may be joined by anybody, a closed one by invitation.
 
-    In an announcements room only managers and the bot write. `pinned` is the announcement that stands above the talk.
+    In an announcements room only managers and the bot write; lines of deployment pages and of Slack are shown there.
+    `pinned` is the announcement that stands above the talk.
     """
 
     slug = models.CharField(max_length=63, unique=True, validators=[NAME])

@@ -31,11 +31,14 @@ def edit(person: Person, room: Room, message_id: int, text: str) -> Changed:
     """The message says `text` from now on, without any secret in it.
 
     Raises:
-        Refused: `not_found` (no such message here, or it was taken back), `forbidden` (somebody else's, or no chat).
+        Refused: `not_found` (no such message here, or it was taken back), `forbidden` (somebody else's, or no chat),
+            `read_only` (only the room's managers write here by now).
     """
     message = _message(room, message_id)
     if message.author_id != person.pk or message.kind != Message.Kind.CHAT:
         raise Refused("forbidden")
+    if room.is_announcements and not people.may_manage(person, room):
+        raise Refused("read_only")
     text = bot.mask(text).text
     if message.text == text:
         return Changed(message.pk, None)

@@ -229,6 +229,35 @@ def test_in_an_announcements_room_only_managers_write(cast: Cast) -> None:
     assert said["result"] == "posted"
 
 
+async def test_an_announcements_room_shows_no_command_and_no_edit_of_who_only_reads(
+    cast: Cast, connect: Connect
+) -> None:
+    async with connect(cast.bob, cast.stream) as bob:
+        said = await bob.say(cast.room, "hello")
+        await Room.objects.filter(pk=cast.room.pk).aupdate(is_announcements=True)
+        edited = await _edit(bob, cast.room, said["d"]["message"], "buy my boat")
+        typed = await bob.ask({"t": "command", "cid": "c-1", "room": cast.room.pk, "text": "/announce boats"}, "ack")
+        pressed = await bob.ask({"t": "command", "cid": "c-2", "room": cast.room.pk, "text": "/cancel #1"}, "ack")
+        await Membership.objects.filter(person=cast.bob).aupdate(is_manager=True)
+        managed = await bob.ask({"t": "command", "cid": "c-3", "room": cast.room.pk, "text": "/announce ships"}, "ack")
+
+    assert [edited["code"], typed["code"]] == ["read_only", "read_only"]
+    assert (pressed["t"], managed["result"]) == ("ack", "done")
+    assert not await Message.objects.filter(text__contains="boat").aexists()
+
+
+def test_what_is_not_typed_on_its_page_works_in_an_announcements_room(cast: Cast) -> None:
+    cast.room.is_announcements = True
+    cast.room.save()
+
+    done = [
+        messages.post(author=cast.bob, room=cast.room, text="/announce ships", client_id=surface, surface=surface)
+        for surface in ("web", "slack")
+    ]
+
+    assert [each["result"] for each in done] == ["done", "done"]
+
+
 async def test_the_level_of_a_room_is_told_to_all_pages_of_the_person(cast: Cast, connect: Connect) -> None:
     own = Stream("person", cast.bob.pk)
     async with connect(cast.bob, cast.stream) as one, connect(cast.bob, own) as two:
