@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -45,14 +46,17 @@ def page(request: MemberRequest) -> HttpResponse:
 @login_required
 @reauthentication_required(app="shiproom")
 def password(request: MemberRequest) -> HttpResponse:
-    """Set or change the password; every other session of the person ends with the old one."""
+    """Set or change the password; every other session and every token of the person ends with the old one: whoever
+    knew it may have made some.
+    """
     form = SetPasswordForm(request.user, request.POST or None)
     for field in form.fields.values():
         field.widget.attrs["class"] = "input"
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             form.save()
-            audit.record(request.user, "password.change", request.user.username, "done")
+            ended = request.user.tokens.filter(revoked__isnull=True).update(revoked=timezone.now())
+            audit.record(request.user, "password.change", request.user.username, "done", tokens_ended=ended)
         update_session_auth_hash(request, request.user)
         visits.remember(Person, request, request.user)
         visits.end_all(request.user, but=request.session.session_key)

@@ -5,6 +5,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from chatops.accounts import visits
+from chatops.api import tokens
 from deploy_core.ledger import audit
 from deploy_core.models import AuditEntry
 from tests import factories
@@ -86,6 +87,20 @@ def test_a_new_password_ends_every_other_session(alice):
     assert (short.status_code, done["Location"]) == (400, "/accounts/")
     assert (here.get("/accounts/").status_code, other.get("/accounts/").status_code) == (200, 302)
     assert AuditEntry.objects.filter(action="password.change").count() == 1
+
+
+def test_a_new_password_ends_ones_own_tokens_and_nobody_elses(alice):
+    bob = factories.person("bob")
+    own, others = (tokens.issue(each, "build", scopes=["status"], days=1, by=each) for each in (alice, bob))
+    here = signed_in()
+    here.post("/accounts/again/?next=/accounts/password/", {"password": "correct horse"})
+
+    page = here.get("/accounts/password/").content.decode()
+    here.post("/accounts/password/", {"new_password1": "battery staple", "new_password2": "battery staple"})
+
+    assert "every API token of yours ends" in page
+    assert (tokens.found(own[1]), tokens.found(others[1])) == (None, others[0])
+    assert AuditEntry.objects.get(action="password.change").params == {"tokens_ended": 1}
 
 
 def test_no_password_is_changed_without_its_line_in_the_audit(alice, monkeypatch):
