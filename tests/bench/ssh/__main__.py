@@ -58,8 +58,9 @@ def main() -> int:
         if name in peers.SCRIPTS and _is_here(name)
     ]
     rows: list[Row] = []
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"load_before": {}}
     for count in (words.servers,) if words.servers else (10,) if words.quick else (10, 50):
+        more["load_before"][str(count)] = round(os.getloadavg()[0], 1)
         with lab.running(count) as servers:
             for scenario in SCENARIOS:
                 rows += _scenario(
@@ -255,7 +256,9 @@ def _page(about: dict[str, str], rows: list[Row], more: dict[str, Any]) -> str:
         "sixteen at a time, with the cheapest key exchange and cipher that OpenSSH has; `rawssh-default` is the same",
         "as OpenSSH comes. `incremental` uses up the oldest release, `incremental-hardlink` links the current one.",
         "rsync has `--link-dest` in both; tools without an increment of their own send everything. Of all of them",
-        "only ours verifies on the server what came there.",
+        "only ours verifies on the server what came there. The machine's load before the runs was "
+        + ", ".join(f"{load} (N = {count})" for count, load in more["load_before"].items())
+        + ".",
         "",
         f"A release of {large['release_mb']} MB that does not compress, sent to {large['n']} servers at once, made the",
         f"worker grow by {large['memory_mb']} MB. A worker with nothing to do, that asks for work once a second, used",
