@@ -75,7 +75,8 @@ AXE = """() => axe.run(document, { resultTypes: ["violations"] }).then(({ violat
   violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(" | ")}`))"""
 #: What is data (names, addresses, revisions, subjects of the shop's commits), and what every language writes so.
 NAME = (
-    r"(?:shop|demo|demo-key|demo-password|staging|production|qa|main|broken|alice|bob|carol|deploy|web-\d|v?\d[\d.]*)"
+    r"(?:shop|demo|demo-key|demo-password|staging|production|qa|main|broken|alice|bob|carol|grace|deploy|web-\d"
+    r"|v?\d[\d.]*)"
 )
 KEPT = re.compile(
     rf"{DATA.pattern}|Ask the warehouse before claiming health|Shop demo|Ship the shop to staging.*|PORT=\d+"

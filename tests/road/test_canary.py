@@ -40,6 +40,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.parts: dict[tuple[str, bytes], None] = {}
+        self.deployments = range(0)
 
     def add(self, where: str, what: bytes | str) -> None:
         self.parts[where, what.encode(errors="replace") if isinstance(what, str) else what] = None
@@ -142,7 +143,7 @@ def listening(server: Shiproom, kept: Kept) -> Iterator[None]:
 def crawl(server: Shiproom, kept: Kept, cookies: dict[str, str], seeds: tuple[str, ...]) -> dict[str, httpx.Response]:
     """Every page that links lead to, with its headers."""
     seen: dict[str, httpx.Response] = {}
-    todo = ["/", *seeds]
+    todo = [*seeds, "/"]
     with httpx.Client(base_url=server.url, cookies=cookies, trust_env=False, timeout=30) as client:
         while todo and len(seen) < PAGES_LIMIT:
             path = todo.pop(0)
@@ -183,20 +184,22 @@ def canaries(server: Shiproom, boss: dict[str, str]) -> dict[str, str]:
 def kept(server: Shiproom, boss: dict[str, str], canaries: dict[str, str]) -> Kept:
     """The recording run."""
     kept = Kept()
+    before = server.newest_deployment()
     spoil(server, "canary", fails=False)
     spoil(server, "canary-fails", fails=True)
     with listening(server, kept):
         for line in (
+            "/deploy shop to staging",
             "/deploy shop/canary to staging",
             "/deploy shop/canary-fails to staging",
             "/rollback shop in staging",
-            "/logs #2 --tail 50",
+            f"/logs #{before + 2} --tail 50",
         ):
             done = server.say(line)
             kept.add(f"the shell's answer to {line}", done.stdout + done.stderr)
-    newest = server.newest_deployment()
-    seeds = ["/fleet/servers/", "/fleet/credentials/", "/people/", "/audit/", "/reviews/", "/accounts/", "/nowhere/"]
-    seeds += [f"/deployments/{number}/" for number in range(1, newest + 1)]
+    kept.deployments = range(before + 1, server.newest_deployment() + 1)
+    seeds = [f"/deployments/{number}/" for number in kept.deployments]
+    seeds += ["/fleet/servers/", "/fleet/credentials/", "/people/", "/audit/", "/reviews/", "/accounts/", "/nowhere/"]
     kept.pages = crawl(server, kept, boss, tuple(seeds))  # type: ignore[attr-defined]
     crawl(server, kept, server.cookies("alice"), tuple(seeds))
     for words in (("audit", "export"), ("dumpdata",)):
@@ -209,9 +212,9 @@ def kept(server: Shiproom, boss: dict[str, str], canaries: dict[str, str]) -> Ke
 
 
 def test_the_run_went_as_meant_and_its_output_was_masked(server: Shiproom, kept: Kept) -> None:
-    statuses = [status for (status,) in server.rows("SELECT status FROM deploy_core_deployment ORDER BY id")]
+    statuses = [server.ended(number)[0] for number in kept.deployments]
 
-    assert statuses[1:4] == ["succeeded", "failed", "succeeded"] or "rolled_back" in statuses, statuses
+    assert statuses == ["succeeded", "succeeded", "rolled_back", "succeeded"]
     masked = [where for where, what in kept.parts if b"[MASKED]" in what]
     assert any(where.startswith("page /deployments/") for where in masked)
     assert "a frame" in masked

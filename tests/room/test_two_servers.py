@@ -77,7 +77,9 @@ def pair(tmp_path_factory, postgres_url, mortal) -> Iterator[tuple[Serving, Serv
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(Serving.start, (here, there)))
             yield here, there
-            assert " ERROR " not in here.log + there.log
+            errors = [line for line in (here.log + there.log).splitlines() if " ERROR " in line]
+            # The channel layer's own word for a Redis that is gone is an error; ours would be.
+            assert [line for line in errors if " channels_redis." not in line] == []
         finally:
             for server in (here, there):
                 if server.process is not None:
