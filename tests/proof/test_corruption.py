@@ -147,8 +147,12 @@ def test_a_deployment_over_something_spoiled_ends_well_or_with_a_reason(
     world: World,
     spoil: Callable[[World], None],
     caplog: pytest.LogCaptureFixture,
+    settings,
+    tmp_path: Path,
 ):
     from bot.phrases import PHRASES
+
+    settings.SHIPROOM_ARTIFACTS = tmp_path / "artifacts"  # what is spoiled here is nobody else's
 
     first = world.deploy("v1")
     for _ in range(3):  # its health check is impatient, and this machine may be busy

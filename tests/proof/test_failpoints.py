@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: More than a deployment to two servers passes; the sweep says where it ended.
 LAST = 130
 #: In `make test` these; all of them in `make soak`.
-SHORT = (3, 9, 18, 27, 36, 46, 56, 66, 78, 92)
+SHORT = (3, 9, 18, 27, 36, 46, 56, 64, 72, 80)
 POINTS = range(1, LAST) if os.environ.get("SHIPROOM_SOAK") else SHORT
 pytestmark = pytest.mark.django_db  # the rows are made here, and copied
 OVER = {"succeeded", "failed", "cancelled", "rolled_back", "expired"}
