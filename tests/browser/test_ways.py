@@ -44,9 +44,13 @@ def test_a_proxy_that_lets_no_socket_through_is_told_in_a_word_and_everything_wo
     bob.say("by a socket again")
     expect(alice.timeline.get_by_text("by a socket again")).to_have_count(1, timeout=DEADLINE_MS)
     picture = open_window("alice")  # a fresh page is what the server says
-    wait_until(
-        lambda: alice.event_numbers() == picture.event_numbers(), what="no event is missing, none is there twice"
-    )
+
+    def is_the_same() -> bool:
+        ours, fresh = alice.event_numbers(), picture.event_numbers()
+        first = max(ours[:1] + fresh[:1], default=0)  # one of the two may reach further back
+        return bool(fresh) and [n for n in ours if n >= first] == [n for n in fresh if n >= first]
+
+    wait_until(is_the_same, what="no event is missing, none is there twice")
 
 
 def test_signing_out_in_one_tab_ends_the_other_within_seconds(server: Shiproom, browser: Browser) -> None:
