@@ -11,6 +11,7 @@ import random
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ KILLS = int(os.environ.get("SHIPROOM_KILLS", "20"))
 GONE = (OSError, WebSocketException, TimeoutError, EOFError)
 
 
-class Page(threading.Thread):
+class Page(threading.Thread, ABC):
     """One end of a socket that comes back whenever it is cut, until `over`."""
 
     def __init__(self, server: Serving, person: str, over: threading.Event, name: str) -> None:
@@ -60,8 +61,9 @@ class Page(threading.Thread):
                 self.failed = error
                 return
 
+    @abstractmethod
     def live(self, line: ClientConnection) -> None:
-        raise NotImplementedError
+        """What this one does on its line until that ends."""
 
 
 class Writer(Page):
