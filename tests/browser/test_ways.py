@@ -1,7 +1,7 @@
 """By which way the page hears: where no socket gets through, and where its session has ended."""
 
 import httpx
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.window import DEADLINE_MS
@@ -12,11 +12,21 @@ from tests.waiting import wait_until
 PROBE_S = 60
 #: Five seconds are promised; a machine that runs all tests at once may need more.
 OUT_MS = 10_000
+#: A socket on this machine is welcomed in less.
+SOON_MS = 3_000
 SIGN_IN = """
 from deploy_core.models import Person
 from tests.room.conftest import sign_in
 print(sign_in(Person.objects.get(username="carol")))
 """
+
+
+def is_soon(place: Locator, text: str) -> bool:
+    try:
+        expect(place).to_have_text(text, timeout=SOON_MS)
+    except AssertionError:
+        return False
+    return True
 
 
 def test_a_proxy_that_lets_no_socket_through_is_told_in_a_word_and_everything_works(
@@ -36,10 +46,12 @@ def test_a_proxy_that_lets_no_socket_through_is_told_in_a_word_and_everything_wo
     alice.shows(number, "Done")
 
     alice.wire.lets_sockets_through = True
-    for step in range(3):  # by less than a poll waits, and each is answered: none is given up
+    for step in range(10):  # by less than a poll waits, and each is answered: none is given up
         alice.let_pass(PROBE_S / 2)
         bob.say(f"step {step}")
         expect(alice.timeline.get_by_text(f"step {step}")).to_have_count(1, timeout=DEADLINE_MS)
+        if is_soon(word, "Connected"):  # the next leap of the clock would give up a socket that is just opening
+            break
     expect(word).to_have_text("Connected", timeout=DEADLINE_MS)
     bob.say("by a socket again")
     expect(alice.timeline.get_by_text("by a socket again")).to_have_count(1, timeout=DEADLINE_MS)
