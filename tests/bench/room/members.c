@@ -49,7 +49,7 @@ static int port;
 
 static uint16_t *arrived; /* by number of the message: how many members have it */
 static long sent_count, done_count;
-static uint64_t deliveries, copies, others;
+static uint64_t deliveries, copies, others, refused;
 static uint32_t *times; /* deliveries by tenths of a millisecond */
 static int is_measuring;
 
@@ -168,6 +168,7 @@ static void take_text(struct member *m, const char *text, size_t size, uint64_t 
     return;
   }
   others++;
+  if (is("shiproom") && memmem(text, size, "\"err\"", 5) && refused++ < 3) fprintf(stderr, "refused: %.*s\n", (int)size, text);
   if (m->state == GREETING && is("shiproom") && memmem(text, size, "\"welcome\"", 9)) enter(m);
   if (!is("socketio")) return;
   if (text[0] == '0') say(m, "40");
@@ -354,6 +355,18 @@ static void drain(void) {
   while (done_count < sent_count && now_s() < end) look(5);
 }
 
+/* Of what is missing: how many messages nobody has, and how many only some. */
+static void tell_missing(long from) {
+  long unheard = 0, partly = 0;
+  for (long number = from; number < sent_count; number++) {
+    unheard += arrived[number] == 0;
+    partly += arrived[number] > 0 && arrived[number] < in;
+  }
+  if (unheard + partly)
+    fprintf(stderr, "after %.0f s nobody has %ld messages, some have %ld; %llu were refused\n", DRAIN_S, unheard, partly,
+            (unsigned long long)refused);
+}
+
 /* Returns whether every message reached everybody. */
 static int measure(const char *scenario, double seconds) {
   for (int i = 0; i < 5; i++) in_flight(1, WARM_S / 5);
@@ -375,6 +388,7 @@ static int measure(const char *scenario, double seconds) {
   double used = cpu_s() - cpu_before;
   drain(); /* what was under way counts for the times, not for the rate */
   is_measuring = 0;
+  tell_missing(sent_before);
   uint64_t timed = deliveries - before;
   long missing = (sent_count - sent_before) * (long)in - (long)timed;
   printf("{\"scenario\":\"%s\",\"seconds\":%.3f,\"messages\":%ld,\"deliveries\":%llu,\"missing\":%ld,\"copies\":%llu,"
