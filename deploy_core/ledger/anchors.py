@@ -69,8 +69,8 @@ def verify(*, head: str = "") -> Finding:
     Why it is wrong: `edited` (a row is not what it was, or one before it is missing), `tail_missing`,
     `head_forged` (a line of the file is not ours), `head_differs` (the row of a head's number has another hash).
     """
+    found = _read()  # before the walk: a head that is written down meanwhile may be of a row behind its end
     verdict = audit.verify()
-    found = _read()
     anchored = max((number for number, _, _ in found), default=0)
     if verdict.broken_at is not None:
         is_cut = not AuditEntry.objects.filter(number__gte=verdict.broken_at).exists()

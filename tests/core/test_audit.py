@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from deploy_core.ledger import audit
-from deploy_core.models import AuditEntry
+from deploy_core.models import AuditEntry, sequence
 
 
 @pytest.fixture
@@ -47,6 +47,25 @@ def test_a_missing_tail_is_noticed(chain):
     AuditEntry.objects.filter(number=4).delete()
 
     assert audit.verify() == (3, 4)
+
+
+def test_rows_that_are_written_during_the_walk_are_neither_missing_nor_too_many(chain, alice, monkeypatch):
+    seen = audit._hash
+
+    def and_write(entry):
+        if entry.number == 4:
+            audit.record(alice, "deployment.cancel", "shop/staging #1", "accepted")
+        return seen(entry)
+
+    monkeypatch.setattr(audit, "_hash", and_write)
+
+    assert audit.verify().broken_at is None
+
+
+def test_a_head_that_was_put_back_is_noticed(chain):
+    sequence.StreamHead.objects.filter(kind="audit").update(number=3)
+
+    assert audit.verify() == (4, 5)
 
 
 def test_an_act_that_is_rolled_back_leaves_no_row(chain, alice):
