@@ -63,6 +63,8 @@ class LogWriter:
         self._owner = threading.get_ident()
         self._waiting: list[str] = []
         self._waiting_bytes = 0
+        #: What was stored within a transaction that has not ended yet; None outside of one.
+        self._unsure: list[str] | None = None
         self._due = float("inf")
         self._is_open = True
         self._room = threading.Condition()
@@ -127,6 +129,23 @@ class LogWriter:
         if self.is_due():
             self.flush()
 
+    def begin(self) -> None:
+        """A transaction begins in which `flush` is called. Begun again before `commit`, it came to nothing: what was
+        stored in it waits once more."""
+        with self._room:
+            self._put_back(self._unsure or [])
+            self._unsure = []
+
+    def commit(self) -> None:
+        """The transaction has ended well."""
+        self._unsure = None
+
+    def _put_back(self, lines: list[str]) -> None:
+        size = sum(len(line.encode()) + 1 for line in lines)
+        self._waiting[:0] = lines
+        self._waiting_bytes += size
+        self._stored_bytes -= size
+
     def flush(self) -> None:
         """Store what waits.
 
@@ -143,10 +162,10 @@ class LogWriter:
                 self._store(waiting, size)
         except OperationalError:  # the database is away or busy: the lines stay for the next time
             with self._room:
-                self._waiting[:0] = waiting
-                self._waiting_bytes += size
-                self._stored_bytes -= size
+                self._put_back(waiting)
             raise
+        if self._unsure is not None:
+            self._unsure += waiting
 
     def _store(self, waiting: list[str], size: int) -> None:
         with transaction.atomic(savepoint=False):

@@ -1,9 +1,10 @@
 """Log lines, stored while a step runs."""
 
 import threading
+from contextlib import suppress
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,30 @@ def test_lines_come_back_numbered_in_order_with_their_stream(step):
         (4, "e", "three"),
     ]
     assert all(stamp > 1_700_000_000_000 for _, stamp, _, _ in found)
+
+
+def test_what_was_stored_in_a_transaction_that_came_to_nothing_is_stored_by_the_next(step):
+    out = writer(step)
+    out.write("o", "one")
+    with suppress(OperationalError), transaction.atomic():
+        out.begin()
+        out.flush()
+        raise OperationalError("the database went away")
+    out.write("o", "two")
+
+    with transaction.atomic():
+        out.begin()
+        out.flush()
+        out.write("o", "three")
+        out.flush()
+    out.commit()
+    with transaction.atomic():
+        out.begin()
+        out.flush()
+
+    assert texts(step) == ["one", "two", "three"]
+    step.refresh_from_db()
+    assert (out.last_line, step.log_lines) == (3, 3)
 
 
 def test_any_span_can_be_read_across_chunks(step):
