@@ -10,7 +10,8 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -104,7 +105,7 @@ def _connected(host: str, port: int, limit_s: float) -> Iterator[socket.socket]:
     if not _is_internal(host) and not all(_is_public(address) for address in addresses):
         raise ReachError("address_refused", server=host, reason="host")
     is_over = threading.Event()
-    with socket.create_connection((addresses[0], port), timeout=limit_s) as plain, plain.dup() as handle:
+    with _to_any(list(dict.fromkeys(addresses)), port, limit_s) as plain, plain.dup() as handle:
         cutting = threading.Timer(limit_s, _cut, (handle, is_over))  # TLS takes `plain` over; the handle stays ours
         cutting.start()
         try:
@@ -114,6 +115,26 @@ def _connected(host: str, port: int, limit_s: float) -> Iterator[socket.socket]:
             cutting.join()
             if is_over.is_set():
                 raise TimeoutError
+
+
+def _to_any(addresses: Sequence[str], port: int, limit_s: float) -> socket.socket:
+    """Connected to the first of `addresses` that answers; each is given its share of what is left of the time.
+
+    Raises:
+        OSError: what the last one said.
+    """
+    end = time.monotonic() + limit_s
+    for number, address in enumerate(addresses, 1):
+        share_s = (end - time.monotonic()) / (len(addresses) - number + 1)
+        try:
+            found = socket.create_connection((address, port), timeout=max(share_s, 0.001))
+        except OSError:
+            if number == len(addresses):
+                raise
+        else:
+            found.settimeout(limit_s)
+            return found
+    raise OSError("the name has no address")
 
 
 def _cut(connection: socket.socket, is_over: threading.Event) -> None:

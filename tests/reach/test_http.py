@@ -103,6 +103,27 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_looked_up(settings, monk
     assert (caught.value.code, caught.value.params["reason"]) == ("address_refused", "host")
 
 
+def test_where_the_first_address_of_a_name_is_dead_the_next_one_is_asked(settings, server, monkeypatch):
+    settings.INTERNAL_HOSTS = ["hooks.inside"]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in ("127.0.0.99", "127.0.0.1")]
+    monkeypatch.setattr(http.socket, "create_connection", _connect_by_hand)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    port = server.rpartition(":")[2]
+
+    assert http.send("POST", f"http://hooks.inside:{port}/", headers={}, body=b"x").status == 200
+
+
+def _connect_by_hand(address, timeout):
+    made = socket.socket()
+    made.settimeout(timeout)
+    try:
+        made.connect(address)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 def test_no_redirect_is_followed_and_no_long_answer_read(settings, server):
     settings.INTERNAL_HOSTS = ["127.0.0.1"]
 
