@@ -8,12 +8,15 @@ it too.
 
 import base64
 import binascii
+import fcntl
 import hmac
 import json
 import logging
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -125,26 +128,47 @@ def key_ids() -> tuple[str, list[str]]:
 
 def add_key() -> str:
     """A new key at the end of the ring, not used yet; its id."""
-    primary, keys = _ring()
     key_id = secrets.token_hex(4)
-    _write(Path(settings.SHIPROOM_KEY_FILE), primary, keys | {key_id: os.urandom(_KEY_BYTES)})
+    with _alone() as path:
+        primary, keys = _ring()
+        _write(path, primary, keys | {key_id: os.urandom(_KEY_BYTES)})
     return key_id
 
 
 def use_key(key_id: str) -> None:
     """Make a key of the ring the primary one."""
-    _, keys = _ring()
-    if key_id not in keys:
-        raise SealError("key_missing", key=key_id, file=settings.SHIPROOM_KEY_FILE)
-    _write(Path(settings.SHIPROOM_KEY_FILE), key_id, keys)
+    with _alone() as path:
+        _, keys = _ring()
+        if key_id not in keys:
+            raise SealError("key_missing", key=key_id, file=str(path))
+        _write(path, key_id, keys)
 
 
 def drop_key(key_id: str) -> None:
     """Take a key off the ring that nothing is sealed with any more (whoever calls has looked)."""
-    primary, keys = _ring()
-    if key_id not in keys or key_id == primary:
-        raise SealError("key_missing", key=key_id, file=settings.SHIPROOM_KEY_FILE)
-    _write(Path(settings.SHIPROOM_KEY_FILE), primary, {name: key for name, key in keys.items() if name != key_id})
+    with _alone() as path:
+        primary, keys = _ring()
+        if key_id not in keys or key_id == primary:
+            raise SealError("key_missing", key=key_id, file=str(path))
+        _write(path, primary, {name: key for name, key in keys.items() if name != key_id})
+
+
+@contextmanager
+def _alone() -> Iterator[Path]:
+    """The ring's file, changed by one at a time: who reads it in here writes what nobody else changed meanwhile.
+
+    The folder is what is locked: the file is another one after each change.
+    """
+    path = Path(settings.SHIPROOM_KEY_FILE)
+    try:
+        handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise SealError("key_file_unreadable", file=str(path), problem=error.strerror or str(error)) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield path
+    finally:
+        os.close(handle)
 
 
 def sign(data: bytes, *, about: str) -> str:
@@ -179,13 +203,14 @@ def _ring() -> tuple[str, dict[str, bytes]]:
         if not path.exists():
             _make(path)
         stat = path.stat()
-        return _read(path, stat.st_mtime_ns, stat.st_mode)
+        # Two changes may fall into one tick of the file system's clock; each makes another file.
+        return _read(path, (stat.st_ino, stat.st_mtime_ns), stat.st_mode)
     except OSError as error:  # another user's file, a folder in its place, a full disk
         raise SealError("key_file_unreadable", file=str(path), problem=error.strerror or str(error)) from error
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, changed_ns: int, mode: int) -> tuple[str, dict[str, bytes]]:
+def _read(path: Path, which: tuple[int, int], mode: int) -> tuple[str, dict[str, bytes]]:
     """Read again whenever the file changed."""
     if mode & 0o077:
         raise SealError("key_file_open", file=str(path), mode=f"{mode & 0o777:o}")
@@ -227,6 +252,7 @@ def _write(path: Path, primary: str, keys: dict[str, bytes]) -> None:
     if os.geteuid() == 0:
         os.chown(part, before.st_uid, before.st_gid)
     os.replace(part, path)
+    _read.cache_clear()
 
 
 def _write_beside(path: Path, primary: str, keys: dict[str, bytes]) -> str:

@@ -187,3 +187,32 @@ def test_a_file_that_is_no_ring_is_refused(key_file, ring):
         sealing.seal(b"x", about="a")
 
     assert caught.value.code == "key_file_wrong"
+
+
+def test_keys_that_are_added_at_once_are_all_on_the_ring(key_file):
+    sealing.seal(b"x", about="a")
+    at_once = threading.Barrier(8)
+
+    def add() -> None:
+        at_once.wait()
+        sealing.add_key()
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(sealing.key_ids()[1]) == 9
+
+
+def test_a_ring_that_changed_within_one_tick_of_the_clock_is_read_again(key_file):
+    sealing.seal(b"x", about="a")
+    before = key_file.stat()
+    added = sealing.add_key()
+    os.utime(key_file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    sealing.use_key(added)
+    os.utime(key_file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert sealing.key_ids()[0] == added
