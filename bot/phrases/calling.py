@@ -17,7 +17,7 @@ CALLING = {
     "oncall_nobody": _("Nobody is on call there, so there is nothing to end."),
     "unknown_person": _("There is nobody called “%(given)s” here."),
     "opens_apps": _("Everybody could then see %(apps)s. Who manages that has to open this room."),
-    "last_manager": _("#%(room)s would be left without a manager. Make somebody else one first."),
+    "last_room_manager": _("#%(room)s would be left without a manager. Make somebody else one first."),
     "read_only": _(
         "Only the managers of this room write here. Give commands in another room, or on a deployment's page."
     ),

@@ -154,8 +154,9 @@ def remove(person: Person, room: Room, guest_id: int) -> None:
     """Take somebody, or oneself, out of the room. What they said stays.
 
     Raises:
-        Refused: `forbidden`; `last_manager`: nobody would be left to look after a closed room.
+        Refused: `forbidden`; `last_room_manager`: nobody would be left to look after a closed room.
     """
+    _hold(room)
     theirs = Membership.objects.select_related("person").filter(room=room, person=guest_id).first()
     if theirs is None:
         return
@@ -163,7 +164,7 @@ def remove(person: Person, room: Room, guest_id: int) -> None:
         require_manager(person, room)
     others = Membership.objects.filter(room=room).exclude(pk=theirs.pk)
     if theirs.is_manager and others.exists() and not others.filter(is_manager=True).exists():
-        raise Refused("last_manager", room=room.slug)
+        raise Refused("last_room_manager", room=room.slug)
     guest = theirs.person
     theirs.delete()
     timeline = Timeline()
@@ -179,14 +180,20 @@ def promote(person: Person, room: Room, guest_id: int, *, is_manager: bool) -> N
     """Make a member a manager, or no longer one.
 
     Raises:
-        Refused: `forbidden`, `last_manager`.
+        Refused: `forbidden`, `last_room_manager`.
     """
+    _hold(room)
     require_manager(person, room)
     members = Membership.objects.filter(room=room)
     if not is_manager and not members.filter(is_manager=True).exclude(person=guest_id).exists():
-        raise Refused("last_manager", room=room.slug)
+        raise Refused("last_room_manager", room=room.slug)
     if members.filter(person=guest_id).exclude(is_manager=is_manager).update(is_manager=is_manager):
         audit.record(person, "room.promote", room.slug, "done", person=guest_id, is_manager=is_manager)
+
+
+def _hold(room: Room) -> None:
+    """One change of who manages a room after the other: two managers who leave at once would each see the other."""
+    Room.objects.select_for_update(no_key=True).get(pk=room.pk)
 
 
 def _is_in(person: Person, room: Room) -> bool:

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit
-from deploy_core.models import App, Grant, Person, Team
+from deploy_core.models import App, Grant, Person, Team, sequence
 from deploy_core.rules.grants import EVERYWHERE
 from deploy_core.safety import access
 
@@ -78,11 +78,15 @@ def remove_team(team: Team, *, by: Person) -> None:
     audit.record(by, "team.remove", team.name, "done")
 
 
+@transaction.atomic
 def require_a_manager() -> None:
-    """
+    """Whoever took something away asks, in the same transaction.
+
     Raises:
         Refused: `last_manager`.
     """
+    # One after the other: two who each take away the other's manager would both see the one that is left.
+    sequence.hold_installation()
     if not access.who_can("manage", EVERYWHERE, EVERYWHERE):
         raise Refused("last_manager")
 

@@ -65,3 +65,9 @@ class Installation(models.Model):
 def epoch() -> str:
     """The epoch that every stream carries on the wire."""
     return Installation.objects.get_or_create(pk=1)[0].epoch
+
+
+def hold_installation() -> None:
+    """Lock the installation's row until commit: for what is decided from many rows that others change too."""
+    epoch()
+    Installation.objects.select_for_update(no_key=True).get(pk=1)

@@ -62,6 +62,12 @@ def test_every_code_that_is_said_has_a_sentence():
     assert missing == {}
 
 
+def test_no_code_has_two_sentences():
+    told = [code for part in phrases._PARTS for code in part]
+
+    assert sorted(told) == sorted(set(told))
+
+
 def test_every_error_class_and_every_status_has_words():
     codes = {kind.code for kind in ERRORS.values() if issubclass(kind, errors.DeployError)}
     codes |= {f"status.{status}" for status in (*Status, *StepStatus)}
