@@ -23,6 +23,7 @@ from django.db import connections
 from twisted.internet import reactor as _reactor
 from twisted.logger import globalLogBeginner
 
+from chatops import forgetting
 from chatops.listening import be_at as be_at
 from chatops.listening import listen as listen
 from chatops.room import pool, progress
@@ -248,11 +249,12 @@ def _forget(event: Any) -> None:
 
 
 async def _keep_telling() -> None:
-    """Write what no signal told rooms of, once a tick."""
+    """Write what no signal told rooms of, once a tick; and forget what is over."""
     while True:
         try:
             await pool.run(progress.catch_up)
             await pool.run(anchoring.tick)
+            await pool.run(forgetting.tick)
         except Exception:
             logger.exception("could not look for what rooms were not told")
         await asyncio.sleep(settings.HUB_TICK_S)

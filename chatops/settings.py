@@ -323,6 +323,12 @@ AUDIT_ANCHOR_S = env.float("SHIPROOM_AUDIT_ANCHOR_S", 3600.0)
 #: A room (its slug) that is told each head too: whoever reads it there holds it against the database later.
 AUDIT_ROOM = env.str("SHIPROOM_AUDIT_ROOM", "")
 
+# --- what is forgotten ------------------------------------------------------------------------------------------------
+#: How often each process that serves drops what is over: sessions, and whatever is older than KEEP_DAYS of what nobody
+#: looks back at (sign-ins, answers of servers, notices). Deployments, talk and audit stay.
+FORGET_S = env.float("SHIPROOM_FORGET_S", 3600.0)
+KEEP_DAYS = env.int("SHIPROOM_KEEP_DAYS", 30)
+
 # --- what a build or a repository may do ------------------------------------------------------------------------------
 #: Lets protected environments take builds that are not kept apart from this server's secrets.
 SHIPROOM_UNSAFE_BUILDS = env.bool("SHIPROOM_UNSAFE_BUILDS", False)

@@ -1,7 +1,9 @@
 """The sessions of a person: written down when they begin, listed, and ended one by one or all but one."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import user_logged_in
 from django.contrib.sessions.models import Session
 from django.dispatch import Signal, receiver
@@ -36,6 +38,15 @@ def of(person: Person) -> list[Visit]:
     lasting = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
     person.visits.exclude(session_key__in=lasting).delete()
     return list(person.visits.order_by("-began"))
+
+
+def forget() -> None:
+    """Drop the sessions that are over, and the visits that have none any more."""
+    now = timezone.now()
+    Session.objects.filter(expire_date__lt=now).delete()
+    # One that begins just now has its session in a transaction that is not done yet.
+    begun = Visit.objects.filter(began__lt=now - timedelta(seconds=settings.FORGET_S))
+    begun.exclude(session_key__in=Session.objects.values("session_key")).delete()
 
 
 def end(visit: Visit) -> None:

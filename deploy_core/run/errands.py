@@ -7,12 +7,13 @@ answer stays on the row; one that was asked for in a line is also told as a noti
 import logging
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import close_old_connections, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from deploy_core.ledger import notices
@@ -74,6 +75,12 @@ def run(pk: int) -> None:
         if answer.code and "app" in errand.params:
             app = App.objects.filter(name=errand.params["app"]).first()
             notices.tell(answer.code, answer.params, app=app, person=errand.person)
+
+
+def forget(before: datetime) -> int:
+    """Drop what was done with before then, but the newest visit of each server, which its page shows; how many."""
+    newest = Errand.objects.filter(kind=TEST).values("params__server").annotate(newest=Max("pk")).values("newest")
+    return Errand.objects.filter(finished__lt=before).exclude(pk__in=newest).delete()[0]
 
 
 def _in_thread(pk: int) -> None:
