@@ -36,10 +36,10 @@ def request(
 
     Raises:
         Forbidden: `by` may not deploy there.
-        Refused: the environment has no servers; `locked`, `frozen`, `reason_required`.
+        Refused: `no_servers`, `unknown_server`; `locked`, `frozen`, `reason_required`.
     """
     access.require(by, "deploy", app.name, environment.name)
-    servers = [name for name in _server_names(environment) if not only or name in only]
+    servers = _server_names(environment, only)
     gates.refuse(app, environment, by=by, wish=wish)
     deployment = Deployment.objects.create(
         app=app,
@@ -134,7 +134,7 @@ def _send(
     only: Sequence[str],
 ) -> Deployment:
     app = environment.app
-    servers = [name for name in _server_names(environment) if not only or name in only]
+    servers = _server_names(environment, only)
     gates.refuse(app, environment, by=by, wish=wish)
     deployment = Deployment.objects.create(
         app=app,
@@ -174,7 +174,7 @@ def run_task(
         UnknownName: `unknown_task`: what is live has none of that name.
     """
     access.require(by, "deploy", app.name, environment.name)
-    servers = [name for name in _server_names(environment) if not only or name in only]
+    servers = _server_names(environment, only)
     gates.refuse(app, environment, by=by, wish=wish)
     release = Release.objects.current_in(environment)
     if release is None:
@@ -250,11 +250,21 @@ def roll_back(
     return deployment
 
 
-def _server_names(environment: Environment) -> list[str]:
-    names = list(environment.placements.values_list("server__name", flat=True))
+def _server_names(environment: Environment, only: Sequence[str] = ()) -> list[str]:
+    """Those that a deployment goes to, in their order; of `only`, what was taken off the environment is left out.
+
+    Raises:
+        Refused: `no_servers`.
+        UnknownName: `unknown_server`: it has none of `only` any more.
+    """
+    app, names = environment.app.name, list(environment.placements.values_list("server__name", flat=True))
     if not names:
-        raise Refused("no_servers", app=environment.app.name, environment=environment.name)
-    return names
+        raise Refused("no_servers", app=app, environment=environment.name)
+    chosen = [name for name in names if not only or name in only]
+    if not chosen:
+        given = ", ".join(only)
+        raise UnknownName("unknown_server", given=given, servers=names, app=app, environment=environment.name)
+    return chosen
 
 
 def _open(deployment: Deployment, servers: list[str]) -> None:

@@ -54,6 +54,14 @@ def release(environment, name, *, status=Status.SUCCEEDED, on=None, is_current=F
     return made
 
 
+def test_servers_that_were_all_taken_off_meanwhile_are_no_aim(staging, alice):
+    with pytest.raises(UnknownName, match="unknown_server") as caught:
+        deployments.request(staging.app, "main", staging, by=alice, surface="web", only=["gone-1"])
+
+    assert caught.value.params["given"] == "gone-1"
+    assert not Deployment.objects.exists()
+
+
 # --- request ----------------------------------------------------------------------------------------------------------
 
 
