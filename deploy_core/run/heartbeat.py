@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -115,13 +116,26 @@ def is_wanted(deployment_id: int, run: int) -> bool:
 
 
 def tick(executor: str, ensure: Ensure, resume_runs_of: Resume, watch: Watch) -> None:
-    """One beat of `executor`."""
-    take_over_silent(executor, resume_runs_of, watch)
-    due.act()
-    errands.work_off()
-    looking.begin_due()
-    lives.note()
-    ensure(wanting_work())
+    """One beat of `executor`. A duty that fails keeps none of the others from being done; the first is raised then."""
+    duties = (
+        partial(take_over_silent, executor, resume_runs_of, watch),
+        due.act,
+        errands.work_off,
+        looking.begin_due,
+        lives.note,
+        lambda: ensure(wanting_work()),
+    )
+    failed = [error for duty in duties if (error := _failure(duty)) is not None]
+    if failed:
+        raise failed[0]
+
+
+def _failure(duty: Callable[[], object]) -> Exception | None:
+    try:
+        duty()
+    except Exception as error:
+        return error
+    return None
 
 
 def say_alive(executor: str) -> None:

@@ -1,6 +1,7 @@
 """What an engine process does each second."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -33,6 +34,17 @@ def test_an_executor_says_that_it_lives(db):
 
     assert Executor.objects.get().name == "embedded"
     assert heartbeat.is_alive(15)
+
+
+def test_a_duty_that_fails_keeps_no_deployment_from_its_run(db, monkeypatch):
+    monkeypatch.setattr(heartbeat.due, "act", lambda: 1 / 0)
+    monkeypatch.setattr(heartbeat.lives, "note", Path("/dev/null/no").touch)
+    ensured = []
+
+    with pytest.raises(ZeroDivisionError):
+        heartbeat.tick("me", ensured.append, lambda name: 0, heartbeat.Watch())
+
+    assert ensured == [[]]
 
 
 def beat(*names, hours=0):
