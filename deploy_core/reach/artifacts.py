@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from deploy_core.rules.selection import Selection, selection
 from . import tar
 
 TREE_LIMIT_BYTES = 2 * 1024**3
+#: A part that nobody wrote to for so long is nobody's: builds end sooner.
+PART_S = 24 * 3600.0
 _PIECE = 1024 * 1024
 
 
@@ -125,6 +128,31 @@ def compressed(source: Path, how: str, before: Callable[[], object] = lambda: No
     return Packed(target, sums)
 
 
+def clear_parts(folder: Path) -> int:
+    """Remove what whoever began it did not finish within a day; how many."""
+    begun = [path for path in folder.glob(".*.part") if _age_s(path) > PART_S]
+    for path in begun:
+        path.unlink(missing_ok=True)
+    return len(begun)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # it has its name now
+        return 0.0
+
+
+def drop_damaged(artifact: Artifact) -> bool:
+    """Remove the file if it does not hold what its manifest says, and say whether it did not."""
+    try:
+        _compare(artifact)
+    except Damaged:
+        artifact.path.unlink(missing_ok=True)
+        return True
+    return False
+
+
 def drop_spoiled(artifact: Artifact) -> None:
     """Remove the compressed copies of an artifact that are not what they were; whoever asks next makes them anew."""
     for path in artifact.path.parent.glob(f"{artifact.path.name}*"):
@@ -158,8 +186,8 @@ def _compare(artifact: Artifact) -> None:
         Damaged: it does not.
     """
     left = dict(artifact.manifest.entries)
-    with artifact.path.open("rb", buffering=_PIECE) as file:
-        for member in tar.members(file):
+    with opened(artifact, _PIECE) as file:
+        for member in members(file):
             if member.name in (b"tree/", b"sums"):
                 continue
             path = member.name.removeprefix(b"tree/").rstrip(b"/")
@@ -167,6 +195,30 @@ def _compare(artifact: Artifact) -> None:
                 raise Damaged(path)
     if left:
         raise Damaged(min(left))
+
+
+def opened(artifact: Artifact, buffer_bytes: int = -1) -> IO[bytes]:
+    """The artifact's file, for reading.
+
+    Raises:
+        Damaged: it is gone: whoever found it damaged removed it.
+    """
+    try:
+        return artifact.path.open("rb", buffering=buffer_bytes)
+    except FileNotFoundError as error:
+        raise Damaged(os.fsencode(artifact.path.name)) from error
+
+
+def members(file: IO[bytes]) -> Iterator[tar.Member]:
+    """The members of an artifact's file.
+
+    Raises:
+        Damaged: naming the first whose header is not what it was.
+    """
+    try:
+        yield from tar.members(file)
+    except tar.Refused as error:
+        raise Damaged(error.path.removeprefix(b"tree/")) from error
 
 
 def entry(member: tar.Member, file: IO[bytes]) -> Entry:

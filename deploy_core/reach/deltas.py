@@ -56,7 +56,7 @@ def _make(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> No
 
 def _write(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> None:
     wanted = dict(delta.changed.entries)
-    with artifact.path.open("rb") as whole, target.open("wb", buffering=_PIECE) as file:
+    with artifacts.opened(artifact) as whole, target.open("wb", buffering=_PIECE) as file:
         writer = tar.Writer(file)
         writer.file(b"delete", _list(delta.removed))
         if checks:
@@ -64,7 +64,7 @@ def _write(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> N
             writer.file(b"base-kinds", b"".join(b"%b\0" % line for line in delta.kinds))
             writer.file(b"names", _list(delta.names))
         writer.folder(b"tree")
-        for member in tar.members(whole):
+        for member in artifacts.members(whole):
             path = member.name.removeprefix(b"tree/").rstrip(b"/")
             if path in wanted:
                 if artifacts.entry(member, whole) != wanted.pop(path):

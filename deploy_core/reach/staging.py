@@ -114,6 +114,7 @@ def stage(
         try:
             result = connection.run(script, name="stage", stdin=sender, on_line=hear, timeout_s=timeout_s, stop=stop)
         except Damaged as error:
+            artifacts.drop_damaged(release.artifact)  # whoever wants it next makes it anew
             raise CommandFailed(
                 "verify_failed",
                 server=connection.server.name,

@@ -6,6 +6,7 @@ same tree is the same bytes; and it refuses what leaves the folder.
 """
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
@@ -145,6 +146,9 @@ def members(file: IO[bytes]) -> Iterator[Member]:
     """The members of an archive that `Writer` wrote.
 
     Content is not read, and `file` may be moved meanwhile.
+
+    Raises:
+        Refused: `archive_damaged`: a header that tar would not take either.
     """
     start = at = 0
     long_name = long_target = b""
@@ -153,6 +157,8 @@ def members(file: IO[bytes]) -> Iterator[Member]:
         header = file.read(BLOCK)
         if len(header) != BLOCK or header == b"\0" * BLOCK:
             return
+        if not _is_header(header):
+            raise Refused("archive_damaged", long_name or header[:100].rstrip(b"\0"))
         size = _size(header)
         kind = header[156:157]
         if kind == b"L":
@@ -166,6 +172,15 @@ def members(file: IO[bytes]) -> Iterator[Member]:
             target = long_target or header[157:257].rstrip(b"\0")
             yield Member(name, kind, header[104:105] in b"1357", target, start, content, size, at)
             start, long_name, long_target = at, b"", b""
+
+
+def _is_header(header: bytes) -> bool:
+    """Whether the checksum in a header is its own: the sum of its bytes, with blanks for the checksum (POSIX ustar)."""
+    field = header[148:156]
+    digits = field.rstrip(b"\0 ")
+    # The low half of Adler-32 is that sum plus one, modulo a prime: an eighth of the time that `sum` takes.
+    told = (zlib.adler32(header) & 0xFFFF) - 1 - sum(field) + 8 * 32
+    return digits.isdigit() and (told - int(digits, 8)) % 65_521 == 0
 
 
 def _judge(path: bytes, kind: bytes, target: bytes) -> None:

@@ -162,6 +162,8 @@ class Job:
                 out.flush_if_due()
             if self.why == "parked":
                 raise Parked
+            if self.why == "timed_out":
+                raise errors.DeployError("total_timeout", seconds=self.deadline_s)
             future.result()
 
             def write() -> None:
@@ -229,7 +231,11 @@ class Job:
             return
         ended = (*done, *given_up)
 
+        outs = [work.hands.out for work in running.values()]
+
         def write() -> None:
+            for out in outs:
+                out.begin()
             journal.hold(self.id, self.epoch)
             for work in due:
                 work.hands.out.flush()
@@ -237,6 +243,8 @@ class Job:
                 self._end(running[future], future)
 
         self.persist(write)
+        for out in outs:
+            out.commit()
         for future in ended:
             del running[future]
 

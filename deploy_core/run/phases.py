@@ -1,12 +1,15 @@
 """What a deployment is made of after its plan: build, stage, batch after batch, and the end that was read back."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from deploy_core.errors import ReachError
 from deploy_core.ledger import journal
-from deploy_core.models import Deployment, Release
+from deploy_core.models import Artifact, Deployment, Release
+from deploy_core.reach import artifacts
+from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.deltas import Base
 from deploy_core.rules.status import STEP_ENDED, Status, StepStatus
 
@@ -14,6 +17,8 @@ from . import bases, facts, preparing, regain, rolling, steps, wayback
 from .acts import Hands
 from .course import Course
 from .job import Code, Job
+
+logger = logging.getLogger(__name__)
 
 Phase = Callable[[], Code]
 
@@ -92,7 +97,7 @@ def _build(work: Job, course: Course) -> Code:
     # While we build, the ways to the servers are opened; those beyond the first few wait for their step.
     for target in course.site.targets[: work.width - 1]:
         work.in_background(partial(course.site.open_ahead, target))
-    if course.artifact():
+    if _kept(work, course):
         work.skip({"build": "already_built", "package": "already_built"})
         return "ok"
     hooks, commands = course.pipeline.hooks, course.pipeline.build.commands
@@ -104,19 +109,35 @@ def _build(work: Job, course: Course) -> Code:
     return work.perform({"package": preparing.package(course)})
 
 
+def _kept(work: Job, course: Course) -> tuple[Artifact, Built] | None:
+    """What was built before, if it is on this machine and is what it was: disks forget, and programs are killed."""
+    found = course.artifact()
+    if found and any(work.ask_all({"damaged": partial(artifacts.drop_damaged, found[1])}).values()):
+        logger.warning("#%d: %s was damaged and is removed", work.id, found[1].path)
+        return None
+    return found
+
+
+def _artifact(work: Job, course: Course) -> tuple[Artifact, Built]:
+    """What the servers are to get: packed by us just now, kept from before, or made again."""
+    package = work.steps().get("package")
+    is_ours = package is not None and package.epoch == work.epoch
+    return (course.artifact() if is_ours else _kept(work, course)) or regain.artifact(work, course)
+
+
 def _stage(work: Job, course: Course) -> Code:
     known = work.steps()
     keys = [f"stage:{target.name}" for target in course.site.targets]
     if all(known[key].status in STEP_ENDED for key in keys):
         return rolling.tolerated(work, course, work.perform(dict.fromkeys(keys, _nothing)))
-    row, built = course.artifact() or regain.artifact(work, course)
-    release = facts.keep_release(course.deployment, row, course.deployment.plan["pipeline"])
+    row, built = _artifact(work, course)
 
-    def choose() -> Mapping[int, tuple[Base, ...]]:
+    def choose() -> tuple[Release, Mapping[int, tuple[Base, ...]]]:
         journal.hold(work.id, work.epoch)
-        return bases.of_servers(course, release)
+        release = facts.keep_release(course.deployment, row, course.deployment.plan["pipeline"])
+        return release, bases.of_servers(course, release)
 
-    made_of = work.persist(choose)
+    release, made_of = work.persist(choose)
     acts = {
         f"stage:{target.name}": steps.stage(course, target, release, built, made_of[target.server_id])
         for target in course.site.targets

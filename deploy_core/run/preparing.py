@@ -194,8 +194,10 @@ def package(course: Course) -> Act:
 
 
 def clear_leftovers() -> None:
-    """Remove what builds left on this machine when a process of ours was killed: homes, and folders of the ended."""
+    """Remove what was left on this machine when a process of ours was killed: homes of builds, folders of deployments
+    that have ended, artifacts that were never whole."""
     isolation.clear_homes()
+    artifacts.clear_parts(settings.SHIPROOM_ARTIFACTS)
     folders = {path: path.name.partition(".")[0] for path in Path(settings.SHIPROOM_DATA, "work").glob("*.*")}
     wanted = {int(number) for number in folders.values() if number.isdecimal()}
     unended = Deployment.objects.filter(pk__in=wanted, finished__isnull=True).values_list("pk", flat=True)
@@ -206,11 +208,13 @@ def clear_leftovers() -> None:
 
 
 def forget_unused(app: App) -> None:
-    """Remove the artifacts of `app` that no release on any server is made of, except its newest few."""
+    """Remove the artifacts of `app` that no release on any server is made of, except its newest few, and those that a
+    deployment elsewhere is about to send."""
     used = Release.objects.filter(environment__app=app, copies__isnull=False).values("manifest")
+    wanted = app.deployments.filter(finished__isnull=True).values("revision")
     rows = Artifact.objects.filter(app=app).order_by("-pk")
     newest = list(rows.values_list("pk", flat=True)[:ARTIFACTS_KEPT])
-    for row in rows.exclude(manifest__in=used).exclude(pk__in=newest):
+    for row in rows.exclude(manifest__in=used).exclude(revision__in=wanted).exclude(pk__in=newest):
         row.delete()
         if not Artifact.objects.filter(manifest=row.manifest_id).exists():
             for path in Path(settings.SHIPROOM_ARTIFACTS).glob(f"{row.manifest_id}.tar*"):

@@ -459,13 +459,14 @@ def plan_of(deployment):
     return deployment.plan
 
 
-def test_an_overtaken_worker_stops_and_writes_nothing_more(world):
+@pytest.mark.parametrize("before", ["stage", "switch-0"])
+def test_an_overtaken_worker_stops_and_writes_nothing_more(world, before):
     deployment = world.request("main")
     runner.plan(deployment.pk)
     entries = []
 
     def overtake(name, phase):
-        if name == "switch-0":
+        if name == before:
             journal.take_over(deployment.pk, "another")
             entries.append(deployment.journal.count())
         return phase()
@@ -474,6 +475,7 @@ def test_an_overtaken_worker_stops_and_writes_nothing_more(world):
 
     deployment.refresh_from_db()
     assert (deployment.status, deployment.journal.count()) == ("running", entries[0])
+    assert (deployment.release is None) is (before == "stage")
     assert not (world.folder() / "current").exists()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from deploy_core import deployments
 from deploy_core.ledger import log
+from deploy_core.reach import tar
 from deploy_core.run import preparing, runner
 from tests.core.world import told
 
@@ -127,6 +128,41 @@ def test_what_is_sent_again_without_git_comes_from_the_servers_too(world, artifa
 
     again.refresh_from_db()
     assert again.status == "succeeded", told(again)
+
+
+def damage(artifacts, at):
+    """A wrong byte in the artifact, from here on in its second header; what was compressed of it is gone."""
+    (whole,) = artifacts.glob("*.tar")
+    for path in artifacts.iterdir():
+        if path != whole:
+            path.unlink()
+    data = bytearray(whole.read_bytes())
+    data[tar.BLOCK + at] ^= 1
+    whole.write_bytes(data)
+
+
+@pytest.mark.parametrize("at", [108, tar.BLOCK])  # its owner, its content
+def test_a_damaged_artifact_is_built_again_before_anybody_gets_it(world, artifacts, at):
+    world.deploy("main")
+    damage(artifacts, at)
+
+    again = world.deploy("main")
+
+    assert again.status == "succeeded", told(again)
+    assert again.steps.get(key="build").status == "succeeded"
+    assert world.running() == ["built 2", "built 2"]
+
+
+def test_a_damaged_artifact_that_is_sent_again_is_taken_from_a_server(world, artifacts):
+    world.deploy("main")
+    damage(artifacts, 148)
+
+    again = deployments.redeploy(world.app, world.environment, by=world.person, surface="web")
+    runner.run(again.pk)
+
+    again.refresh_from_db()
+    assert again.status == "succeeded", told(again)
+    assert "back from" in said(again, "start")
 
 
 SHARING = """

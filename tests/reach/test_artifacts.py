@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from deploy_core.errors import BuildError
-from deploy_core.reach import artifacts
+from deploy_core.reach import artifacts, tar
 from deploy_core.rules.manifest import Entry, Manifest, unpack
 
 
@@ -166,6 +166,39 @@ def test_what_is_not_as_the_manifest_says_is_not_sent(tree, tmp_path, path, entr
 
     with pytest.raises(artifacts.Damaged, match=path.decode()):
         artifacts.packed(artifacts.Artifact(Manifest(entries), stored.path, stored.size_bytes), "gzip")
+
+
+@pytest.mark.parametrize("at", [0, 100, 108, 124, 136, 148, 156, 157, 257])
+def test_a_wrong_byte_in_any_field_of_a_header_is_noticed_and_the_file_removed(tree, tmp_path, at):
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+    whole = stored.path.read_bytes()
+    with stored.path.open("rb") as file:
+        headers = [member.start for member in tar.members(file)]
+
+    for start in headers:
+        stored.path.write_bytes(whole[: start + at] + bytes((whole[start + at] ^ 1,)) + whole[start + at + 1 :])
+        assert artifacts.drop_damaged(stored)
+        assert not stored.path.exists()
+    with pytest.raises(artifacts.Damaged):
+        artifacts.packed(stored, "gzip")
+
+
+def test_a_whole_artifact_stays(tree, tmp_path):
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+
+    assert not artifacts.drop_damaged(stored)
+    assert stored.path.exists()
+
+
+def test_what_a_killed_process_did_not_finish_is_removed_after_a_day(tmp_path):
+    old, young, whole = (tmp_path / name for name in (".old.part", ".young.part", "0.tar"))
+    for path in (old, young, whole):
+        path.touch()
+    os.utime(old, (1, 1))
+    os.utime(whole, (1, 1))
+
+    assert artifacts.clear_parts(tmp_path) == 1
+    assert sorted(tmp_path.iterdir()) == [young, whole]
 
 
 def test_a_large_artifact_is_compressed_in_little_memory(tmp_path):
