@@ -19,9 +19,10 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from chatops.room import door, frames, pool, streams
 from chatops.room.door import Identity
+from chatops.room.following import STREAMS
 from chatops.room.guests import guests
 from chatops.room.incoming import Incoming, Unfit
-from chatops.room.session import STREAMS, Session, shown
+from chatops.room.session import Session, shown
 from chatops.room.wire import Batch
 
 #: The most frames that one request carries.
@@ -120,10 +121,10 @@ async def _poll(session: Session, collector: Collector, asked: Incoming, receive
     for stream, (epoch, number) in cursors.items():
         is_full = collector.size_bytes > streams.PAGE_BYTES  # what is left is asked for again: `head` says of it
         if not is_full and stream in heads and heads[stream].floor <= number + 1 <= heads[stream].number:
-            collector.send(Batch(await session.missed(stream, number, epoch)))
+            collector.send(Batch(await session.followed.missed(stream, number, epoch)))
     if not collector.payloads:
         await _news(collector, receive, wait_s)
-    session.tell({"t": "head", "streams": session.standings()})
+    session.tell({"t": "head", "streams": session.followed.told()})
 
 
 async def _news(collector: Collector, receive: Receive, wait_s: float) -> None:

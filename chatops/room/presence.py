@@ -9,7 +9,8 @@ from django.conf import settings
 
 from chatops.room.elsewhere import Elsewhere, Picture
 from chatops.room.frames import Frame
-from chatops.room.hub import Hubs
+from chatops.room.hub import Hubs, hubs
+from chatops.room.loops import PerLoop
 from chatops.room.models import Stream
 
 #: Who comes and goes within so long is told together.
@@ -171,3 +172,19 @@ class Presence:
     def _send(self, room: int, frame: Frame) -> None:
         if hub := self._hubs.get(Stream("room", room)):
             hub.tell(frame)
+
+
+_presence: PerLoop[Presence] = PerLoop(lambda: Presence(hubs()))
+
+
+def presence() -> Presence:
+    """Who is in which room, as the running loop knows."""
+    return _presence.here()
+
+
+def presence_now(room: int) -> list[dict[str, Any]]:
+    """Who is in a room, from any thread."""
+    found: dict[int, dict[str, Any]] = {}
+    for _, there in _presence.everywhere():
+        found |= {person["id"]: person for person in there.people(room)}
+    return list(found.values())

@@ -12,14 +12,14 @@ import bot
 from chatops.room import acts, asks, frames, messages, pool, streams
 from chatops.room.acts import Said
 from chatops.room.door import Identity
+from chatops.room.following import STREAMS, Cursors, Following
 from chatops.room.frames import Frame
 from chatops.room.guests import SESSION_ENDED, Guests, guests
-from chatops.room.hub import Hubs, hubs
+from chatops.room.hub import hubs
 from chatops.room.incoming import Incoming, Unfit
-from chatops.room.loops import PerLoop
 from chatops.room.models import Stream
 from chatops.room.postbox import postbox
-from chatops.room.presence import Presence
+from chatops.room.presence import Presence, presence
 from chatops.room.streams import Head
 from chatops.room.watching import watchers
 from chatops.room.wire import Batch, Wire
@@ -31,27 +31,10 @@ VERSION = 1
 PROTOCOL_BROKEN, TOO_LARGE, OTHER_VERSION = 4400, 1009, 4426
 #: So many frames that are none end a connection.
 BAD_FRAMES = 3
-#: The most streams that one client follows.
-STREAMS = 200
 
 P = ParamSpec("P")
 R = TypeVar("R")
 logger = logging.getLogger(__name__)
-
-_presence: PerLoop[Presence] = PerLoop(lambda: Presence(hubs()))
-
-
-def presence() -> Presence:
-    """Who is in which room, as the running loop knows."""
-    return _presence.here()
-
-
-def presence_now(room: int) -> list[dict[str, Any]]:
-    """Who is in a room, from any thread."""
-    found: dict[int, dict[str, Any]] = {}
-    for _, there in _presence.everywhere():
-        found |= {person["id"]: person for person in there.people(room)}
-    return list(found.values())
 
 
 class Session:
@@ -62,10 +45,9 @@ class Session:
         self.is_lasting = is_lasting
         self.wire = wire
         self.has_said_hello = False
-        self._hubs: Hubs = hubs()
+        self.followed = Following(wire)
         self._guests: Guests = guests()
         self._presence: Presence = presence()
-        self._following: set[Stream] = set()
         self._rooms: set[int] = set()
         self._bad_frames = 0
         self._guests.add(self)
@@ -74,7 +56,7 @@ class Session:
 
     @property
     def following(self) -> Collection[Stream]:
-        return self._following
+        return self.followed.streams
 
     def tell(self, frame: Frame) -> None:
         """Send one frame, after everything sent so far."""
@@ -98,16 +80,15 @@ class Session:
         for room in self._rooms:
             self._presence.leave(room, self.identity.person_id, self, linger_s=linger_s)
         watchers().leave(self, self.identity.person_id, linger_s=linger_s)
-        for stream in self._following:
-            self._hubs.leave(stream, self.wire)
-        self._rooms, self._following = set(), set()
+        self.followed.leave_all()
+        self._rooms = set()
 
     # --- following ------------------------------------------------------------------------------------------------
 
-    async def follow(self, cursors: dict[Stream, tuple[str, int]], want: list[Stream]) -> dict[Stream, Head]:
-        """Follow those of the streams that the person may see, and return their heads; says `reset` where a cursor
-        cannot be continued."""
-        asked = self._room_for(dict.fromkeys([*cursors, *want]))
+    async def follow(self, cursors: Cursors, want: Collection[Stream]) -> dict[Stream, Head]:
+        """Follow those of the streams that the person may see and for which there is room, and return their heads;
+        says `reset` where a cursor cannot be continued."""
+        asked = self.followed.room_for(dict.fromkeys([*cursors, *want]))  # `sub` says so of the others
         allowed = self._guests.seen_by(self.identity, asked)
         if allowed is None:
             allowed = await self._work(acts.visible, asked)
@@ -116,69 +97,25 @@ class Session:
             if stream not in allowed:
                 self.tell({"t": "reset", "s": str(stream), "reason": "access"})
         for stream in allowed:
-            await self._join(stream)
-        heads = await self._heads(allowed, cursors)
-        for stream, (epoch, number) in cursors.items():
-            if stream in heads and (reason := _why_not(heads[stream], self._hubs.epoch, epoch, number)):
-                self.tell({"t": "reset", "s": str(stream), "reason": reason})
+            await self.followed.join(stream)
+        heads = await self.followed.heads(allowed, cursors)
+        for reset in self.followed.resets(heads, cursors):
+            self.tell(reset)
         return heads
-
-    def _room_for(self, asked: Iterable[Stream]) -> list[Stream]:
-        """Those of `asked` that can be followed beside what is followed already. `sub` says so of the others."""
-        fresh = [stream for stream in asked if stream not in self._following]
-        known = [stream for stream in asked if stream in self._following]
-        return known + fresh[: STREAMS - len(self._following)]
 
     def enter(self, shown: Iterable[Stream], *, is_visible: bool) -> None:
         """Be present in the rooms among what the page shows."""
         for stream in shown:
-            if stream.kind == "room" and stream in self._following:
+            if stream.kind == "room" and stream in self.following:
                 self._rooms.add(stream.id)
                 person = self.identity
                 self._presence.enter(stream.id, person.person_id, person.name, self, is_visible=is_visible)
 
-    async def _join(self, stream: Stream) -> None:
-        self._following.add(stream)
-        await self._hubs.join(stream, self.wire)
-
     def _unfollow(self, stream: Stream) -> None:
-        self._following.discard(stream)
-        self._hubs.leave(stream, self.wire)
+        self.followed.leave(stream)
         if stream.kind == "room" and stream.id in self._rooms:
             self._rooms.discard(stream.id)
             self._presence.leave(stream.id, self.identity.person_id, self)
-
-    def standings(self) -> list[Frame]:
-        """How far every followed stream has been told."""
-        hubs = [hub for stream in self._following if (hub := self._hubs.get(stream))]
-        return [{"s": str(hub.stream), "e": self._hubs.epoch, "head": hub.number or 0} for hub in hubs]
-
-    async def _heads(
-        self, wanted: Collection[Stream], cursors: Mapping[Stream, tuple[str, int]] | None = None
-    ) -> dict[Stream, Head]:
-        """Where streams that were joined stand. What a hub has not given out yet, it will give to this client too;
-        only a client that knows of more than the hub is a reason to look at the rows."""
-        heads: dict[Stream, Head] = {}
-        for stream in wanted:
-            hub = self._hubs.get(stream)
-            _, known = (cursors or {}).get(stream, ("", 0))
-            if hub is not None and hub.number is not None and known <= hub.number:
-                heads[stream] = Head(hub.number, hub.floor)
-        if unsure := [stream for stream in wanted if stream not in heads]:
-            _, looked = await pool.run(streams.look, unsure)
-            for stream, head in looked.items():
-                if hub := self._hubs.get(stream):
-                    hub.hear(head.number)
-                heads[stream] = head
-        return {stream: heads[stream] for stream in wanted}
-
-    async def missed(self, stream: Stream, number: int, epoch: str) -> list[bytes]:
-        """The events of a followed stream after `number`, as many as one answer carries."""
-        hub = self._hubs.get(stream)
-        kept = hub.since(number) if hub is not None and epoch == self._hubs.epoch else None
-        if kept is not None:
-            return kept
-        return (await pool.run(streams.burst, stream, number, streams.PAGE, epoch)).payloads
 
     # --- frames ---------------------------------------------------------------------------------------------------
 
@@ -255,19 +192,19 @@ class Session:
                 "now": iso(timezone.now()),
                 "heartbeat_ms": int(settings.HEARTBEAT_S * 1000),
                 "you": {"id": self.identity.person_id, "name": self.identity.name},
-                "streams": [standing(stream, head, self._hubs.epoch) for stream, head in heads.items()],
+                "streams": [self.followed.standing(stream, head) for stream, head in heads.items()],
                 "limits": limits(),
             }
         )
 
     async def _sub(self, frame: Incoming) -> None:
         stream = frame.stream()
-        if len(self._following) >= STREAMS and stream not in self._following:
+        if stream not in self.followed.room_for([stream]):
             raise Unfit("rate_limited", retry_after_ms=0)
         await self._work(acts.require, stream)
-        await self._join(stream)
-        heads = await self._heads([stream])
-        self.tell({"t": "subbed", **frame.answers_to, **standing(stream, heads[stream], self._hubs.epoch)})
+        await self.followed.join(stream)
+        heads = await self.followed.heads([stream])
+        self.tell({"t": "subbed", **frame.answers_to, **self.followed.standing(stream, heads[stream])})
         self._tell_watchers([stream])
 
     def _tell_watchers(self, followed: Iterable[Stream]) -> None:
@@ -329,7 +266,7 @@ class Session:
     async def _read(self, frame: Incoming) -> None:
         room, number = frame.number("room"), frame.number("q")
         await self._work(acts.mark_read, room, number)
-        if own := self._hubs.get(Stream("person", self.identity.person_id)):
+        if own := hubs().get(Stream("person", self.identity.person_id)):
             own.tell({"t": "read", "room": room, "q": number})
 
     async def _ask(self, frame: Incoming) -> None:
@@ -339,7 +276,7 @@ class Session:
 
     async def _watch(self, frame: Incoming) -> None:
         deployment = frame.number("deployment") if frame.has("deployment") else None
-        if deployment is None or Stream("deployment", deployment) in self._following:
+        if deployment is None or Stream("deployment", deployment) in self.following:
             watchers().look(self, self.identity.person_id, self.identity.name, deployment)
 
     async def _dismiss(self, frame: Incoming) -> None:
@@ -347,7 +284,7 @@ class Session:
 
     async def _typing(self, frame: Incoming) -> None:
         room = frame.number("room")
-        if Stream("room", room) in self._following:
+        if Stream("room", room) in self.following:
             self._presence.typing(room, self.identity.person_id, self.identity.name, is_on=frame.flag("on"))
 
     async def _visible(self, frame: Incoming) -> None:
@@ -370,20 +307,6 @@ def limits() -> Frame:
         "rate": [settings.SEND_RATE, settings.SEND_RATE_WINDOW_S],
         "ttl_ms": int(settings.COMMAND_TTL_S * 1000),
     }
-
-
-def standing(stream: Stream, head: Head, epoch: str) -> Frame:
-    """Where a stream stands."""
-    return {"s": str(stream), "e": epoch, "head": head.number, "floor": head.floor}
-
-
-def _why_not(head: Head, epoch: str, known_epoch: str, known_number: int) -> str:
-    """Why a client cannot go on from what it knows; "" when it can."""
-    if known_epoch != epoch:
-        return "epoch"
-    if known_number > head.number:
-        return "head"
-    return "floor" if known_number < head.floor - 1 else ""
 
 
 _HANDLERS: Mapping[str, Callable[[Session, Incoming], Awaitable[None]]] = {

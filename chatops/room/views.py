@@ -16,7 +16,8 @@ from bot import phrases
 from chatops.room import access, alerts, people, streams, unread
 from chatops.room.frames import Frame
 from chatops.room.models import Room, Stream
-from chatops.room.session import limits, presence_now
+from chatops.room.presence import presence_now
+from chatops.room.session import limits
 from chatops.room.unread import Unread
 from deploy_core.models import Person
 from deploy_core.rules.events import iso

@@ -334,7 +334,7 @@ def _without_joining_first() -> None:
         _, heads = await pool.run(streams.look, asked)
         await asyncio.sleep(0.1)
         for stream in asked:
-            await self._join(stream)
+            await self.followed.join(stream)
         return heads
 
     Session.follow = follow  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from django.middleware.csrf import _get_new_csrf_string
 
 from chatops.room import messages, streams
 from chatops.room.hub import hubs
-from chatops.room.session import presence_now
+from chatops.room.presence import presence_now
 from tests.room.conftest import WAIT_S, Cast, Connect, off_loop, sign_in
 from tests.waiting import eventually
 

@@ -217,7 +217,7 @@ async def test_asking_too_much_is_refused_too(cast: Cast, connect: Connect, sett
 
 
 async def test_a_second_hello_cannot_follow_more_than_is_allowed(cast: Cast, connect: Connect, monkeypatch):
-    monkeypatch.setattr("chatops.room.session.STREAMS", 2)
+    monkeypatch.setattr("chatops.room.following.STREAMS", 2)
     rooms = await off_loop(lambda: [factories.room(f"r{n}", members=(cast.alice,)) for n in range(3)])
     named = [str(Stream("room", room.pk)) for room in rooms]
     async with connect(cast.alice) as alice:
