@@ -11,13 +11,16 @@ class RoomConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Hear the journal, and who signs out. What hears is imported when there is something to hear."""
+        """Hear the journal, who signs out, and who may see less than before. What hears is imported when there is
+        something to hear."""
         from django.contrib.auth.signals import user_logged_out
-        from django.db.models.signals import post_delete, post_save
+        from django.db.models.signals import m2m_changed, post_delete, post_save
 
         from chatops.accounts.visits import ended
+        from chatops.room.models import Room
         from deploy_core.ledger import progress
         from deploy_core.ledger.journal import recorded
+        from deploy_core.models import Team
 
         recorded.connect(_recorded, dispatch_uid="room")
         progress.told.connect(_told, dispatch_uid="room")
@@ -27,6 +30,8 @@ class RoomConfig(AppConfig):
         post_save.connect(_rights_changed, "deploy_core.Grant", dispatch_uid="room")
         post_delete.connect(_rights_changed, "deploy_core.Grant", dispatch_uid="room")
         post_delete.connect(_rights_changed, "room.Membership", dispatch_uid="room")
+        for of_many in (Team.people.through, Room.apps.through):
+            m2m_changed.connect(_many_changed, of_many, dispatch_uid="room")
 
 
 def _recorded(*, stream: str, number: int, **_: Any) -> None:
@@ -57,11 +62,17 @@ def _person_changed(*, instance: Any, created: bool, update_fields: Any, **_: An
 
 
 def _rights_changed(*, instance: Any, **_: Any) -> None:
-    if instance.person_id is not None:
-        _look_at(instance.person_id)
+    """A grant or a membership; a grant to a team has no person."""
+    _look_at(instance.person_id)
 
 
-def _look_at(person_id: int) -> None:
+def _many_changed(*, action: str, **_: Any) -> None:
+    """Who is in a team, or which apps a room shows its members."""
+    if action in ("post_remove", "post_clear"):
+        _look_at(None)
+
+
+def _look_at(person_id: int | None) -> None:
     """Once the change is there to be seen."""
     from django.db import transaction
 

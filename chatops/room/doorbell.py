@@ -21,8 +21,8 @@ from django.conf import settings
 from chatops.room.models import Stream
 
 TIMEOUT_S = 2.0
-#: Nobody's stream: a ring for it only shows that the layer takes messages.
-NOBODY = Stream("person", 0)
+#: Nobody's stream, which no client can name. Every process is in its group: what is told of it is told to all.
+EVERYBODY = Stream("person", 0)
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Doorbell:
         self.is_suspect = False
         self._name = secrets.token_hex(4)
         self._heed = heed
-        self._tellings: dict[tuple[Stream, str], Any] = {}
+        self._tellings: dict[tuple[Stream, str, str], Any] = {}
         self._layer = layer
         self._hear = hear
         self._channel = ""
@@ -70,13 +70,13 @@ class Doorbell:
         self._joined: set[Stream] = set()
         self._waiting: dict[Stream, int] = {}
         self._has_waiting = asyncio.Event()
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[Stream, asyncio.Task[None]] = {}
 
     def start(self) -> list[asyncio.Task[None]]:
         """Listen and publish, until the tasks are cancelled."""
         if self._layer is None:
             return []
-        return [asyncio.create_task(self._listen()), asyncio.create_task(self._publish())]
+        return [asyncio.create_task(work) for work in (self._listen(), self._publish(), self.join(EVERYBODY))]
 
     def ring(self, stream: Stream, number: int) -> None:
         """Publish soon; of several numbers of one stream only the newest."""
@@ -84,16 +84,18 @@ class Doorbell:
             self._waiting[stream] = max(number, self._waiting.get(stream, 0))
             self._has_waiting.set()
 
-    def tell(self, stream: Stream, kind: str, what: Any) -> None:
-        """Tell the others soon; of several of one kind and stream only the newest."""
+    def tell(self, stream: Stream, kind: str, what: Any, *, about: str = "") -> None:
+        """Tell the others soon; of several of one kind and stream (and `about` the same) only the newest."""
         if self._layer is not None:
-            self._tellings[stream, kind] = what
+            self._tellings[stream, kind, about] = what
             self._has_waiting.set()
 
     async def join(self, stream: Stream) -> None:
         """Hear the rings for `stream`."""
         if self._layer is None:
             return
+        if leaving := self._leaving.get(stream):
+            await asyncio.wait((leaving,))  # else its end would be the end of what is joined here
         try:
             await asyncio.wait_for(self._layer.group_add(group(stream), await self._own_channel()), TIMEOUT_S)
             self._joined.add(stream)
@@ -104,19 +106,18 @@ class Doorbell:
         """Hear them no more."""
         if stream in self._joined:
             self._joined.discard(stream)
-            task = asyncio.create_task(self._leave(stream))
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
+            self._leaving[stream] = asyncio.create_task(self._leave(stream))
 
     async def mend(self, streams: list[Stream]) -> None:
         """While suspect: join those of `streams` that could not be joined, and see whether the layer answers."""
         if not self.is_suspect:
             return
+        streams = [EVERYBODY, *streams]
         for stream in streams:
             if stream not in self._joined:
                 await self.join(stream)
         try:
-            await publish(self._layer, NOBODY, 0)
+            await publish(self._layer, EVERYBODY, 0)
         except Exception as error:
             logger.debug("the channel layer is still away: %r", error)
         else:
@@ -136,6 +137,8 @@ class Doorbell:
             await asyncio.wait_for(self._layer.group_discard(group(stream), self._channel), TIMEOUT_S)
         except Exception as error:
             self._suspect(error)
+        finally:
+            del self._leaving[stream]
 
     async def _listen(self) -> None:
         while True:
@@ -151,7 +154,8 @@ class Doorbell:
                 logger.exception("could not make sense of %r", event)
 
     def _take(self, event: dict[str, Any]) -> None:
-        stream, number = Stream.parse(event.get("stream")), event.get("number")
+        name, number = event.get("stream"), event.get("number")
+        stream = EVERYBODY if name == str(EVERYBODY) else Stream.parse(name)
         if stream is None:
             return
         if event["type"] == "told" and event["of"] != self._name:
@@ -168,7 +172,7 @@ class Doorbell:
             try:
                 for stream, number in rings.items():
                     await publish(self._layer, stream, number)
-                for (stream, kind), what in tellings.items():
+                for (stream, kind, _), what in tellings.items():
                     await tell(self._layer, stream, kind, self._name, what)
             except Exception as error:
                 self._suspect(error)  # the ticker of each process finds the rows; the next heartbeat tells again

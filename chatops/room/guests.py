@@ -2,6 +2,7 @@
 
 A session that ended, a person who was deactivated, a membership or grant that was taken away: whoever does it tells
 all processes to look (`look_at`), and each looks at everybody every `RECHECK_S`, by a few queries for all together.
+That is for words that got lost; what was asked before a word came is asked again after it.
 """
 
 import asyncio
@@ -80,9 +81,11 @@ class Guests:
         self._asks: dict[int, Window] = {}
         #: What was found true at the last look, by session: whose it is, and what they may follow.
         self._vouched: dict[str, _Vouched] = {}
+        #: Counts the words that somebody's rights may be others now: an answer from before such a word is not believed.
+        self.words = 0
         self._checking: asyncio.Task[None] | None = None
         self._looking: set[asyncio.Task[None]] = set()
-        hubs.heed("look", lambda stream, _, what: self.look_at(stream.id, what))
+        hubs.heed("look", lambda _stream, _process, what: self.look_at(what["person"], what["ended"]))
 
     def add(self, guest: Guest) -> None:
         """Look after `guest` until it is discarded."""
@@ -133,8 +136,11 @@ class Guests:
             return None
         return list(asked)
 
-    def vouch(self, identity: Identity, streams: Collection[Stream]) -> None:
-        """It was just now seen that `identity` is true, and that its person may follow `streams`."""
+    def vouch(self, identity: Identity, streams: Collection[Stream], *, asked_at: int) -> None:
+        """It was just now seen that `identity` is true, and that its person may follow `streams`; `words` was
+        `asked_at` when that was asked."""
+        if asked_at != self.words:
+            return
         found = self._vouched.get(identity.session_key)
         now = time.monotonic()
         if found is not None and found.until > now:
@@ -154,25 +160,28 @@ class Guests:
         for guest in list(self._guests):
             guest.end(code)
 
-    def end_membership(self, person_id: int, room_id: int) -> None:
-        """Take a room from every connection of a person who is not in it any more."""
-        room = Stream("room", room_id)
-        for guest in list(self._guests):
-            if guest.identity.person_id == person_id and room in guest.following:
-                guest.lose(room)
+    def look_at(self, person_id: int | None, ended: str = "") -> None:
+        """Something about a person (None: about many) may have changed: look at all that they have open.
 
-    def look_at(self, person_id: int, ended: str | None = None) -> None:
-        """Something about a person may have changed: look at all they have open. `ended`: the digest of a session."""
+        `ended`: the digest of a session that is no more.
+        """
+        self.words += 1
         for key, vouched in list(self._vouched.items()):
-            if vouched.identity.person_id == person_id:
+            if person_id in (None, vouched.identity.person_id):
                 del self._vouched[key]
-        mine = list(self._of.get(person_id, ()))
-        for guest in mine:
-            if ended is not None and digest(guest.identity.session_key) == ended:
+        theirs = list(self._guests if person_id is None else self._of.get(person_id, ()))
+        for guest in theirs:
+            if ended and digest(guest.identity.session_key) == ended:
                 guest.end(SESSION_ENDED)
-        task = asyncio.create_task(self._look(mine))
+        task = asyncio.create_task(self._look(theirs))
         self._looking.add(task)
         task.add_done_callback(self._looking.discard)
+
+    async def look_again(self, guest: Guest, *, asked_at: int) -> None:
+        """Take from `guest` what it began to follow on an answer that was older than the newest word."""
+        while asked_at != self.words:
+            asked_at = self.words
+            await self._recheck([guest])
 
     async def _look(self, guests: list[Guest]) -> None:
         try:
@@ -196,12 +205,13 @@ class Guests:
         await self._recheck(list(self._guests))
 
     async def _recheck(self, guests: list[Guest]) -> None:
+        asked_at = self.words
         asked = [(guest.identity, tuple(guest.following)) for guest in guests]
-        for guest, lost in zip(guests, await pool.run(_lost, asked), strict=True):
+        for guest, (_, following), lost in zip(guests, asked, await pool.run(_lost, asked), strict=True):
             if lost is None:
                 guest.end(SESSION_ENDED)
             else:
-                self.vouch(guest.identity, set(guest.following).difference(lost))
+                self.vouch(guest.identity, set(following).difference(lost), asked_at=asked_at)
                 for stream in lost:
                     guest.lose(stream)
 
@@ -242,17 +252,17 @@ def digest(key: str) -> str:
 def session_ended(key: str, person_id: int | None = None) -> None:
     """A session was ended by this process, and is the person's, if that is known; from any thread."""
     _guests.tell(lambda here: here.end_session(key))
-    if person_id is not None:
-        hub.tell_elsewhere(Stream("person", person_id), "look", digest(key))
+    _tell_others(person_id, digest(key))
 
 
-def look_at(person_id: int) -> None:
-    """What a person may do, or whether they may be here, was changed: look now, in all processes. From any thread."""
+def look_at(person_id: int | None) -> None:
+    """What a person (None: many) may see, or whether they may be here, was changed: look now, in all processes.
+
+    From any thread.
+    """
     _guests.tell(lambda here: here.look_at(person_id))
-    hub.tell_elsewhere(Stream("person", person_id), "look", None)
+    _tell_others(person_id)
 
 
-def membership_ended(person_id: int, room_id: int) -> None:
-    """A person is no longer in a room; from any thread."""
-    _guests.tell(lambda here: here.end_membership(person_id, room_id))
-    hub.tell_elsewhere(Stream("person", person_id), "look", None)
+def _tell_others(person_id: int | None, ended: str = "") -> None:
+    hub.tell_all_processes("look", {"person": person_id, "ended": ended}, about=f"{person_id} {ended}")

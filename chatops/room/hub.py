@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from chatops.room import frames, pool, streams
-from chatops.room.doorbell import Doorbell, LoneBell, shared_layer
+from chatops.room.doorbell import EVERYBODY, Doorbell, LoneBell, shared_layer
 from chatops.room.frames import Frame
 from chatops.room.loops import PerLoop
 from chatops.room.models import Stream
@@ -201,9 +201,10 @@ class Hubs:
         self._openers += [opened] if opened else []
         self._beaters += [beat] if beat else []
 
-    def tell_elsewhere(self, stream: Stream, kind: str, what: Any) -> None:
-        """Tell the processes that follow `stream` something that is not stored; JSON."""
-        self._doorbell.tell(stream, kind, what)
+    def tell_elsewhere(self, stream: Stream, kind: str, what: Any, *, about: str = "") -> None:
+        """Tell the processes that follow `stream` something that is not stored; JSON. Of several words of a kind that
+        are about the same, the others may hear only the newest."""
+        self._doorbell.tell(stream, kind, what, about=about)
 
     def _heed(self, stream: Stream, kind: str, process: str, what: Any) -> None:
         if act := self._heeders.get(kind):
@@ -335,10 +336,10 @@ def deliver(stream: Stream, events: Sequence[Frame]) -> None:
         _lone_bell.ring(stream, events[-1]["q"])
 
 
-def tell_elsewhere(stream: Stream, kind: str, what: Any) -> None:
-    """Tell the other processes that follow `stream` something that is not stored. From any thread."""
-    if not _hubs.tell(lambda here: here.tell_elsewhere(stream, kind, what)):
-        _lone_bell.tell(stream, kind, what)
+def tell_all_processes(kind: str, what: Any, *, about: str) -> None:
+    """Tell every other process something that is not stored; JSON. From any thread."""
+    if not _hubs.tell(lambda here: here.tell_elsewhere(EVERYBODY, kind, what, about=about)):
+        _lone_bell.tell(EVERYBODY, kind, what)
 
 
 def tell_progress(stream: Stream, steps: Mapping[str, Mapping[str, Any]]) -> None:

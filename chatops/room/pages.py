@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from bot import phrases
-from chatops.room import alerts, guests, people, views
+from chatops.room import alerts, people, views
 from chatops.room.forms import NewRoomForm, RoomForm
 from chatops.room.models import Membership, Room
 from chatops.room.views import MemberRequest
@@ -106,14 +106,12 @@ def _change(request: MemberRequest, room: Room) -> HttpResponse:
             people.invite(person, room, form.get("name", "").replace("\0", "")[:150])
         case "remove":
             people.remove(person, room, guest)
-            guests.membership_ended(guest, room.pk)
         case "promote" | "demote" as act:
             people.promote(person, room, guest, is_manager=act == "promote")
         case "level":
             alerts.set_level(person, room.pk, form.get("level", ""))
         case "leave":
             people.remove(person, room, person.pk)
-            guests.membership_ended(person.pk, room.pk)
             return redirect("rooms")
     return redirect("room-settings", room.slug)
 

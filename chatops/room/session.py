@@ -15,11 +15,11 @@ from chatops.room.door import Identity
 from chatops.room.following import STREAMS, Cursors, Following
 from chatops.room.frames import Frame
 from chatops.room.guests import SESSION_ENDED, Guests, guests
-from chatops.room.hub import hubs
 from chatops.room.incoming import Incoming, Unfit
 from chatops.room.models import Stream
 from chatops.room.postbox import postbox
 from chatops.room.presence import Presence, presence
+from chatops.room.reading import Reading, reading
 from chatops.room.streams import Head
 from chatops.room.watching import watchers
 from chatops.room.wire import Batch, Wire
@@ -48,6 +48,7 @@ class Session:
         self.followed = Following(wire)
         self._guests: Guests = guests()
         self._presence: Presence = presence()
+        self._reading: Reading = reading()
         self._rooms: set[int] = set()
         self._bad_frames = 0
         self._guests.add(self)
@@ -89,16 +90,18 @@ class Session:
         """Follow those of the streams that the person may see and for which there is room, and return their heads;
         says `reset` where a cursor cannot be continued."""
         asked = self.followed.room_for(dict.fromkeys([*cursors, *want]))  # `sub` says so of the others
+        asked_at = self._guests.words
         allowed = self._guests.seen_by(self.identity, asked)
         if allowed is None:
             allowed = await self._work(acts.visible, asked)
-            self._guests.vouch(self.identity, allowed)
+            self._guests.vouch(self.identity, allowed, asked_at=asked_at)
         for stream in asked:
             if stream not in allowed:
                 self.tell({"t": "reset", "s": str(stream), "reason": "access"})
         for stream in allowed:
             await self.followed.join(stream)
-        heads = await self.followed.heads(allowed, cursors)
+        await self._guests.look_again(self, asked_at=asked_at)
+        heads = await self.followed.heads([stream for stream in allowed if stream in self.following], cursors)
         for reset in self.followed.resets(heads, cursors):
             self.tell(reset)
         return heads
@@ -113,6 +116,8 @@ class Session:
 
     def _unfollow(self, stream: Stream) -> None:
         self.followed.leave(stream)
+        if stream.kind == "deployment" and watchers().is_at(self, stream.id):
+            watchers().leave(self, self.identity.person_id, linger_s=0)
         if stream.kind == "room" and stream.id in self._rooms:
             self._rooms.discard(stream.id)
             self._presence.leave(stream.id, self.identity.person_id, self)
@@ -201,8 +206,12 @@ class Session:
         stream = frame.stream()
         if stream not in self.followed.room_for([stream]):
             raise Unfit("rate_limited", retry_after_ms=0)
+        asked_at = self._guests.words
         await self._work(acts.require, stream)
         await self.followed.join(stream)
+        await self._guests.look_again(self, asked_at=asked_at)
+        if stream not in self.following:
+            raise Unfit("not_found")
         heads = await self.followed.heads([stream])
         self.tell({"t": "subbed", **frame.answers_to, **self.followed.standing(stream, heads[stream])})
         self._tell_watchers([stream])
@@ -266,8 +275,7 @@ class Session:
     async def _read(self, frame: Incoming) -> None:
         room, number = frame.number("room"), frame.number("q")
         await self._work(acts.mark_read, room, number)
-        if own := hubs().get(Stream("person", self.identity.person_id)):
-            own.tell({"t": "read", "room": room, "q": number})
+        self._reading.tell(self.identity.person_id, room, number)
 
     async def _ask(self, frame: Incoming) -> None:
         if frame.t in asks.LASTING and (wait_ms := self._guests.take_line(self.identity.person_id)):

@@ -52,6 +52,10 @@ class Watchers:
         if is_new:
             self._tell(deployment)
 
+    def is_at(self, page: Hashable, deployment: int) -> bool:
+        """Whether that is what the page shows."""
+        return self._where.get(page) == deployment
+
     def leave(self, page: Hashable, person: int, *, linger_s: float | None = None) -> None:
         """The page is gone, or shows something else."""
         deployment = self._where.pop(page, None)

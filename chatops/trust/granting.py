@@ -41,6 +41,7 @@ def activate(person: Person, *, by: Person) -> None:
         audit.record(by, "person.activate", person.username, "done")
 
 
+@transaction.atomic
 def deactivate(person: Person, *, by: Person) -> None:
     """Keep somebody out. What they scheduled, locked and approved lapses.
 
@@ -49,7 +50,10 @@ def deactivate(person: Person, *, by: Person) -> None:
     """
     if person.pk == by.pk:
         raise Refused("yourself")
-    if Person.objects.filter(pk=person.pk, is_active=True).update(is_active=False):
+    found = Person.objects.select_for_update(no_key=True).filter(pk=person.pk, is_active=True).first()
+    if found:
+        found.is_active = False
+        found.save(update_fields=["is_active"])  # not by `update`: whoever is connected is put out by the signal
         require_a_manager()
         audit.record(by, "person.deactivate", person.username, "done")
 

@@ -9,6 +9,7 @@ from chatops.room import doorbell, messages
 from chatops.room.doorbell import Doorbell, LoneBell
 from chatops.room.hub import Hubs
 from chatops.room.models import Stream
+from chatops.room.reading import Reading
 from tests.room.conftest import Cast, off_loop
 from tests.room.test_hub import Ear, _as_async
 from tests.waiting import eventually
@@ -126,7 +127,67 @@ async def test_a_layer_that_comes_back_while_it_is_mended_is_joined_all_the_same
     await bell.mend([stream])
 
     assert not bell.is_suspect
+    assert layer.joined == [doorbell.group(doorbell.EVERYBODY), doorbell.group(stream)]
+
+
+class Slow(Away):
+    """A layer in which leaving takes a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_away = False
+        self.may_leave = asyncio.Event()
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        await self.may_leave.wait()
+        self.joined.remove(group)
+
+
+async def test_who_comes_back_while_they_leave_is_there_in_the_end():
+    layer, stream = Slow(), Stream("room", 1)
+    bell = doorbell.Doorbell(layer, lambda stream, number: None)
+    await bell.join(stream)
+
+    bell.leave(stream)
+    back = asyncio.create_task(bell.join(stream))
+    await asyncio.sleep(0)
+    layer.may_leave.set()
+    await back
+
     assert layer.joined == [doorbell.group(stream)]
+
+
+async def test_what_is_told_to_all_reaches_a_process_that_follows_nothing(layers):
+    here, there = (Hubs(layer) for layer in layers)
+    heard: list[object] = []
+    there.heed("look", lambda stream, process, what: heard.append(what))
+    there.start()
+    here.start()
+
+    async def tell() -> bool:
+        here.tell_elsewhere(doorbell.EVERYBODY, "look", {"person": 7, "ended": ""}, about="7 ")
+        return bool(heard)
+
+    await eventually(tell)
+
+    assert heard[0] == {"person": 7, "ended": ""}
+    await asyncio.gather(here.close(), there.close())
+
+
+async def test_what_is_read_here_is_told_there_room_by_room(cast: Cast, layers):
+    here, there = (Hubs(layer) for layer in layers)
+    readings, ear = [Reading(hubs) for hubs in (here, there)], Ear()
+    await there.join(Stream("person", cast.bob.pk), ear)
+    here.start()
+
+    for room in (7, 8):
+        readings[0].tell(cast.bob.pk, room, 3)
+
+    def told() -> list[int]:
+        return sorted(frame["room"] for frame in ear.frames if frame["t"] == "read")
+
+    await eventually(lambda: _as_async(told() == [7, 8]))
+    await asyncio.gather(here.close(), there.close())
 
 
 def test_an_in_memory_layer_ends_at_this_process():

@@ -9,15 +9,16 @@ from django.contrib.sessions.models import Session as StoredSession
 
 import bot
 from bot.invocation import Reply
-from chatops.room import chat, guests, messages
+from chatops.room import acts, chat, guests, messages
 from chatops.room.acts import Said
 from chatops.room.door import Identity
 from chatops.room.hub import hubs, ring, tell_progress
 from chatops.room.models import Line, Membership, Message, Room, Stream
 from chatops.room.postbox import postbox
+from chatops.trust import granting
 from deploy_core import deployments
 from deploy_core.ledger import journal, log
-from deploy_core.models import Grant, Person, Step
+from deploy_core.models import Grant, Person, Step, Team
 from deploy_core.models.sequence import Installation
 from deploy_core.models.sequence import epoch as current_epoch
 from deploy_core.rules.status import Status
@@ -557,12 +558,90 @@ async def test_whoever_is_put_out_learns_it_at_once(cast: Cast, connect: Connect
     settings.RECHECK_S = 600
     async with connect(cast.bob, cast.stream) as bob:
         if how == "deactivated":
-            cast.bob.is_active = False
-            await off_loop(cast.bob.save)
+            await off_loop(factories.grant, cast.carol, "manager")  # somebody is left
+            await off_loop(granting.deactivate, cast.bob, by=cast.carol)
             assert await bob.closed() == guests.SESSION_ENDED
         else:
             await off_loop(lambda: Membership.objects.get(person=cast.bob).delete())
             assert (await bob.next("reset"))["reason"] == "access"
+
+
+def _leave_the_team(cast: Cast) -> None:
+    Team.objects.get().people.remove(cast.dave)
+
+
+def _end_the_team(cast: Cast) -> None:
+    Team.objects.all().delete()
+
+
+def _take_the_role(cast: Cast) -> None:
+    Grant.objects.get(team__isnull=False).delete()
+
+
+def _follow_no_more(cast: Cast) -> None:
+    Room.objects.get(slug="lobby").apps.clear()
+
+
+@pytest.mark.parametrize("take", [_leave_the_team, _end_the_team, _take_the_role, _follow_no_more])
+async def test_what_a_team_or_a_room_shows_no_more_is_taken_from_who_follows_it_at_once(
+    cast: Cast, connect: Connect, settings, take
+):
+    settings.RECHECK_S = 600
+
+    def begin() -> Stream:
+        deployment = deployments.request(cast.shop, "main", cast.staging, by=cast.alice, surface="web")
+        if take is _follow_no_more:
+            factories.room("lobby", members=(cast.dave,), apps=(cast.shop,))
+        else:
+            team = Team.objects.create(name="viewers")
+            team.people.add(cast.dave)
+            Grant.objects.create(team=team, role="viewer", app=cast.shop)
+        return Stream("deployment", deployment.pk)
+
+    stream = await off_loop(begin)
+    async with connect(cast.dave, stream) as dave:
+        await off_loop(take, cast)
+        reset = await dave.next("reset")
+
+    assert (reset["s"], reset["reason"]) == (str(stream), "access")
+
+
+@pytest.mark.parametrize("by", ["hello", "sub"])
+async def test_a_right_that_goes_while_one_begins_to_follow_is_not_believed(
+    cast: Cast, connect: Connect, settings, monkeypatch, by
+):
+    settings.RECHECK_S = 600
+    asked = {"hello": "visible", "sub": "require"}[by]
+    ask = getattr(acts, asked)
+
+    def answer_and_take(person, *what):
+        answer = ask(person, *what)
+        Membership.objects.filter(person=person).delete()
+        return answer
+
+    async with connect(cast.bob, f"person:{cast.bob.pk}") as bob:
+        monkeypatch.setattr(acts, asked, answer_and_take)
+        if by == "hello":
+            assert (await bob.hello(cast.stream))["streams"] == []
+        else:
+            assert (await bob.ask({"t": "sub", "rid": 1, "s": str(cast.stream)}, "subbed"))["code"] == "not_found"
+        reset = await bob.next("reset")
+        assert hubs().get(cast.stream) is None
+
+    assert (reset["s"], reset["reason"]) == (str(cast.stream), "access")
+
+
+async def test_who_may_not_see_a_deployment_any_more_does_not_watch_it(cast: Cast, connect: Connect, settings):
+    settings.RECHECK_S = 600
+    deployment = await off_loop(deployments.request, cast.shop, "main", cast.staging, by=cast.alice, surface="web")
+    stream = Stream("deployment", deployment.pk)
+    async with connect(cast.alice, stream) as alice, connect(cast.bob, stream) as bob:
+        await bob.send({"t": "watch", "deployment": deployment.pk})
+        assert [person["name"] for person in (await alice.next("watching"))["people"]] == ["bob"]
+        await off_loop(lambda: Membership.objects.get(person=cast.bob).delete())
+        gone = await alice.next("watching")
+
+    assert gone["people"] == []
 
 
 async def test_a_removed_member_hears_no_more_of_the_room(cast: Cast, connect: Connect, settings):
