@@ -47,6 +47,7 @@ _NEXT = {
     "not_waiting": ("status",),
     "nothing_to_confirm": ("status",),
     "self_approval": ("status",),
+    "service_approval": ("status",),
     "already_answered": ("status",),
     "plan_changed": ("history {app}",),
     "nothing_to_redeploy": ("history {app}",),

@@ -48,6 +48,7 @@ REFUSALS = {
     "busy": _("#%(number)s %(app)s → %(environment)s by %(by)s is not done yet."),
     "approval_needed": _("#%(number)s waits for %(needed)s of %(people)s."),
     "self_approval": _("You asked for #%(number)s, so somebody else must approve it."),
+    "service_approval": _("#%(number)s wants the yes of a person. %(who)s is a service, which can only say no."),
     "reason_required": _("This needs a reason: end the line with because and say why."),
     "stale": _("This command is %(minutes)s minutes old, so it was not run. Send it again if you still want it."),
     "duplicate": _("This line was already run, as #%(number)s."),

@@ -40,7 +40,9 @@ _STATUS = {
     **dict.fromkeys(("bad_args", "bad_frame", "syntax", "bad_name", "bad_ref", "too_long", "bad_text"), 400),
     **dict.fromkeys(("reason_required", "env_required", "app_required", "id_required"), 400),
     "auth": 401,
-    **dict.fromkeys(("no_permission", "forbidden", "token_scope", "self_approval", "not_in_room"), 403),
+    **dict.fromkeys(
+        ("no_permission", "forbidden", "token_scope", "self_approval", "service_approval", "not_in_room"), 403
+    ),
     **dict.fromkeys(("not_found", "unknown_app", "unknown_env", "unknown_server", "unknown_task"), 404),
     "rate_limited": 429,
     "internal": 500,

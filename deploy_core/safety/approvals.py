@@ -28,7 +28,8 @@ def given(deployment: Deployment) -> list[str]:
     """The names of those whose yes counts now."""
     app, environment = deployment.app.name, deployment.environment.name
     rows = Approval.objects.filter(deployment=deployment, plan_hash=deployment.plan_hash, is_yes=True)
-    people = [row.person for row in rows.exclude(person=deployment.requested_by_id).select_related("person")]
+    rows = rows.filter(person__kind=Person.Kind.PERSON).exclude(person=deployment.requested_by_id)
+    people = [row.person for row in rows.select_related("person")]
     return [person.username for person in people if access.can(person, "approve", app, environment)]
 
 
@@ -45,9 +46,11 @@ def answer(deployment: Deployment, *, by: Person, is_yes: bool, comment: str = "
     Raises:
         Forbidden: `by` may not approve there.
         Refused: `self_approval`, `already_answered`, or `plan_changed`: what was planned would come out otherwise now;
-            `proof_wanted`.
+            `proof_wanted`; `service_approval`: two people are wanted, and a service is none. It may say no.
     """
     access.require(by, "approve", deployment.app.name, deployment.environment.name)
+    if is_yes and by.kind == Person.Kind.SERVICE:
+        raise Refused("service_approval", number=deployment.pk, who=by.username)
     if by.pk == deployment.requested_by_id:
         raise Refused("self_approval", number=deployment.pk)
     if is_yes and not fingerprint.is_still_true(deployment):

@@ -61,8 +61,10 @@ def test_one_stops_what_runs(call):
     assert call("POST", f"deployments/{number}/cancel").status_code == 409
 
 
-def test_one_approves_what_others_asked_for(call, robot, shop):
+def test_one_approves_what_others_asked_for_and_a_service_only_says_no(call, robot, shop):
     factories.grant(robot, "approver", app=shop)
+    bob = factories.person("bob", role="approver", app=shop)
+    _, bobs = tokens.issue(bob, "night", scopes=["approve"], days=1, by=bob)
     staging = shop.environments.get(name="staging")
     waiting = [
         Deployment.objects.create(
@@ -82,7 +84,9 @@ def test_one_approves_what_others_asked_for(call, robot, shop):
     assert Deployment.objects.get(pk=waiting[0].pk).status == "rejected"
     assert call("POST", f"deployments/{waiting[0].pk}/reject", {}).json()["error"]["params"] == {"field": "reason"}
     assert call("POST", f"deployments/{waiting[1].pk}/approve", {"text": "123456"}).status_code == 400
-    assert call("POST", f"deployments/{waiting[1].pk}/approve").json()["error"]["code"] == "plan_changed"
+    said = call("POST", f"deployments/{waiting[1].pk}/approve")
+    assert (said.status_code, said.json()["error"]["code"]) == (403, "service_approval")
+    assert call("POST", f"deployments/{waiting[1].pk}/approve", text=bobs).json()["error"]["code"] == "plan_changed"
 
 
 @pytest.mark.parametrize(

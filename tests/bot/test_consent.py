@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from deploy_core.models import Approval, Deployment
+from deploy_core.models import Approval, Deployment, Person
 from deploy_core.rules.status import Status
-from deploy_core.safety import due, fingerprint, gates
+from deploy_core.safety import approvals, due, fingerprint, gates
 from tests import factories
 
 
@@ -94,6 +94,23 @@ def test_whoever_asked_may_not_approve_and_another_may(ask, alice, bob, approved
     waiting.refresh_from_db()
     assert waiting.status == "queued"
     assert Approval.objects.get().comment == "looks good"
+
+
+def test_a_service_is_no_second_person(ask, alice, approved):
+    robot = factories.person("robot", role="approver")
+    Person.objects.filter(pk=robot.pk).update(kind=Person.Kind.SERVICE)
+    robot.refresh_from_db()
+    waiting = planned(ask, alice, approved)
+
+    said = ask(robot, f"/approve #{waiting.pk}")
+    older = Approval.objects.create(  # by a version that let it
+        deployment=waiting, plan_hash=waiting.plan_hash, person=robot, is_yes=True, at=timezone.now()
+    )
+
+    assert (said.code, said.params["who"]) == ("service_approval", "robot")
+    assert approvals.missing(waiting) == 1
+    older.delete()
+    assert ask(robot, f"/reject #{waiting.pk} because the tests are red").code == "rejected"
 
 
 def test_an_approver_of_another_app_is_told_nothing(ask, alice, approved):
