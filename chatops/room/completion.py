@@ -3,13 +3,14 @@
 import re
 from typing import Any
 
-from django.utils import timezone, translation
+from django.utils import translation
 
 import bot
 from bot import phrases
+from chatops.room import calls
 from chatops.room.calls import ONCALL
 from chatops.room.models import Membership, Room
-from deploy_core.models import Duty, Person
+from deploy_core.models import Person
 
 #: A name that is being called at the end of what stands before the caret. `static/js/line.js` asks for the same.
 _CALLING = re.compile(r"(?:^|[^\w@/])@([a-z0-9._-]*)\Z", re.IGNORECASE)
@@ -30,12 +31,14 @@ def _people(room: Room, typed: str, start: int, caret: int) -> dict[str, Any]:
     there = Membership.objects.filter(room=room, person__is_active=True, person__username__istartswith=typed)
     names = list(there.order_by("person__username").values_list("person__username", flat=True)[: MOST + 1])
     items = [{"insert": f"@{name}", "label": f"@{name}", "hint": "", "kind": "person"} for name in names[:MOST]]
-    for word, hint in (("here", phrases.render("choice.here", {})), (ONCALL, _on_duty())):
+    for word, hint in (("here", phrases.render("choice.here", {})), (ONCALL, _on_duty(room))):
         if word.startswith(typed.lower()):
             items.append({"insert": f"@{word}", "label": f"@{word}", "hint": hint, "kind": "people"})
     return {"from": start, "to": caret, "items": items, "usage": None, "more": len(names) > MOST}
 
 
-def _on_duty() -> str:
-    people = list(dict.fromkeys(duty.person.username for duty in Duty.objects.at(timezone.now())))
+def _on_duty(room: Room) -> str:
+    """Those whom the word would call here; who is on call for what the room does not follow is not its business."""
+    found = Person.objects.filter(pk__in=calls.on_duty(room.pk)).order_by("username")
+    people = list(found.values_list("username", flat=True))
     return phrases.render("choice.oncall" if people else "choice.oncall.nobody", {"people": people})

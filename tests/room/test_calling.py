@@ -138,6 +138,15 @@ def test_names_are_completed_in_chat_and_in_commands(cast: Cast) -> None:
     assert (found["from"], found["to"], found["items"][0]["hint"]) == (4, 7, "on call: carol")
 
 
+def test_who_is_on_call_for_what_a_room_does_not_follow_is_not_named_in_it(cast: Cast) -> None:
+    for person, app in ((cast.dave, factories.app("payroll")), (cast.bob, cast.shop)):
+        Duty.objects.create(person=person, app=app, starts=timezone.now())
+
+    found = completion.complete(cast.alice, cast.room, "@on", 3)
+
+    assert [item["hint"] for item in found["items"]] == ["on call: bob"]
+
+
 def test_who_watches_from_outside_is_told_privately_once(cast: Cast) -> None:
     factories.grant(cast.dave, "viewer", app=cast.shop)
     eve = factories.person("eve")  # may see nothing of it

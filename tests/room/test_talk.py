@@ -11,7 +11,7 @@ from chatops.room.models import Event, Line, Membership, Mention, Message, Room,
 from deploy_core import deployments
 from deploy_core.errors import Refused
 from deploy_core.ledger import log
-from deploy_core.models import Duty, Step
+from deploy_core.models import Duty, Person, Step
 from tests import factories, queries
 from tests.room.conftest import Cast, Client, Connect, off_loop
 
@@ -284,6 +284,9 @@ def test_rooms_are_opened_joined_left_and_kept_by_their_managers(cast: Cast) -> 
     with pytest.raises(Refused, match="not_found"):
         people.join(cast.bob, "ops")
     people.invite(cast.dave, made, "@Bob")
+    Person.objects.create_user("robot", kind=Person.Kind.SERVICE)
+    with pytest.raises(Refused, match="unknown_person"):
+        people.invite(cast.dave, made, "robot")
     with pytest.raises(Refused, match="forbidden"):
         people.invite(cast.bob, made, "carol")
     with pytest.raises(Refused, match="last_room_manager"):
