@@ -249,14 +249,13 @@ def _forget(event: Any) -> None:
 
 
 async def _keep_telling() -> None:
-    """Write what no signal told rooms of, once a tick; and forget what is over."""
+    """Write what no signal told rooms of, and the audit's anchors, once a tick; and forget what is over."""
     while True:
-        try:
-            await pool.run(progress.catch_up)
-            await pool.run(anchoring.tick)
-            await pool.run(forgetting.tick)
-        except Exception:
-            logger.exception("could not look for what rooms were not told")
+        for work in (progress.catch_up, anchoring.tick, forgetting.tick):
+            try:
+                await pool.run(work)
+            except Exception:
+                logger.exception("%s failed; it is tried again with the next tick", work.__module__)
         await asyncio.sleep(settings.HUB_TICK_S)
 
 

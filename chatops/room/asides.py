@@ -1,5 +1,7 @@
 """What is told outside any deployment's journal, or to one person alone: notices of the core, and the confirm card."""
 
+import logging
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -7,11 +9,16 @@ from chatops.room.models import Room
 from chatops.room.timeline import Timeline
 from deploy_core.models import Deployment, Notice, Person
 
+logger = logging.getLogger(__name__)
+
 
 def tell_notices() -> None:
     """Show the notices that nobody was told of yet, each once."""
     for pk in Notice.objects.filter(told__isnull=True).order_by("pk").values_list("pk", flat=True):
-        _tell(pk)
+        try:
+            _tell(pk)
+        except Exception:  # it keeps nothing else from being told
+            logger.exception("could not tell notice %d; the ticker tries again", pk)
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """Hears the journal: rings for whoever follows a deployment, and tells its rooms what matters to people.
 
-A deployment's rooms are those that follow its app and environment, and those that show its card. What is told is
+A deployment's rooms are those that follow its app and environment, or its app and show its card. What is told is
 written once per room under the client id `deployment:<id>/<entry number>`; `Following` keeps how far that went, so the
 signal is only the fast way, and `catch_up` finds what a crash between commit and signal left untold.
 """
@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from bot.phrases.tables import runs
 from chatops.room import asides, hub, watchmen
@@ -79,10 +78,10 @@ def _announce(deployment_id: int) -> None:
 
 
 def _rooms_of(deployment: Deployment) -> list[Room]:
-    """Those that follow its app and environment, and those where it was asked for."""
+    """Those that follow its app and environment, and, of those that follow the app, where it was asked for."""
     cards = Message.objects.filter(deployment=deployment, kind=Message.Kind.CARD)
     asked = set(cards.values_list("room", flat=True))
-    found = Room.objects.filter(Q(apps=deployment.app_id) | Q(pk__in=asked)).distinct().order_by("pk")
+    found = Room.objects.filter(apps=deployment.app_id).order_by("pk")  # no others: their members may not see it
     return [room for room in found if room.pk in asked or room.hears_of(deployment.environment.name)]
 
 

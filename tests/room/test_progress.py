@@ -2,11 +2,11 @@
 
 import pytest
 
-from chatops.room import progress
+from chatops.room import asides, progress
 from chatops.room.models import Event, Following, Message
 from deploy_core import deployments
 from deploy_core.ledger import journal, notices
-from deploy_core.models import Deployment
+from deploy_core.models import Deployment, Notice
 from deploy_core.rules.status import Status
 from tests import factories
 
@@ -137,17 +137,39 @@ def test_a_room_may_hear_of_some_environments_only(alice, shop, staging, room):
     assert (_told(elsewhere), _told(both)) == ([], _told(room))
 
 
-def test_a_room_that_shows_the_card_is_told_the_end(alice, shop, staging):
-    lobby = factories.room("lobby", members=(alice,))
+def test_a_room_that_shows_the_card_is_told_the_end_while_it_follows_the_app(alice, shop, staging):
+    asked = factories.room("asked", members=(alice,), apps=(shop,), environments=["production"])
+    left = factories.room("left", members=(alice,))
     deployment = _request(alice, shop, staging)
-    Message.objects.create(
-        room=lobby, kind="card", client_id=f"deployment:{deployment.pk}/1", deployment=deployment, at=deployment.created
-    )
+    for room in (asked, left):
+        Message.objects.create(
+            room=room,
+            kind="card",
+            client_id=f"deployment:{deployment.pk}/1",
+            deployment=deployment,
+            at=deployment.created,
+        )
     _run(deployment)
 
     progress.announce(deployment.pk)
 
-    assert _told(lobby) == ["card", "announce.started"]
+    assert (_told(asked), _told(left)) == (["card", "announce.started"], ["card"])
+
+
+def test_a_notice_that_cannot_be_told_keeps_no_other_from_it(room, shop, monkeypatch):
+    for number in (1, 2):
+        Notice.objects.create(code="announce.lock_ended", params={"number": number}, app=shop)
+    write = asides.Timeline.notice
+
+    def fail_once(self, *what, **more):
+        if what[3]["number"] == 1:
+            raise ValueError
+        write(self, *what, **more)
+
+    monkeypatch.setattr(asides.Timeline, "notice", fail_once)
+    progress.catch_up()
+
+    assert [message.params["number"] for message in Message.objects.filter(room=room)] == [2]
 
 
 def test_what_no_signal_told_is_found(alice, shop, staging, room):
