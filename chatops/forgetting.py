@@ -11,7 +11,7 @@ from axes.models import AccessLog
 from django.conf import settings
 from django.utils import timezone
 
-from chatops.accounts import visits
+from chatops.accounts import memory, visits
 from deploy_core.models import Notice
 from deploy_core.run import errands
 
@@ -30,6 +30,7 @@ def tick() -> None:
 def forget() -> None:
     """Drop what ended, and what nobody asked for again in `KEEP_DAYS`."""
     visits.forget()
+    memory.forget()
     old = timezone.now() - timedelta(days=settings.KEEP_DAYS)
     AccessLog.objects.filter(attempt_time__lt=old).delete()
     errands.forget(old)

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from axes.models import AccessLog
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.utils import timezone
 
 from chatops import forgetting
-from chatops.accounts.models import Visit
+from chatops.accounts.models import Remembered, Visit
 from deploy_core.models import Errand, Notice
 from deploy_core.run import errands
 from tests import factories
@@ -39,6 +40,16 @@ def test_sessions_that_ended_go_with_their_visits():
 
     assert list(Session.objects.values_list("session_key", flat=True)) == ["open"]
     assert set(Visit.objects.values_list("session_key", flat=True)) == {"open", "just-begins"}
+
+
+def test_what_need_not_be_remembered_any_more_goes():
+    cache.set("over", 1, timeout=-1)
+    cache.set("kept", 1, timeout=60)
+
+    forgetting.forget()
+
+    assert Remembered.objects.count() == 1
+    assert cache.get("kept") == 1
 
 
 def test_the_newest_visit_of_a_server_stays_and_what_is_not_answered_too(long_ago):

@@ -27,3 +27,14 @@ class Visit(models.Model):
 
     def __str__(self) -> str:
         return f"visit of {self.person}"
+
+
+class Remembered(models.Model):
+    """One entry of the memory that processes share (chatops/accounts/memory.py): `value` is JSON."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"remembered until {self.expires}"
