@@ -15,7 +15,7 @@ class Invocation:
 
     `room` is the room's slug ("" outside rooms); `default_app` and `apps` are the room's app names;
     `client_id` names the line for ever: the same id gets the same answer. `rooms` are those that the author may
-    see.
+    see. `bound_to` is the one place (`shop/production`) that a program's token was made for by whoever manages it.
     """
 
     text: str
@@ -26,6 +26,7 @@ class Invocation:
     apps: tuple[str, ...] = ()
     client_id: str = ""
     rooms: tuple[str, ...] = ()
+    bound_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,13 +58,17 @@ class Order:
     def require_room(self, environment: Environment) -> None:
         """
         Raises:
-            Refused: `not_in_room`, with those of the environment's rooms that the author may see.
+            Refused: `not_in_room`, with those of the environment's rooms that the author may see; for a program
+                `token_not_bound`, unless its token was made for this place. Managers of the app made its webhook.
         """
         rooms, here = environment.command_rooms, self.invocation
-        is_typed = here.surface not in ("api", "webhook")  # those are bound by the scope of their own
-        if self.is_act and is_typed and rooms and here.room not in rooms:
-            seen = [name for name in rooms if name in here.rooms]
-            raise Refused("not_in_room", app=environment.app.name, environment=environment.name, rooms=seen)
+        if not self.is_act or not rooms or here.surface == "webhook" or here.room in rooms:
+            return
+        place = {"app": environment.app.name, "environment": environment.name}
+        if here.surface != "api":
+            raise Refused("not_in_room", **place, rooms=[name for name in rooms if name in here.rooms])
+        if here.bound_to != f"{environment.app.name}/{environment.name}":
+            raise Refused("token_not_bound", **place)
 
     def environment_of(self, app: App, name: str) -> Environment:
         """

@@ -39,6 +39,7 @@ _NEXT = {
     "no_servers": ("envs {app}",),
     "unknown_env": ("envs {app}",),
     "not_in_room": ("where {app}",),
+    "token_not_bound": ("where {app}",),
     "checks_failed": ("status {app}", "commits {app}"),
     "locked": ("locks",),
     "frozen": ("freezes",),

@@ -26,4 +26,9 @@ DOORS = {
     "bad_args": _("That is no request that I can read[[; look at “%(field)s”]]."),
     "bad_frame": _("That is no JSON."),
     "token_scope": _("This token is not good for that (%(scope)s)."),
+    "token_not_bound": _(
+        "Commands for %(app)s %(environment)s are typed in some rooms only. A program may give them with a token that"
+        " is bound to %(app)s and %(environment)s and was made by somebody who manages them."
+    ),
+    "key_reused": _("That Idempotency-Key was used for another request. Use a new one for each."),
 }

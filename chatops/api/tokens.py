@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from chatops.api.models import Token
 from deploy_core.ledger import audit
 from deploy_core.models import App, Person
+from deploy_core.safety import access
 
 Scope = Literal["deploy", "status", "approve", "cancel", "history"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -75,7 +76,15 @@ def found(text: str) -> Token | None:
     if not text.startswith(PREFIX) or not text.isascii() or len(text) > 100:
         return None
     good = Token.objects.filter(digest=digest(text), revoked__isnull=True, expires__gt=timezone.now())
-    return good.filter(person__is_active=True).select_related("person", "app").first()
+    return good.filter(person__is_active=True).select_related("person", "app", "created_by").first()
+
+
+def place_of(token: Token) -> str:
+    """`shop/production`, where a token is bound to both and whoever made it manages them (or has the shell)."""
+    if token.app is None or not token.environment:
+        return ""
+    app, environment, maker = token.app.name, token.environment, token.created_by
+    return f"{app}/{environment}" if maker is None or access.can(maker, "manage", app, environment) else ""
 
 
 def count(token: Token) -> int:

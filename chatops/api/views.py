@@ -26,6 +26,7 @@ from chatops.api.models import Token
 from chatops.api.tokens import Scope
 from chatops.room import messages
 from chatops.room.guests import Window
+from chatops.room.models import Line
 from deploy_core.errors import DeployError, Refused
 from deploy_core.ledger import audit
 from deploy_core.models import Deployment
@@ -41,7 +42,7 @@ _STATUS = {
     **dict.fromkeys(("reason_required", "env_required", "app_required", "id_required"), 400),
     "auth": 401,
     **dict.fromkeys(
-        ("no_permission", "forbidden", "token_scope", "self_approval", "service_approval", "not_in_room"), 403
+        ("no_permission", "forbidden", "token_scope", "token_not_bound", "self_approval", "service_approval"), 403
     ),
     **dict.fromkeys(("not_found", "unknown_app", "unknown_env", "unknown_server", "unknown_task"), 404),
     "rate_limited": 429,
@@ -84,7 +85,7 @@ class Door(View):
             return answer
         token = tokens.found(_bearer(request))
         if token is None:
-            _record(request)
+            _record(request, None, "auth")
             answer = JsonResponse(_error("auth"), status=401)
             answer["WWW-Authenticate"] = "Bearer"
             return answer
@@ -95,6 +96,8 @@ class Door(View):
         try:
             status, found = self._answer(route, Asked(request, token), place)
         except DeployError as error:
+            if error.code == "token_scope":  # the bot, which keeps every refusal, never heard of it
+                _record(request, token, error.code)
             return JsonResponse(_error(error.code, error.params, error.suggest), status=_STATUS.get(error.code, 409))
         return JsonResponse(found, status=status)
 
@@ -157,9 +160,11 @@ def _post(asked: Asked, line: str) -> tuple[int, dict[str, Any]]:
     key = asked.request.headers.get("Idempotency-Key", "") or uuid.uuid4().hex
     if not _KEY.fullmatch(key):
         raise Refused("bad_args", field="Idempotency-Key")
-    outcome = messages.post(
-        author=asked.token.person, room=None, text=line, client_id=f"api:{asked.token.pk}:{key}", surface="api"
-    )
+    author, client_id = asked.token.person, f"api:{asked.token.pk}:{key}"
+    place = tokens.place_of(asked.token)
+    outcome = messages.post(author=author, room=None, text=line, client_id=client_id, surface="api", bound_to=place)
+    if outcome.get("dup") and Line.objects.get(author=author, client_id=client_id).text != bot.mask(line).text:
+        raise Refused("key_reused")
     reply = outcome["reply"] or {}
     if outcome["result"] == "error":
         raise Refused(reply["code"], suggest=reply["suggest"], **reply["params"])
@@ -248,13 +253,15 @@ def _body(request: HttpRequest) -> object:
 
 @cache
 def _kept() -> Window:
-    """Whoever guesses tokens fills no audit log."""
+    """Whoever guesses tokens, or what one is good for, fills no audit log."""
     return Window(settings.API_REFUSALS_KEPT, 60)
 
 
-def _record(request: HttpRequest) -> None:
+def _record(request: HttpRequest, token: Token | None, outcome: str) -> None:
     if not _kept().take():
-        audit.record(None, "api.request", request.path[:200], "auth", address=proxy.client_address(request))
+        told = {"token": token.name} if token else {}
+        person, address = token.person if token else None, proxy.client_address(request)
+        audit.record(person, "api.request", request.path[:200], outcome, address=address, **told)
 
 
 #: What may be asked where, by the path below /api/v1/.

@@ -36,12 +36,14 @@ def post(
     surface: Surface,
     is_late: bool = False,
     reply_to: Message | None = None,
+    bound_to: str = "",
 ) -> Outcome:
     """Store a line, let the bot answer if it is a command, and show in the room what is for everybody.
 
     The same author and client id give the same outcome for ever, and act once. `is_late`: the line waited through
-    an outage; chat is still posted, a command is not run. Without a room (a token or a webhook has none) the answer is
-    the outcome alone, and rooms hear what follows from it as from any other.
+    an outage; chat is still posted, a command is not run, but one that ran before it waited is answered. Without a room
+    (a token or a webhook has none) the answer is the outcome alone, and rooms hear what follows from it as from any
+    other. `bound_to`: as in `Invocation`.
 
     Raises:
         Refused: `bad_text`, `too_long`, `not_found` (the author is not in the room), `expired`, `not_a_command` (chat
@@ -59,27 +61,39 @@ def post(
             raise answer
         return answer
     if is_late:
-        raise Refused("expired")
+        return _before(line)
     try:
-        return _store(line, room, surface, kept.kinds)
+        return _store(line, room, surface, kept.kinds, bound_to)
     except OperationalError as error:  # two transactions waited for each other, and this one had to go
         logger.info("storing a line once more: %s", error)
         line.pk = None
-        return _store(line, room, surface, kept.kinds)
+        return _store(line, room, surface, kept.kinds, bound_to)
+
+
+def _before(line: Line) -> Outcome:
+    """What came of the same line when it was in time.
+
+    Raises:
+        Refused: `expired`: it never was.
+    """
+    first = Line.objects.filter(author=line.author, client_id=line.client_id).first()
+    if first is None:
+        raise Refused("expired")
+    return cast(Outcome, first.outcome | {"dup": True})
 
 
 @transaction.atomic
-def _store(line: Line, room: Room | None, surface: Surface, secrets: tuple[str, ...]) -> Outcome:
+def _store(line: Line, room: Room | None, surface: Surface, secrets: tuple[str, ...], bound_to: str) -> Outcome:
     if not _may_speak(line.author, room):
         raise Refused("not_found")
     try:
         with transaction.atomic():
             line.save(force_insert=True)
     except IntegrityError:
-        first = Line.objects.get(author=line.author, client_id=line.client_id)
-        return cast(Outcome, first.outcome | {"dup": True})
+        return _before(line)
     timeline = Timeline()
-    outcome, shown = _run(line, room, timeline, _refuse(line, secrets) if secrets else _answer(line, room, surface))
+    reply = _refuse(line, secrets) if secrets else _answer(line, room, surface, bound_to)
+    outcome, shown = _run(line, room, timeline, reply)
     timeline.write()
     if shown and room:
         outcome |= {"message": shown.payload["id"], "s": f"room:{room.pk}", "q": shown.number}
@@ -132,9 +146,9 @@ def _show(line: Line, room: Room, timeline: Timeline, reply: Reply) -> Event | N
     return shown
 
 
-def _answer(line: Line, room: Room | None, surface: Surface) -> Reply:
+def _answer(line: Line, room: Room | None, surface: Surface, bound_to: str) -> Reply:
     if room is None:
-        invocation = Invocation(line.text, line.author, surface, client_id=line.client_id)
+        invocation = Invocation(line.text, line.author, surface, client_id=line.client_id, bound_to=bound_to)
     else:
         invocation = room.invocation(line.text, by=line.author, surface=surface, client_id=line.client_id)
     try:

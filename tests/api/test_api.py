@@ -34,6 +34,56 @@ def test_the_same_key_acts_once(call):
     assert call("POST", "deployments", DEPLOY, **{"Idempotency-Key": "x" * 61}).status_code == 400
 
 
+def test_a_key_is_for_one_request(call):
+    call("POST", "deployments", DEPLOY, **{"Idempotency-Key": "k-1"})
+
+    other = call("POST", "deployments", {**DEPLOY, "environment": "production"}, **{"Idempotency-Key": "k-1"})
+    cancel = call("POST", f"deployments/{Deployment.objects.get().pk}/cancel", {}, **{"Idempotency-Key": "k-1"})
+
+    assert [(each.status_code, each.json()["error"]["code"]) for each in (other, cancel)] == [(409, "key_reused")] * 2
+    assert [(each.environment.name, each.status) for each in Deployment.objects.all()] == [("staging", "planning")]
+
+
+@pytest.fixture
+def limited(shop):
+    """Staging, whose commands are typed in one room only."""
+    shop.environments.filter(name="staging").update(command_rooms=["deploys"])
+    return shop.environments.get(name="staging")
+
+
+@pytest.mark.parametrize(
+    ("bound", "maker", "runs"),
+    [
+        ("nothing", "", False),
+        ("app", "", False),
+        ("both", "", True),
+        ("both", "manager", True),
+        ("both", "deployer", False),
+    ],
+)
+def test_where_commands_are_typed_in_some_rooms_only_a_token_is_made_for_it(
+    call, token, shop, limited, bound, maker, runs
+):
+    by = factories.person(role=maker, app=shop) if maker else None
+    place = {"app": None if bound == "nothing" else shop, "environment": "staging" if bound == "both" else ""}
+    Token.objects.filter(pk=token.pk).update(created_by=by, **place)
+
+    answer = call("POST", "deployments", DEPLOY)
+
+    told = answer.status_code if runs else (answer.status_code, answer.json()["error"]["code"])
+    assert told == (202 if runs else (403, "token_not_bound"))
+    assert Deployment.objects.exists() == runs
+    assert call("GET", "status").status_code == 200
+
+
+def test_nor_does_another_token_steer_what_runs_there(call, shop, limited):
+    number = call("POST", "deployments", {**DEPLOY, "environment": "production"}).json()["deployment"]
+    Deployment.objects.filter(pk=number).update(environment=limited)
+
+    assert call("POST", f"deployments/{number}/cancel").json()["error"]["code"] == "token_not_bound"
+    assert call("GET", f"deployments/{number}").status_code == 200
+
+
 def test_one_looks_at_what_was_deployed(call):
     number = call("POST", "deployments", DEPLOY).json()["deployment"]
 
@@ -125,6 +175,7 @@ def test_a_scope_is_asked_for(call, token, path):
     for method in views.DOORS[path]:
         answer = call(method, path, DEPLOY)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "token_scope")
+    assert AuditEntry.objects.filter(action="api.request", outcome="token_scope", actor=token.person).exists()
 
 
 def test_a_token_is_good_where_it_is_bound_to_alone(call, token, shop):

@@ -69,9 +69,17 @@ def test_who_may_not_deploy_there_is_told_that_and_no_room(say, carol, limited):
     assert say(carol, "/deploy shop to production").code == "no_permission"
 
 
-@pytest.mark.parametrize("surface", ["api", "webhook"])
-def test_doors_that_belong_to_no_room_are_bound_by_their_own_scope(say, alice, limited, surface):
-    assert say(alice, "/deploy shop to production", room="", surface=surface, rooms=()).code == "requested"
+@pytest.mark.parametrize(
+    ("surface", "bound_to", "code"),
+    [
+        ("webhook", "", "requested"),
+        ("api", "shop/production", "requested"),
+        ("api", "shop/staging", "token_not_bound"),
+        ("api", "", "token_not_bound"),
+    ],
+)
+def test_doors_that_belong_to_no_room_are_bound_by_their_own_scope(alice, limited, surface, bound_to, code):
+    assert handle(Invocation("/deploy shop to production", alice, surface, bound_to=bound_to)).code == code
 
 
 def test_a_place_without_a_room_is_none_of_them(say, alice, limited):

@@ -184,6 +184,15 @@ def test_a_command_that_waited_too_long_is_not_run_and_chat_is(alice, room):
     assert _post(alice, room, "still here", is_late=True)["result"] == "posted"
 
 
+def test_a_command_that_ran_in_time_is_answered_however_late_it_comes_again(alice, room, answer):
+    answer(Reply("whoami", {"who": "alice"}))
+    first = _post(alice, room, "/whoami")
+
+    again = _post(alice, room, "/whoami", is_late=True)
+
+    assert again == first | {"dup": True}
+
+
 def test_a_slash_on_the_second_line_is_chat(alice, room):
     outcome = _post(alice, room, "hi\n/deploy shop main to production")
 
