@@ -238,8 +238,8 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         self._port.stopListening()
         guests().end_all(RESTART)
         await asyncio.get_running_loop().run_in_executor(None, engine.stop)
-        await asyncio.get_running_loop().run_in_executor(None, drainer.end)
-        await asyncio.get_running_loop().run_in_executor(None, sending.end)
+        await asyncio.get_running_loop().run_in_executor(None, drainer.rounds.end)
+        await asyncio.get_running_loop().run_in_executor(None, sending.rounds.end)
         await hubs().close()
         reactor.stop()
 
@@ -271,7 +271,7 @@ def run(listener: socket.socket, *, with_engine: bool, ready: Callable[[], None]
     from chatops.asgi import application
 
     drainer.begin()
-    sending.begin()
+    sending.rounds.begin()
     Server(application, listener, ready=ready).run()
 
 

@@ -466,6 +466,9 @@ HOOK_BATCH = env.int("SHIPROOM_HOOK_BATCH", 40)
 HOOK_ATTEMPTS = env.int("SHIPROOM_HOOK_ATTEMPTS", 10)
 HOOK_RETRY_S = env.float("SHIPROOM_HOOK_RETRY_S", 5.0)
 HOOK_RETRY_MOST_S = env.float("SHIPROOM_HOOK_RETRY_MOST_S", 3600.0)
+#: One person keeps so many addresses that are told, and a form sent again within so long is a button pressed twice.
+HOOKS_PER_PERSON = env.int("SHIPROOM_HOOKS_PER_PERSON", 20)
+HOOK_TWICE_S = env.float("SHIPROOM_HOOK_TWICE_S", 60.0)
 #: What was delivered, or given up, stays in the log for so long.
 HOOK_KEEP_DAYS = env.int("SHIPROOM_HOOK_KEEP_DAYS", 30)
 

@@ -30,4 +30,4 @@ def _recorded(*, stream: str, **_: Any) -> None:
         return
     from chatops.slack import drainer
 
-    drainer.wake()
+    drainer.rounds.wake()

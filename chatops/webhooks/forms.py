@@ -1,9 +1,12 @@
 """The forms of webhooks, one for each way."""
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -13,6 +16,7 @@ from chatops.webhooks.models import IncomingHook, OutgoingHook
 from deploy_core.models import App, Person
 from deploy_core.models.fleet import NAME
 from deploy_core.reach import http
+from deploy_core.safety import access
 
 
 def _word(event: str) -> Promise | str:
@@ -48,7 +52,11 @@ class IncomingForm(forms.Form):
 
 
 class OutgoingForm(forms.Form):
-    """A new address that is told what happens to what its keeper may view."""
+    """A new address that is told what happens to what its keeper `by` may view.
+
+    A button that is pressed twice sends this twice, and a browser shows the second answer: `made` is then the hook of
+    the first one.
+    """
 
     name = forms.CharField(label=_("Name"), max_length=63, validators=[NAME])
     url = forms.CharField(label=_("Address"), max_length=500)
@@ -62,18 +70,14 @@ class OutgoingForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
 
-    def __init__(self, *args: Any, apps: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, by: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["apps"].queryset = apps  # type: ignore[attr-defined]
+        self.by = by
+        self.made: OutgoingHook | None = None
+        self.fields["apps"].queryset = access.visible_apps(by)  # type: ignore[attr-defined]
         for name in ("name", "url"):
             self.fields[name].widget.attrs |= {"class": "input", "autocomplete": "off"}
         self.fields["url"].widget.attrs["placeholder"] = "https://"
-
-    def clean_name(self) -> str:
-        name = str(self.cleaned_data["name"])
-        if OutgoingHook.objects.filter(name=name).exists():
-            raise ValidationError(_("Another webhook is called so."))
-        return name
 
     def clean_url(self) -> str:
         """An address that requests may go to."""
@@ -82,9 +86,31 @@ class OutgoingForm(forms.Form):
             raise ValidationError(_WHY_NOT[reason])
         return url
 
-    def keep(self, by: Person) -> OutgoingHook:
+    def clean(self) -> None:
+        """The name is free, and `by` does not keep too many."""
+        found = OutgoingHook.objects.filter(name=self.cleaned_data.get("name")).first()
+        if found and not self.errors and self._is_the_same_press(found):
+            self.made = found
+        elif found:
+            self.add_error("name", _("Another webhook is called so."))
+        elif OutgoingHook.objects.filter(person=self.by).count() >= settings.HOOKS_PER_PERSON:
+            most = {"most": settings.HOOKS_PER_PERSON}
+            self.add_error("name", ValidationError(_("You keep %(most)s already: remove one first."), params=most))
+
+    def _is_the_same_press(self, hook: OutgoingHook) -> bool:
+        told, just_now = self.cleaned_data, timezone.now() - timedelta(seconds=settings.HOOK_TWICE_S)
+        is_mine = hook.person_id == self.by.pk and hook.created > just_now
+        is_same = hook.url == told["url"] and hook.events == told["events"]
+        return is_mine and is_same and set(hook.apps.all()) == set(told["apps"])
+
+    def keep(self) -> OutgoingHook:
+        """The new hook.
+
+        Raises:
+            IntegrityError: another one of that name was made at the same time.
+        """
         told = self.cleaned_data
-        hook = OutgoingHook.objects.create(name=told["name"], url=told["url"], person=by, events=told["events"])
+        hook = OutgoingHook.objects.create(name=told["name"], url=told["url"], person=self.by, events=told["events"])
         hook.apps.set(told["apps"])
         return hook
 

@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 
 from bot import phrases
 from chatops.webhooks.models import Delivery, Outgoing, OutgoingHook
-from deploy_core.models import Deployment, Forge, JournalEntry
+from deploy_core.models import Deployment, Forge, JournalEntry, StreamHead
 from deploy_core.rules.events import iso
 from deploy_core.rules.status import ACTIVE, ENDED, WAITING, Status
 from deploy_core.safety import access
@@ -40,15 +40,19 @@ EVENTS = (REQUESTED, *(f"deployment.{status}" for status in Status if status != 
 
 
 def collect() -> None:
-    """Write deliveries for all that happened since the last time. Only deployments that are not done are looked at."""
+    """Write deliveries for all that happened since the last time. Only deployments that are not done are looked at, and
+    those of them about which nothing new was written are left alone.
+    """
     hooks = list(OutgoingHook.objects.filter(is_active=True).select_related("person").prefetch_related("apps"))
     forges = set(Forge.objects.filter(writes=True).values_list("app", flat=True))
     if not hooks and not forges:
         return
-    begun = Outgoing.objects.filter(is_done=False).values_list("deployment", flat=True)
+    begun = dict(Outgoing.objects.filter(is_done=False).values_list("deployment", "number"))
+    heads = StreamHead.objects.filter(kind="deployment", stream_id__in=begun).values_list("stream_id", "number")
+    grown = {pk for pk, number in heads if number > begun[pk]}
     recent = Q(status__in=ACTIVE | WAITING) | Q(finished__gte=timezone.now() - RECENT)
     unheard = Deployment.objects.filter(recent, outgoing__isnull=True)
-    for pk in sorted({*begun, *unheard.values_list("pk", flat=True)}):
+    for pk in sorted({*grown, *unheard.values_list("pk", flat=True)}):
         _collect(pk, hooks, forges)
 
 

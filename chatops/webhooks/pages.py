@@ -8,7 +8,7 @@ from typing import Any
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -86,11 +86,16 @@ class Hooks(View):
         form = self._outgoing(self.request.POST)
         if not form.is_valid():
             return self._draw(400, outgoing_form=form)
-        with transaction.atomic():
-            hook = form.keep(self.request.user)
-            secret = secrets.renew(hook)
-            apps = [app.name for app in form.cleaned_data["apps"]]
-            audit.record(self.request.user, "hook.out", hook.name, "done", url=hook.url, apps=apps)
+        if form.made:
+            return self._draw(secret=secrets.of(form.made).decode(), address=form.made.url)
+        try:
+            with transaction.atomic():
+                hook = form.keep()
+                secret = secrets.renew(hook)
+                apps = [app.name for app in form.cleaned_data["apps"]]
+                audit.record(self.request.user, "hook.out", hook.name, "done", url=hook.url, apps=apps)
+        except IntegrityError:
+            return self._add_outgoing()  # the name is taken by now, perhaps by the first of two presses
         return self._draw(secret=secret, address=hook.url)
 
     def _remove(self, pk: str) -> HttpResponse:
@@ -107,7 +112,7 @@ class Hooks(View):
         return IncomingForm(data, apps=managed(self.request.user), prefix="in")
 
     def _outgoing(self, data: Any = None) -> OutgoingForm:
-        return OutgoingForm(data, apps=access.visible_apps(self.request.user), prefix="out")
+        return OutgoingForm(data, by=self.request.user, prefix="out")
 
     def _draw(self, status: int = 200, **more: Any) -> HttpResponse:
         mine = IncomingHook.objects.filter(app__in=managed(self.request.user)).select_related("app", "person")

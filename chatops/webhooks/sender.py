@@ -9,15 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import close_old_connections
-from django.db.models import F
+from django.db import DatabaseError, close_old_connections
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from chatops.webhooks import secrets, signature
-from chatops.webhooks.models import Delivery, IncomingDelivery, Outgoing
+from chatops.webhooks.models import Delivery, IncomingDelivery, Outgoing, OutgoingHook
 from deploy_core.errors import DeployError, ReachError
 from deploy_core.models import Forge
 from deploy_core.reach import forge, http
+from deploy_core.safety import access
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +30,16 @@ _GONE = 410
 
 def round_() -> None:
     """One attempt for each delivery that is due, a few at a time."""
-    due = Delivery.objects.filter(state=State.WAITING, next_try__lte=timezone.now()).order_by("pk")
-    keys = list(due.values_list("pk", flat=True)[: settings.HOOK_BATCH])
+    keys = list(_due().order_by("pk").values_list("pk", flat=True)[: settings.HOOK_BATCH])
     if keys:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="webhook") as threads:
             list(threads.map(_try_here, keys))
+
+
+def _due() -> QuerySet[Delivery]:
+    """What may be tried now; what a paused hook has to tell waits until it goes on."""
+    is_on = Q(hook__isnull=True) | Q(hook__is_active=True)
+    return Delivery.objects.filter(is_on, state=State.WAITING, next_try__lte=timezone.now())
 
 
 def _try_here(pk: int) -> None:
@@ -51,11 +57,13 @@ def attempt(pk: int) -> None:
         return
     now = timezone.now()
     lease = now + timedelta(seconds=settings.HTTP_TIMEOUT_S * 3)
-    mine = Delivery.objects.filter(pk=pk, state=State.WAITING, next_try__lte=now)
-    if not mine.update(next_try=lease, attempts=F("attempts") + 1, tried=now):
+    if not _due().filter(pk=pk).update(next_try=lease, attempts=F("attempts") + 1, tried=now):
         return
-    related = ("hook", "deployment__app", "deployment__environment")
+    related = ("hook__person", "deployment__app", "deployment__environment")
     delivery = Delivery.objects.select_related(*related).get(pk=pk)
+    if delivery.hook and not _may_know(delivery.hook, delivery):
+        Delivery.objects.filter(pk=pk).update(state=State.GIVEN_UP, next_try=None, trouble="no_permission")
+        return
     answer: object = None
     trouble = ""
     try:
@@ -65,6 +73,11 @@ def attempt(pk: int) -> None:
         trouble = _trouble(error)
     except DeployError as error:
         trouble = _trouble(error)
+    except DatabaseError:
+        raise
+    except Exception:  # tried again as if nobody had answered, and not for ever
+        logger.exception("delivery %s failed by a fault of ours", delivery)
+        trouble = "internal"
     is_done = isinstance(answer, int) and 200 <= answer < 300
     is_over = answer == _GONE or delivery.attempts >= settings.HOOK_ATTEMPTS
     told = {"answer": answer if isinstance(answer, int) else None, "trouble": "" if is_done else trouble[:200]}
@@ -76,6 +89,12 @@ def attempt(pk: int) -> None:
     else:
         wait_s = min(settings.HOOK_RETRY_S * 2 ** (delivery.attempts - 1), settings.HOOK_RETRY_MOST_S)
         Delivery.objects.filter(pk=pk).update(next_try=timezone.now() + timedelta(seconds=wait_s), **told)
+
+
+def _may_know(hook: OutgoingHook, delivery: Delivery) -> bool:
+    """Whether whoever keeps a hook may still view what it tells of: rights end while a delivery waits."""
+    deployment = delivery.deployment
+    return access.can(hook.person, "view", deployment.app.name, deployment.environment.name)
 
 
 def _is_too_early(pk: int) -> bool:

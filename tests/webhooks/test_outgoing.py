@@ -10,6 +10,8 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chatops.webhooks import outbox, secrets, sender
@@ -186,6 +188,53 @@ def test_what_a_hook_is_not_for_is_not_told(deployment, ops, alice, changed):
     outbox.collect()
 
     assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize("lost", ["right", "account"])
+def test_what_waits_is_not_told_to_who_may_not_view_it_any_more(deployment, ops, receiver, alice, lost):
+    outbox.collect()
+    if lost == "right":
+        alice.grants.all().delete()
+    else:
+        alice.is_active = False
+        alice.save()
+
+    sender.attempt(Delivery.objects.get().pk)
+
+    assert receiver.got == []
+    assert Delivery.objects.values_list("state", "trouble").get() == ("given_up", "no_permission")
+
+
+def test_what_a_paused_hook_has_to_tell_waits_until_it_goes_on(deployment, ops, receiver):
+    outbox.collect()
+    OutgoingHook.objects.update(is_active=False)
+    work_off()
+    while_paused = len(receiver.got)
+    OutgoingHook.objects.update(is_active=True)
+
+    work_off()
+
+    assert (while_paused, len(receiver.got)) == (0, 1)
+
+
+def test_a_fault_of_ours_is_given_up_too(deployment, ops, receiver, settings, monkeypatch):
+    settings.HOOK_ATTEMPTS = 2
+    monkeypatch.setattr(secrets, "of", lambda hook: 1 / 0)
+
+    for _ in range(3):
+        work_off()
+        Delivery.objects.filter(state="waiting").update(next_try=timezone.now())
+
+    assert Delivery.objects.values_list("state", "attempts", "trouble").get() == ("given_up", 2, "internal")
+
+
+def test_nothing_is_written_where_nothing_happened(deployment, ops, receiver):
+    work_off()
+
+    with CaptureQueriesContext(connection) as asked:
+        outbox.collect()
+
+    assert [each["sql"] for each in asked if not each["sql"].startswith("SELECT")] == []
 
 
 def test_what_is_long_done_is_dropped(deployment, ops, receiver):

@@ -7,6 +7,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from chatops.webhooks import secrets
+from chatops.webhooks.forms import OutgoingForm
 from chatops.webhooks.models import Delivery, IncomingHook, OutgoingHook
 from deploy_core.models import AuditEntry, Deployment
 from tests import factories, queries
@@ -93,6 +94,59 @@ def test_one_tells_an_address_what_one_may_see(sign_in, shop):
     renewed = viewer.post("/webhooks/ops/", {"do": "secret"})
     hook.refresh_from_db()
     assert secrets.of(hook).decode() == shown_secret(renewed) != shown_secret(made)
+
+
+def test_a_button_pressed_twice_makes_one_hook_whose_secret_is_seen(manager, shop):
+    asked = {**OUT, "out-apps": [shop.pk], "out-events": ["deployment.failed"]}
+
+    first, second = (manager.post("/webhooks/", asked) for _ in range(2))
+
+    assert shown_secret(first) == shown_secret(second) == secrets.of(OutgoingHook.objects.get()).decode()
+
+
+@pytest.mark.parametrize("other", ["later", "address", "events", "keeper"])
+def test_another_form_with_a_name_that_is_taken_is_none(manager, sign_in, shop, settings, other):
+    manager.post("/webhooks/", OUT)
+    asked, page = dict(OUT), manager
+    match other:
+        case "later":
+            settings.HOOK_TWICE_S = 0
+        case "address":
+            asked["out-url"] = "https://ops.example.org/other"
+        case "events":
+            asked["out-events"] = ["deployment.failed"]
+        case "keeper":
+            page = sign_in(factories.person(role="manager", app=shop))
+
+    answer = page.post("/webhooks/", asked)
+
+    assert (answer.status_code, "data-secret" in answer.content.decode()) == (400, False)
+
+
+def test_two_presses_at_the_same_moment_are_one_too(manager, monkeypatch):
+    is_valid, other = OutgoingForm.is_valid, []
+
+    def valid(form):
+        """The other press comes in between."""
+        found = is_valid(form)
+        if form.is_bound and not other:
+            other.append(None)
+            other.append(manager.post("/webhooks/", OUT))
+        return found
+
+    monkeypatch.setattr(OutgoingForm, "is_valid", valid)
+
+    answer = manager.post("/webhooks/", OUT)
+
+    assert shown_secret(answer) == shown_secret(other[1])
+
+
+def test_nobody_keeps_more_than_so_many(manager, settings):
+    settings.HOOKS_PER_PERSON = 2
+    answers = [manager.post("/webhooks/", OUT | {"out-name": f"ops-{number}"}).status_code for number in range(3)]
+
+    assert answers == [200, 200, 400]
+    assert OutgoingHook.objects.count() == 2
 
 
 @pytest.mark.parametrize(

@@ -33,4 +33,4 @@ class Command(BaseCommand):
         self.stdout.flush()
         leaving.wait()
         opened.close()  # type: ignore[no-untyped-call]
-        drainer.end()
+        drainer.rounds.end()
