@@ -1,7 +1,7 @@
 """What may come next while a command is typed: names from rows, each with what it is and, if so, why not."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -13,7 +13,9 @@ from deploy_core.rules.status import ACTIVE
 
 from . import phrases, spot, world
 from .commands import COMMANDS
+from .grammar import clickable
 from .invocation import Invocation
+from .models import OwnAlias
 from .obstacles import Obstacles
 from .registry import in_order
 from .spot import Spot
@@ -82,7 +84,7 @@ def _usage(place: Spot) -> dict[str, Any] | None:
 def _items(place: Spot, seen: World, invocation: Invocation) -> Iterable[Item]:
     match place.kind:
         case "command":
-            return _commands(place, invocation)
+            return _commands(place, invocation, seen)
         case "app":
             return [*_apps(seen), *(_environments(place, seen) if seen.default_app else ())]
         case "app_or_environment":
@@ -97,14 +99,16 @@ def _items(place: Spot, seen: World, invocation: Invocation) -> Iterable[Item]:
             return _deployments(place, seen)
         case "release":
             return _releases(place, seen)
+        case "alias":
+            return _own_words(seen)
         case "count":
             return [Item(f"{place.needs} {n}".strip(), f"last {n}", "count") for n in (5, 20)]
         case _:
             return ()
 
 
-def _commands(place: Spot, invocation: Invocation) -> Iterable[Item]:
-    """The built verbs; other spellings only when no verb itself begins as typed."""
+def _commands(place: Spot, invocation: Invocation, seen: World) -> Iterable[Item]:
+    """The built verbs, then the person's own words; other spellings only when no verb itself begins as typed."""
     built = in_order(invocation.surface)
     mark = "" if place.command else "/"
     typed = place.typed.lower()
@@ -113,6 +117,14 @@ def _commands(place: Spot, invocation: Invocation) -> Iterable[Item]:
         spelled = {alias: each for each in built for alias in each.verb.aliases}
     for word, each in spelled.items():
         yield Item(word, f"{mark}{word}", "command", phrases.render(f"help.{each.name}", {}))
+    if mark:
+        yield from (replace(own, label=f"{mark}{own.label}") for own in _own_words(seen))
+
+
+def _own_words(seen: World) -> Iterable[Item]:
+    """The person's own words, each with the line that it stands for."""
+    for own in OwnAlias.objects.filter(person=seen.actor).order_by("word"):
+        yield Item(own.word, own.word, "alias", clickable(own.line, "web"))
 
 
 def _apps(seen: World) -> Iterable[Item]:

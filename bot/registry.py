@@ -25,6 +25,7 @@ Kind = Literal[
     "text",
     "person",
     "server",
+    "alias",
 ]
 EVERYWHERE: tuple[Surface, ...] = ("web", "slack", "shell", "api", "webhook")
 

@@ -118,7 +118,13 @@ def _scope(order: Order) -> tuple[App | None, str]:
     is_name = parsed.env and not order.app_name
     if parsed.env and not (is_wide or is_name):
         return order.app(), order.environment().name
-    return None if is_wide or is_name else order.app(), parsed.env or EVERYWHERE
+    if is_wide or is_name:
+        return None, parsed.env or EVERYWHERE
+    app = order.app()
+    for environment in order.environments():
+        if environment.app_id == app.pk:  # it closes, or opens, each of them
+            order.require_room(environment)
+    return app, EVERYWHERE
 
 
 def _until(order: Order, start: datetime) -> datetime | None:

@@ -32,7 +32,7 @@ def alias(order: Order) -> Reply:
     return Reply("alias_kept", told, suggest=(order.line(word),))
 
 
-@command("unalias", Argument("pattern", "alias_word", is_required=True), example="/unalias hot")
+@command("unalias", Argument("alias", "alias_word", is_required=True), example="/unalias hot")
 def unalias(order: Order) -> Reply:
     word, mine = order.parsed.name, OwnAlias.objects.filter(person=order.invocation.actor)
     if not mine.filter(word=word).delete()[0]:

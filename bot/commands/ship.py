@@ -201,8 +201,7 @@ def _only_one_active(order: Order) -> Deployment:
     if not order.app_name:
         raise Refused("id_required")
     app, environment = order.app(), order.environment_or_none()
-    found = deployments.active([app])
-    running = list(found.filter(environment=environment) if environment else found)
+    running = list(deployments.active([app]).filter(environment__in=order.environments()))
     if not running:
         raise Refused("nothing_running", app=app.name, environment=environment.name if environment else "")
     if len(running) > 1:

@@ -51,8 +51,7 @@ def _named(order: Order, status: Status) -> Deployment:
     if not order.app_name:
         raise Refused("id_required")
     app, environment = order.app(), order.environment_or_none()
-    found = deployments.active([app]).filter(status=status)
-    rows = list(found.filter(environment=environment) if environment else found)
+    rows = list(deployments.active([app]).filter(status=status, environment__in=order.environments()))
     if not rows:
         raise Refused("nothing_running", app=app.name, environment=environment.name if environment else "")
     if len(rows) > 1:

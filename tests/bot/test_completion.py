@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from bot import complete
 from bot.invocation import Invocation
+from bot.models import OwnAlias
 from deploy_core.models import KnownRef, Lock
 from deploy_core.safety import freezes
 from tests import factories
@@ -64,6 +65,18 @@ def active(answer):
 )
 def test_what_fits_at_the_caret_is_offered(at, alice, fetched, line, offered):
     assert inserts(at(alice, line)) == offered
+
+
+def test_ones_own_words_are_offered_with_what_they_stand_for_and_nobody_elses(at, alice, carol):
+    OwnAlias.objects.create(person=alice, word="depot", line="deploy shop to staging")
+    OwnAlias.objects.create(person=carol, word="depend", line="status")
+
+    (verb, own) = at(alice, "/dep|")["items"]
+
+    assert (verb["insert"], own["insert"], own["label"]) == ("deploy", "depot", "/depot")
+    assert own["hint"] == "/deploy shop to staging"
+    assert inserts(at(alice, "/unalias |")) == ["depot"]
+    assert inserts(at(alice, "/help dep|")) == ["deploy"]
 
 
 def test_the_part_at_the_caret_is_named_and_replaced_whole(at, alice, fetched):

@@ -53,7 +53,14 @@ def test_what_is_under_way_is_not_steered_from_elsewhere(say, shop, limited, lin
 
 
 @pytest.mark.parametrize(
-    "line", ["/lock shop in production", "/rollback shop in prod", "/promote shop from staging to production"]
+    "line",
+    [
+        "/lock shop in production",
+        "/lock shop",
+        "/unlock shop",
+        "/rollback shop in prod",
+        "/promote shop from staging to production",
+    ],
 )
 def test_nor_is_anything_else_changed(say, alice, limited, line):
     assert say(alice, line).code == "not_in_room"

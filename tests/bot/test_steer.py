@@ -2,6 +2,8 @@
 
 import pytest
 
+from bot import handle
+from bot.invocation import Invocation
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Release
 from deploy_core.rules.status import Status
@@ -39,6 +41,17 @@ def test_a_deployment_stands_still_and_goes_on(ask, alice, running):
     assert (again.code, again.params["status"]) == ("not_running", {"status": "paused"})
     assert ask(alice, "/continue shop staging").code == "resumed"
     assert Deployment.objects.get().status == "running"
+
+
+def test_of_several_only_those_are_meant_that_one_may_see(shop, production, alice, running):
+    Deployment.objects.create(app=shop, environment=production, ref="main", requested_by=alice, status="running")
+    dora = factories.person("dora", role="deployer", app=shop, environment="staging")
+
+    paused = handle(Invocation("/pause shop", dora, "web", "elsewhere"))
+    stopped = handle(Invocation("/cancel shop", dora, "web", "elsewhere"))
+
+    assert (paused.code, paused.params["number"]) == ("paused", running.pk)
+    assert stopped.params["number"] == running.pk
 
 
 def test_who_may_not_deploy_may_not_pause_either(ask, carol, running):
