@@ -489,6 +489,8 @@ SLACK_LANGUAGE = env.str("SHIPROOM_SLACK_LANGUAGE", "en")
 SLACK_ACK_S = env.float("SHIPROOM_SLACK_ACK_S", 0.1)
 #: A request that waited longer before we came to it is not run: Slack has told its author that it failed.
 SLACK_LATE_S = env.float("SHIPROOM_SLACK_LATE_S", 2.5)
+#: What Slack was told we work on and nobody answered for so long was left by a process that died: another answers it.
+SLACK_STRAY_S = env.float("SHIPROOM_SLACK_STRAY_S", 5.0)
 #: Threads that work on what Slack sends.
 SLACK_THREADS = env.int("SHIPROOM_SLACK_THREADS", 8)
 #: Socket Mode: how often the line is looked at, and opened again when it was cut.
@@ -498,10 +500,12 @@ SLACK_TIMEOUT_S = env.float("SHIPROOM_SLACK_TIMEOUT_S", 10.0)
 SLACK_TICK_S = env.float("SHIPROOM_SLACK_TICK_S", 1.0)
 #: One process sends to a workspace; another one takes over when it said nothing for so long.
 SLACK_LEASE_S = env.float("SHIPROOM_SLACK_LEASE_S", 45.0)
-#: Between two messages in a channel, and between two edits of a message: the second grows up to the third.
+#: Between two messages in a channel, and between two edits of a message: the second grows up to the third, and so
+#: many edits of a message are made for nothing but steps.
 SLACK_POST_GAP_S = env.float("SHIPROOM_SLACK_POST_GAP_S", 1.0)
 SLACK_EDIT_GAP_S = env.float("SHIPROOM_SLACK_EDIT_GAP_S", 2.0)
-SLACK_EDIT_GAP_MOST_S = env.float("SHIPROOM_SLACK_EDIT_GAP_MOST_S", 60.0)
+SLACK_EDIT_GAP_MOST_S = env.float("SHIPROOM_SLACK_EDIT_GAP_MOST_S", 3600.0)
+SLACK_STEP_EDITS = env.int("SHIPROOM_SLACK_STEP_EDITS", 7)
 #: Edits per minute and workspace; Slack takes 50.
 SLACK_EDITS_PER_MINUTE = env.int("SHIPROOM_SLACK_EDITS_PER_MINUTE", 40)
 #: What failed is tried again after so long, doubled each time up to the second.
@@ -509,6 +513,8 @@ SLACK_RETRY_S = env.float("SHIPROOM_SLACK_RETRY_S", 2.0)
 SLACK_RETRY_MOST_S = env.float("SHIPROOM_SLACK_RETRY_MOST_S", 300.0)
 #: Nobody knows whether Slack has a message: after so long it is looked for, or sent once more where it may not be.
 SLACK_UNSURE_S = env.float("SHIPROOM_SLACK_UNSURE_S", 5.0)
+#: What waits for Slack longer than this is told in the rooms, once.
+SLACK_BEHIND_S = env.float("SHIPROOM_SLACK_BEHIND_S", 300.0)
 #: A success that took longer is told its author in the thread.
 SLACK_SLOW_S = env.float("SHIPROOM_SLACK_SLOW_S", 120.0)
 #: How long a link that ties a Slack account to a person is good for, and how long answers to requests are kept.

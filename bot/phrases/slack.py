@@ -43,6 +43,14 @@ SLACK = {
         "Slack refuses the token of %(workspace)s (%(error)s), so nothing is sent there."
         " Whoever manages everything installs it again under Slack."
     ),
+    "announce.slack_removed": _(
+        "The app was removed from the Slack workspace %(workspace)s, so nothing is sent there any more."
+    ),
+    "announce.slack_behind": _(
+        "%(workspace)s in Slack has not taken what happens here since %(since)s. It is sent there as soon as Slack"
+        " takes it."
+    ),
+    "announce.slack_caught_up": _("%(workspace)s in Slack has everything again."),
     # parts of messages
     "slack.by": _("by %(by)s"),
     "slack.servers": _("servers %(done)s/%(all)s"),
@@ -62,9 +70,9 @@ SLACK = {
     "slack.do.rollback": _("Roll back"),
     # forms
     "slack.form": _("Deploy"),
-    "slack.form.app": _("App"),
+    "slack.form.app": _("App, and which branch"),
     "slack.form.environment": _("Environment"),
-    "slack.form.ref": _("Branch, tag or commit (empty: the usual one)"),
+    "slack.form.ref": _("Another branch, tag or commit"),
     "slack.form.reason": _("Why not?"),
     "slack.form.send": _("Deploy"),
     "slack.form.none": _("There is no app in this room that you can see."),

@@ -25,6 +25,15 @@ def may_manage(person: Person, room: Room) -> bool:
     return mine.filter(is_manager=True).exists() or (mine.exists() and _manages_everything(person))
 
 
+def require_voice(person: Person, room: Room) -> None:
+    """
+    Raises:
+        Refused: `read_only`: only the room's managers write there.
+    """
+    if room.is_announcements and not may_manage(person, room):
+        raise Refused("read_only")
+
+
 def _manages_everything(person: Person) -> bool:
     return access.can(person, "manage", EVERYWHERE, EVERYWHERE)
 

@@ -37,8 +37,7 @@ def edit(person: Person, room: Room, message_id: int, text: str) -> Changed:
     message = _message(room, message_id)
     if message.author_id != person.pk or message.kind != Message.Kind.CHAT:
         raise Refused("forbidden")
-    if room.is_announcements and not people.may_manage(person, room):
-        raise Refused("read_only")
+    people.require_voice(person, room)
     text = bot.mask(text).text
     if message.text == text:
         return Changed(message.pk, None)

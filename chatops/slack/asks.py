@@ -3,12 +3,17 @@
 `key` names the request for ever: a repeated delivery has the same.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 Json = Mapping[str, Any]
+#: What was asked with: a command, a mention, a button, the button that asks for a reason, Slack's menu, or one of the
+#: two forms.
+Kind = Literal["command", "mention", "press", "why", "menu", "form", "reason"]
 
 _MENTION = re.compile(r"^\s*<@[A-Z0-9]+(?:\|[^>]*)?>[:,]?\s*")
 
@@ -18,9 +23,11 @@ class Ask:
     """A request: by whom (a user of a team), where, and what. `began` is `time.monotonic()` at its first byte.
 
     `thread` is the message whose thread it was typed in, `ts` the message itself, `button` the button or form that was
-    pressed; `hook` is where a late answer may go, `trigger` opens a form.
+    pressed, `name` and `value` a button's action, `about` what we had written on a form; `hook` is where a late answer
+    may go, `trigger` opens a form.
     """
 
+    kind: Kind
     key: str
     team: str
     user: str
@@ -30,14 +37,23 @@ class Ask:
     ts: str = ""
     button: str = ""
     hook: str = ""
+    name: str = ""
+    value: str = ""
+    about: str = ""
     trigger: str = ""
     began: float = 0.0
+
+    @property
+    def digest(self) -> str:
+        """`key` in a length that fits every row."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:48]
 
 
 def of_command(body: Json, began: float) -> Ask:
     """`/deploy …`."""
     team, trigger = _text(body, "team_id"), _text(body, "trigger_id")
     return Ask(
+        kind="command",
         key=f"cmd:{team}:{trigger}",
         team=team,
         user=_text(body, "user_id"),
@@ -49,14 +65,15 @@ def of_command(body: Json, began: float) -> Ask:
     )
 
 
-def of_press(body: Json, began: float) -> tuple[Ask, str, str]:
-    """A button: the request, the action's name and its value."""
+def of_press(body: Json, began: float, kind: Literal["press", "why"] = "press") -> Ask:
+    """A button."""
     action, user = body["actions"][0], body["user"]
     name, value = _text(action, "action_id"), _text(action, "value")
     container = body.get("container") or {}
     place = _text(container, "message_ts") or _text(container, "view_id")
     team = _text(body.get("team") or {}, "id")
-    ask = Ask(
+    return Ask(
+        kind=kind,
         key=f"act:{team}:{place}:{name}:{_text(action, 'action_ts')}:{_text(user, 'id')}",
         team=_text(user, "team_id") or team,
         user=_text(user, "id"),
@@ -64,35 +81,40 @@ def of_press(body: Json, began: float) -> tuple[Ask, str, str]:
         thread=_text(container, "thread_ts"),
         button=f"{team}:{place}:{name}",
         hook=_text(body, "response_url"),
+        name=name,
+        value=value,
         trigger=_text(body, "trigger_id"),
         began=began,
     )
-    return ask, name, value
 
 
-def of_form(body: Json, began: float) -> tuple[Ask, dict[str, str], str]:
-    """A form that was sent: the request, what each block holds, and what we had written on it."""
+def of_form(body: Json, began: float, kind: Literal["form", "reason"]) -> tuple[Ask, dict[str, str]]:
+    """A form that was sent: the request, and what each block holds."""
     view, user = body["view"], body["user"]
-    team = _text(body.get("team") or {}, "id")
+    team, about = _text(body.get("team") or {}, "id"), _text(view, "private_metadata")
     given = {}
     for block, fields in view["state"]["values"].items():
         for said in fields.values():
             given[block] = _text(said.get("selected_option") or {}, "value") or _text(said, "value")
     ask = Ask(
+        kind=kind,
         key=f"view:{team}:{_text(view, 'id')}:{_text(body, 'trigger_id')}",
         team=_text(user, "team_id") or team,
         user=_text(user, "id"),
+        channel=_text(json.loads(about), "channel"),
         button=f"form:{team}:{_text(view, 'id')}",
+        about=about,
         trigger=_text(body, "trigger_id"),
         began=began,
     )
-    return ask, given, _text(view, "private_metadata")
+    return ask, given
 
 
 def of_shortcut(body: Json, began: float) -> Ask:
     """The entry in Slack's own menu."""
     user, team = body["user"], _text(body.get("team") or {}, "id")
     return Ask(
+        kind="menu",
         key=f"cut:{team}:{_text(body, 'trigger_id')}",
         team=_text(user, "team_id") or team,
         user=_text(user, "id"),
@@ -105,6 +127,7 @@ def of_mention(body: Json, began: float) -> Ask:
     """`@deploy …` in a channel or a thread."""
     event, team = body["event"], _text(body, "team_id")
     return Ask(
+        kind="mention",
         key=f"evt:{_text(body, 'event_id')}",
         team=_text(event, "user_team") or team,
         user=_text(event, "user"),

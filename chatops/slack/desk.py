@@ -3,62 +3,36 @@
 Nothing that Slack says is a right: who presses or types is looked up each time, and the bot asks what they may.
 """
 
-import hashlib
 import json
 import logging
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass, replace
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import translation
 
 from bot import phrases, world
 from bot.verbs import BY_WORD
-from chatops.room import messages
+from bot.world import World
+from chatops.room import messages, people
 from chatops.room.messages import Outcome
 from chatops.room.models import Room
-from chatops.slack import blocks, calls, card, forms, rooms, tickets
+from chatops.slack import blocks, calls, card, deliveries, forms, rooms, tickets
+from chatops.slack.answers import Answer, Turned, refused, told
 from chatops.slack.asks import Ask
 from chatops.slack.blocks import Json
-from chatops.slack.models import Channel, Delivery, Identity, Post, Workspace
+from chatops.slack.models import Channel, Identity, Post, Workspace
 from deploy_core.errors import Refused
-from deploy_core.models import Deployment, Person
+from deploy_core.models import Deployment, KnownRef, Person
 
 logger = logging.getLogger(__name__)
 
-#: Verbs that mean the deployment in whose thread they are typed, where they name none.
-_ABOUT_ONE = frozenset(
-    {"approve", "cancel", "confirm", "lgtm", "no", "pause", "reject", "resume", "retry", "stop", "status"}
-)
+#: Verbs that mean the deployment in whose thread they are typed, where they name none; the second may name a place too.
+_ABOUT_ONE = frozenset({"approve", "cancel", "confirm", "lgtm", "logs", "no", "reject", "retry", "stop"})
+_ABOUT_ONE_OR_PLACE = frozenset({"pause", "resume", "rollback", "status"})
 _VALUE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})", re.ASCII)
-#: A claim on a press whose work never ended is another's after so long.
-CLAIM_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the person is told. `is_public`: the whole channel is. `is_error`: nothing was done."""
-
-    message: Json = field(default_factory=dict)
-    is_public: bool = False
-    is_error: bool = False
-    text: str = ""
-
-    def as_json(self) -> Json:
-        return {"message": self.message, "is_public": self.is_public, "is_error": self.is_error, "text": self.text}
-
-    def as_response(self) -> Json:
-        """As Slack wants it in an acknowledgement or at a response_url; empty for nothing to say."""
-        if not self.message:
-            return {}
-        kind = "in_channel" if self.is_public and not self.is_error else "ephemeral"
-        return {"response_type": kind, "replace_original": False, **self.message}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,45 +44,58 @@ class Seat:
     channel: Channel | None
 
 
-class Turned(Exception):
-    """Nothing is run; `answer` says why."""
+def worked(ask: Ask, workspace: Workspace) -> Answer:
+    """What comes of a request; the same one again gets the first answer, and nothing is done.
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.text)
-        self.answer = answer
+    A fault of ours is logged, and told like a refusal.
+    """
+    with translation.override(settings.SLACK_LANGUAGE):
+        try:
+            return deliveries.answer_of(ask) or _work(ask, workspace)
+        except Turned as turned:
+            return turned.answer
+        except Exception:
+            logger.exception("a request of Slack failed")
+            return replace(refused("internal"), is_final=False)
 
 
-def once(ask: Ask, work: Callable[[], Answer]) -> Answer:
-    """What `work` answers; the same request again gets the first answer, and nothing is done."""
-    key = _digest(ask.key)
-    seen = Delivery.objects.filter(key=key).values_list("answer", flat=True).first()
-    if seen is not None:
-        return Answer(**seen)
-    try:
-        answer = work()
-    except Turned as turned:
-        return turned.answer  # may be otherwise a minute later, when they are linked
-    try:
-        with transaction.atomic():
-            Delivery.objects.create(key=key, answer=answer.as_json(), at=timezone.now())
-    except IntegrityError:  # the same one came twice at the same time; the line's own key made one of them
-        pass
-    return answer
+def _work(ask: Ask, workspace: Workspace) -> Answer:
+    match ask.kind:
+        case "press":
+            return pressed(ask, workspace, ask.name, ask.value)
+        case "why":
+            return ask_why(ask, workspace)
+        case "form":
+            return sent_form(ask, workspace)
+        case "reason":
+            return sent_reason(ask, workspace)
+        case "mention":
+            return typed(ask, workspace)
+    return typed(ask, workspace) if ask.text.strip() else offer_form(ask, workspace)
+
+
+def is_over(ask: Ask) -> bool:
+    """Whether a request has waited so long that whoever made it does not expect it any more."""
+    return bool(time.monotonic() - ask.began > settings.COMMAND_TTL_S)
 
 
 def typed(ask: Ask, workspace: Workspace) -> Answer:
     """A line after `/deploy` or a mention.
 
     Raises:
-        Turned: nobody is behind it, or there is no room.
+        Turned: nobody is behind it, or there is no room; it is about Slack itself, and too old.
     """
     words = ask.text.split()
     first = words[0].lower() if words else ""
-    if first in ("link", "unlink") and len(words) == 1:
+    is_account = first in ("link", "unlink") and len(words) == 1
+    is_room = first in ("room", "rooms") and len(words) <= 3
+    if (is_account or is_room) and is_over(ask):  # lines are judged where they are stored: they may have run
+        raise Turned(refused("slack_late"))
+    if is_account:
         return _link(ask, workspace) if first == "link" else _unlink(ask, workspace)
     person = person_of(ask, workspace)
     with translation.override(person.language or settings.SLACK_LANGUAGE):
-        if first in ("room", "rooms") and len(words) <= 3:
+        if is_room:
             return told(*rooms.show(workspace, ask.channel, person, words[1:]))
         seat = sit(ask, workspace, person)
         return say(ask, seat, _in_thread(ask, workspace))
@@ -126,7 +113,9 @@ def pressed(ask: Ask, workspace: Workspace, name: str, value: str, text: str = "
         if kind == blocks.SAY:
             room, _, line = value.partition(":")
             seat = _seat_in(ask, workspace, person, Room.objects.filter(pk=int(room)).first())
-            return say(ask, seat, line) if _only_looks(line) else _claimed(f"{ask.button}:{value}", seat, ask, line)
+            if _only_looks(line):
+                return say(ask, seat, line)
+            return deliveries.claimed(f"{ask.button}:{value}", ask, lambda: say(ask, seat, line))
         match = _VALUE.fullmatch(value)
         number = int(match[1]) if match else 0
         deployment = Deployment.objects.select_related("app", "environment").filter(pk=number).first()
@@ -139,7 +128,9 @@ def pressed(ask: Ask, workspace: Workspace, name: str, value: str, text: str = "
                 number=deployment.pk, app=deployment.app.name, environment=deployment.environment.name
             )
         seat = _seat_in(ask, workspace, person, rooms.about(ask.channel, workspace, person, deployment))
-        return _claimed(f"press:{word}:{value}", seat, ask, line) if word in card.ONCE else say(ask, seat, line)
+        if word not in card.ONCE:
+            return say(ask, seat, line, is_button=word != "reject")
+        return deliveries.claimed(f"press:{word}:{value}", ask, lambda: say(ask, seat, line, is_button=True))
 
 
 def offer_form(ask: Ask, workspace: Workspace) -> Answer:
@@ -160,14 +151,26 @@ def offer_form(ask: Ask, workspace: Workspace) -> Answer:
         if not choices:
             raise Turned(refused("slack.form.none"))
         about = json.dumps({"room": seat.room.pk, "channel": ask.channel})
-        return _open(ask, workspace, forms.deploy(choices, app=seen.default_app, about=about))
+        return _open(ask, workspace, forms.deploy(choices, _recent(seen), app=seen.default_app, about=about))
 
 
-def ask_why(ask: Ask, workspace: Workspace, value: str) -> Answer:
+def _recent(seen: World) -> dict[str, list[str]]:
+    """The branches of each app on which something was done last, as of the last fetch."""
+    return {
+        name: list(
+            app.refs.filter(kind=KnownRef.Kind.BRANCH)
+            .order_by("-at", "name")
+            .values_list("name", flat=True)[: forms.MOST_REFS]
+        )
+        for name, app in seen.apps.items()
+    }
+
+
+def ask_why(ask: Ask, workspace: Workspace) -> Answer:
     """Show the form for the reason of a no."""
     person = person_of(ask, workspace)
     with translation.override(person.language or settings.SLACK_LANGUAGE):
-        return _open(ask, workspace, forms.reject(json.dumps({"value": value, "channel": ask.channel})))
+        return _open(ask, workspace, forms.reject(json.dumps({"value": ask.value, "channel": ask.channel})))
 
 
 def _open(ask: Ask, workspace: Workspace, form: Json) -> Answer:
@@ -179,21 +182,17 @@ def _open(ask: Ask, workspace: Workspace, form: Json) -> Answer:
     return Answer()
 
 
-def sent_form(ask: Ask, workspace: Workspace, line: str, about: str) -> Answer:
+def sent_form(ask: Ask, workspace: Workspace) -> Answer:
     """The form to deploy was sent: its line is typed in the room it was opened in."""
     person = person_of(ask, workspace)
     with translation.override(person.language or settings.SLACK_LANGUAGE):
-        opened = json.loads(about)
-        asked = replace(ask, channel=opened["channel"])
-        seat = _seat_in(asked, workspace, person, Room.objects.filter(pk=opened["room"]).first())
-        return _claimed(ask.button, seat, asked, line)
+        seat = _seat_in(ask, workspace, person, Room.objects.filter(pk=json.loads(ask.about)["room"]).first())
+        return deliveries.claimed(ask.button, ask, lambda: say(ask, seat, ask.text))
 
 
-def sent_reason(ask: Ask, workspace: Workspace, reason: str, about: str) -> Answer:
+def sent_reason(ask: Ask, workspace: Workspace) -> Answer:
     """The reason of a no was sent."""
-    opened = json.loads(about)
-    text = " ".join(reason.split())
-    return pressed(replace(ask, channel=opened["channel"]), workspace, "deploy.reject", opened["value"], text)
+    return pressed(ask, workspace, "deploy.reject", json.loads(ask.about)["value"], " ".join(ask.text.split()))
 
 
 def person_of(ask: Ask, workspace: Workspace) -> Person:
@@ -218,28 +217,39 @@ def sit(ask: Ask, workspace: Workspace, person: Person) -> Seat:
     Raises:
         Turned: it shows none, or they are no member.
     """
-    channel = Channel.objects.filter(workspace=workspace, channel=ask.channel).select_related("room").first()
+    channel = _channel(ask, workspace)
     room = channel.room if channel else rooms.own(person) if ask.channel.startswith("D") or not ask.channel else None
-    if room is None:
-        raise Turned(refused("slack_no_room", rooms=rooms.names(person)))
-    return _seat_in(ask, workspace, person, room)
+    return _seat(person, room, channel)
 
 
 def _seat_in(ask: Ask, workspace: Workspace, person: Person, room: Room | None) -> Seat:
+    return _seat(person, room, _channel(ask, workspace))
+
+
+def _channel(ask: Ask, workspace: Workspace) -> Channel | None:
+    known = Channel.objects.filter(workspace=workspace, channel=ask.channel)
+    return known.select_related("room__default_app").first()
+
+
+def _seat(person: Person, room: Room | None, channel: Channel | None) -> Seat:
     if room is None:
         raise Turned(refused("slack_no_room", rooms=rooms.names(person)))
     if not room.memberships.filter(person=person).exists():
         raise Turned(refused("slack_not_member", room=room.slug))
-    return Seat(person, room, Channel.objects.filter(workspace=workspace, channel=ask.channel).first())
+    return Seat(person, room, channel)
 
 
-def say(ask: Ask, seat: Seat, line: str) -> Answer:
-    """Type a line: the one road, with the request's own key, so that it runs once however often it comes."""
-    is_late = time.monotonic() - ask.began > settings.COMMAND_TTL_S
-    client_id = f"slack:{seat.channel.pk if seat.channel else 0}:{_digest(ask.key)}"
+def say(ask: Ask, seat: Seat, line: str, *, is_button: bool = False) -> Answer:
+    """Type a line: the one road, with the request's own key, so that it runs once however often it comes.
+
+    `is_button`: it says nothing of its presser's own, so it works also where managers alone write.
+    """
+    client_id = f"slack:{seat.channel.pk if seat.channel else 0}:{ask.digest}"
     try:
+        if not is_button:
+            people.require_voice(seat.person, seat.room)
         outcome = messages.post(
-            author=seat.person, room=seat.room, text=line, client_id=client_id, surface="slack", is_late=is_late
+            author=seat.person, room=seat.room, text=line, client_id=client_id, surface="slack", is_late=is_over(ask)
         )
     except Refused as error:
         return refused("slack_late" if error.code == "expired" else error.code, **error.params)
@@ -260,15 +270,6 @@ def _told(outcome: Outcome, room: Room) -> Answer:
 def page(deployment_id: int) -> str:
     """The absolute address of a deployment's page."""
     return f"{settings.PUBLIC_URL}{reverse('deployment', args=[deployment_id])}"
-
-
-def told(code: str, params: Json, is_error: bool = False) -> Answer:
-    """An answer that is no reply of the bot."""
-    return Answer(blocks.reply(code, params), is_error=is_error, text=phrases.render(code, params))
-
-
-def refused(code: str, **params: Any) -> Answer:
-    return told(code, params, is_error=True)
 
 
 def _how_to_link(ask: Ask, workspace: Workspace) -> Answer:
@@ -292,7 +293,8 @@ def _unlink(ask: Ask, workspace: Workspace) -> Answer:
 def _in_thread(ask: Ask, workspace: Workspace) -> str:
     """A line typed under a deployment's message means that deployment, where it names none."""
     verb, _, rest = ask.text.strip().lstrip("/").partition(" ")
-    if not ask.thread or verb.lower() not in _ABOUT_ONE or re.match(r"\s*#?[0-9]", rest):
+    is_bare = verb.lower() in _ABOUT_ONE_OR_PLACE and re.match(r"(?:because\b|--|\Z)", rest.lower().lstrip())
+    if not ask.thread or not (is_bare or verb.lower() in _ABOUT_ONE) or re.match(r"\s*#?[0-9]", rest):
         return ask.text
     posts = Post.objects.filter(workspace=workspace, place=ask.channel, ts=ask.thread, deployment__isnull=False)
     number = posts.values_list("deployment", flat=True).first()
@@ -303,34 +305,3 @@ def _only_looks(line: str) -> bool:
     """Whether a line does the same however often it is typed."""
     verb = BY_WORD.get(line.removeprefix("/deploy ").partition(" ")[0])
     return verb is not None and verb.is_read_only
-
-
-def _claimed(key: str, seat: Seat, ask: Ask, line: str) -> Answer:
-    """`say`, for the first press of a button, whoever presses; one that was refused leaves it to others.
-
-    Raises:
-        Turned: it was pressed already.
-    """
-    now = timezone.now()
-    name = _digest(key)
-    Delivery.objects.filter(key=name, answer={}, at__lt=now - timedelta(seconds=CLAIM_S)).delete()
-    try:
-        with transaction.atomic():
-            Delivery.objects.create(key=name, at=now)
-    except IntegrityError:
-        raise Turned(refused("slack_pressed")) from None
-    claim = Delivery.objects.filter(key=name)
-    try:
-        answer = say(ask, seat, line)
-    except BaseException:
-        claim.delete()
-        raise
-    if answer.is_error:
-        claim.delete()
-    else:
-        claim.update(answer=answer.as_json())
-    return answer
-
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:48]

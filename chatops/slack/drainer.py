@@ -8,14 +8,22 @@ from collections.abc import Callable
 from django.conf import settings
 
 from chatops.rounds import Rounds
-from chatops.slack.sender import Sender, forget
+from chatops.slack import strays
+from chatops.slack.deliveries import forget
+from chatops.slack.sender import Sender
 
 
 def _make() -> Callable[[], float]:
     from chatops.slack import listeners
 
     listeners.app()  # Bolt takes a moment to be imported: not while the first command waits for its acknowledgement
-    return Sender(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}").round
+    sender = Sender(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+    def round_() -> float:
+        strays.pick_up()
+        return sender.round()
+
+    return round_
 
 
 rounds = Rounds("slack-outbox", _make, forget)

@@ -1,7 +1,6 @@
 """The forms that Slack shows: one to deploy, for who types a bare `/deploy`, and one for the reason of a no. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from bot import phrases
 from chatops.slack import mrkdwn
@@ -9,19 +8,27 @@ from chatops.slack.blocks import Json
 
 DEPLOY, REJECT = "deploy_form", "reject_form"
 APP, ENVIRONMENT, REF, REASON = "app", "environment", "ref", "reason"
-#: What Slack takes: options of a list, characters of an option and of what we write on a form.
-MOST_OPTIONS, OPTION_LIMIT, TITLE_LIMIT = 100, 75, 24
+#: What Slack takes: options (or groups of them) of a list, characters of an option, of its value, and of what we write
+#: on a form.
+MOST_OPTIONS, OPTION_LIMIT, VALUE_LIMIT, TITLE_LIMIT = 100, 75, 150, 24
+#: Branches of an app that are listed; any other one is typed.
+MOST_REFS = 20
 
 
-def deploy(environments: Mapping[str, Iterable[str]], *, app: str, about: str) -> Json:
-    """What, where to, and which ref: `environments` are the names by app, `app` the one that is chosen at first."""
+def deploy(
+    environments: Mapping[str, Iterable[str]], refs: Mapping[str, Iterable[str]], *, app: str, about: str
+) -> Json:
+    """What, where to, and another ref than those listed: `environments` and `refs` are the names by app, `app` the one
+    that is chosen at first.
+    """
     names = list(dict.fromkeys(name for of_app in environments.values() for name in of_app))
+    what = {name: [name, *(f"{name}/{ref}" for ref in refs.get(name, ()))] for name in environments}
     return _form(
         DEPLOY,
         "slack.form",
         about,
-        _input(APP, "slack.form.app", _select(environments, app)),
-        _input(ENVIRONMENT, "slack.form.environment", _select(names, "")),
+        _input(APP, "slack.form.app", _grouped(what, app)),
+        _input(ENVIRONMENT, "slack.form.environment", _select(names)),
         _input(
             REF, "slack.form.ref", {"type": "plain_text_input", "action_id": REF, "max_length": 200}, is_needed=False
         ),
@@ -35,9 +42,10 @@ def reject(about: str) -> Json:
 
 
 def line(given: Mapping[str, str]) -> str:
-    """What the form to deploy says, as it is typed."""
-    ref = given.get(REF, "").strip()
-    return f"deploy {given.get(APP, '')}{f'/{ref}' if ref else ''} to {given.get(ENVIRONMENT, '')}"
+    """What the form to deploy says, as it is typed. A ref that was typed counts, and not the one that was chosen."""
+    what, ref = given.get(APP, ""), given.get(REF, "").strip()
+    what = f"{what.partition('/')[0]}/{ref}" if ref else what
+    return f"deploy {what} to {given.get(ENVIRONMENT, '')}"
 
 
 def errors(given: Mapping[str, str], text: str) -> Json:
@@ -68,14 +76,25 @@ def _input(name: str, label: str, element: Json, *, is_needed: bool = True) -> J
     }
 
 
-def _select(names: Iterable[str], chosen: str) -> Json:
-    options = [
-        {"text": {"type": "plain_text", "text": mrkdwn.plain(name, OPTION_LIMIT)}, "value": name}
-        for name in list(names)[:MOST_OPTIONS]
-    ]
-    first = next((option for option in options if option["value"] == chosen), None)
-    made: dict[str, Any] = {"type": "static_select", "action_id": "choice", "options": options}
-    return made | ({"initial_option": first} if first else {})
+def _select(names: Iterable[str]) -> Json:
+    return {"type": "static_select", "action_id": "choice", "options": _options(names)}
+
+
+def _grouped(groups: Mapping[str, Iterable[str]], chosen: str) -> Json:
+    """A list with a heading for each group."""
+    options = {name: _options(names) for name, names in list(groups.items())[:MOST_OPTIONS]}
+    made = [{"label": _text(name), "options": of_group} for name, of_group in options.items()]
+    first = next((option for option in options.get(chosen, []) if option["value"] == chosen), None)
+    select: Json = {"type": "static_select", "action_id": "choice", "option_groups": made}
+    return select | ({"initial_option": first} if first else {})
+
+
+def _options(names: Iterable[str]) -> list[Json]:
+    return [{"text": _text(name), "value": name} for name in names if len(name) <= VALUE_LIMIT][:MOST_OPTIONS]
+
+
+def _text(name: str) -> Json:
+    return {"type": "plain_text", "text": mrkdwn.plain(name, OPTION_LIMIT)}
 
 
 def _plain(code: str, limit: int) -> Json:

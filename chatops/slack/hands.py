@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWorking
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -18,33 +18,34 @@ _threads: ThreadPoolExecutor | None = None
 logger = logging.getLogger(__name__)
 
 
-def within(budget_s: float, work: Callable[[], R], late: Callable[[R], None]) -> R | None:
-    """What `work` returns, if it does within `budget_s`; else None, and `late` gets it when it is there.
+class Job(Generic[R]):
+    """A piece of work in a thread of its own, begun at once."""
 
-    What `work` raises within the budget is raised; later it is logged.
-    """
-    future = _pool().submit(_closing, work)
-    try:
-        return future.result(timeout=budget_s)
-    except StillWorking:
-        if future.done():  # `work` itself ran into a time limit
-            return future.result()
-        future.add_done_callback(lambda done: _hand_over(done, late))
-        return None
+    def __init__(self, work: Callable[[], R]) -> None:
+        self._future: Future[R] = _pool().submit(_closing, work)
+
+    def within(self, budget_s: float) -> R | None:
+        """What the work returned, if it has by then; else None. What it raised is raised."""
+        try:
+            return self._future.result(timeout=budget_s)
+        except StillWorking:
+            return self._future.result() if self._future.done() else None  # the work itself may run into a time limit
+
+    def then(self, late: Callable[[R], object]) -> None:
+        """Give what the work returns to `late`, whenever that is, in one of the threads; what is raised is logged."""
+        self._future.add_done_callback(lambda done: later(lambda: late(done.result())))
 
 
 def later(work: Callable[[], object]) -> None:
-    """Do `work` some time soon."""
-    _pool().submit(_closing, work).add_done_callback(lambda done: _hand_over(done, lambda _: None))
+    """Do `work` some time soon; what it raises is logged."""
+    _pool().submit(_closing, lambda: _logging(work))
 
 
-def _hand_over(done: "Future[R]", late: Callable[[R], None]) -> None:
+def _logging(work: Callable[[], object]) -> None:
     try:
-        late(done.result())
+        work()
     except Exception:
         logger.exception("what Slack sent could not be worked on")
-    finally:
-        close_old_connections()
 
 
 def _closing(work: Callable[[], R]) -> R:

@@ -1,26 +1,29 @@
 """Bolt, with what listens to each kind of request. The same for HTTP (`views.py`) and Socket Mode (`slack_socket`).
 
-A listener acknowledges within `SLACK_ACK_S`, with the answer if it is there by then; else the answer follows. Bolt runs
-listeners in the thread of the request, so it needs no threads of its own and holds no database connection.
+A listener acknowledges within `SLACK_ACK_S`, with the answer if it is there by then; else the request is kept in a row,
+and the answer follows (`strays.py`, should we die meanwhile). Bolt runs listeners in the thread of the request, so it
+needs no threads of its own.
 """
 
 import logging
 import re
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.utils import translation
 from slack_bolt import Ack, App, BoltContext, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 
-from chatops.slack import asks, calls, desk, forms, hands, outbox, tickets, workspaces
+from chatops.slack import answers, asks, calls, deliveries, desk, forms, hands, rooms, tickets, workspaces
+from chatops.slack.answers import Answer
 from chatops.slack.asks import Ask
-from chatops.slack.desk import Answer, Turned
 from chatops.slack.models import Channel, Identity, Workspace
+from deploy_core.sealing import SealError
 
 logger = logging.getLogger(__name__)
 
@@ -74,79 +77,54 @@ def _known(context: BoltContext, body: Body, next: Callable[[], BoltResponse]) -
     is_goodbye = body.get("event", {}).get("type") in ("app_uninstalled", "tokens_revoked")
     if workspace is None or (workspace.removed and not is_goodbye):
         with translation.override(settings.SLACK_LANGUAGE):
-            told = desk.refused("slack_stranger").as_response() if body.get("command") else {}
+            told = answers.refused("slack_stranger").as_response() if body.get("command") else {}
         return BoltResponse(status=200, body=told or "")
     context["workspace"] = workspace
     return next()
 
 
 def _authorize(context: BoltContext) -> AuthorizeResult:
-    """Whose token goes with the request."""
+    """Whose bot we are. Calls are made by `calls.py`, with the workspace's own token: Bolt needs none."""
     workspace: Workspace = context["workspace"]
     return AuthorizeResult(
         enterprise_id=context.enterprise_id,
         team_id=workspace.team,
         bot_id=workspace.bot or None,
         bot_user_id=workspace.bot_user or None,
-        bot_token=workspaces.token_of(workspace) or "none",
     )
 
 
 # --- commands and presses ---------------------------------------------------------------------------------------------
 def _command(ack: Ack, body: Body, context: BoltContext) -> None:
-    ask = asks.of_command(body, _began(context))
-    workspace: Workspace = context["workspace"]
-    if ask.text.strip():
-        _acknowledge(ack, ask, lambda: desk.typed(ask, workspace))
-    else:
-        _acknowledge(ack, ask, lambda: desk.offer_form(ask, workspace))
+    _acknowledge(ack, asks.of_command(body, _began(context)), context["workspace"])
 
 
 def _press(ack: Ack, body: Body, context: BoltContext) -> None:
-    ask, name, value = asks.of_press(body, _began(context))
-    workspace: Workspace = context["workspace"]
     # Words in the acknowledgement of a press show nowhere: its answer goes to the response_url.
-    _act(ack, ask, lambda: desk.pressed(ask, workspace, name, value), lambda answer: _tell(ask, answer))
+    _act(ack, asks.of_press(body, _began(context)), context["workspace"])
 
 
 def _ask_why(ack: Ack, body: Body, context: BoltContext) -> None:
-    ask, _, value = asks.of_press(body, _began(context))
-    workspace: Workspace = context["workspace"]
-    _act(ack, ask, lambda: desk.ask_why(ask, workspace, value), lambda answer: _tell(ask, answer))
+    _act(ack, asks.of_press(body, _began(context), "why"), context["workspace"])
 
 
 def _shortcut(ack: Ack, body: Body, context: BoltContext) -> None:
-    ask = asks.of_shortcut(body, _began(context))
-    workspace: Workspace = context["workspace"]
-    _act(ack, ask, lambda: desk.offer_form(ask, workspace), lambda answer: _whisper(ask, workspace, answer))
+    _act(ack, asks.of_shortcut(body, _began(context)), context["workspace"])
 
 
 def _mention(ack: Ack, body: Body, context: BoltContext) -> None:
-    ask = asks.of_mention(body, _began(context))
-    workspace: Workspace = context["workspace"]
-    _act(ack, ask, lambda: desk.typed(ask, workspace), lambda answer: _answer_below(ask, workspace, answer))
+    _act(ack, asks.of_mention(body, _began(context)), context["workspace"])
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------
 def _deploy_form(ack: Ack, body: Body, context: BoltContext) -> None:
-    ask, given, about = asks.of_form(body, _began(context))
-    workspace: Workspace = context["workspace"]
-    _close(ack, ask, given, lambda: desk.sent_form(ask, workspace, forms.line(given), about))
+    ask, given = asks.of_form(body, _began(context), "form")
+    _close(ack, replace(ask, text=forms.line(given)), given, context["workspace"])
 
 
 def _reject_form(ack: Ack, body: Body, context: BoltContext) -> None:
-    ask, given, about = asks.of_form(body, _began(context))
-    workspace: Workspace = context["workspace"]
-    _close(ack, ask, given, lambda: desk.sent_reason(ask, workspace, given.get(forms.REASON, ""), about))
-
-
-def _close(ack: Ack, ask: Ask, given: dict[str, str], work: Callable[[], Answer]) -> None:
-    """Close the form, or keep it open with what is wrong beside a field."""
-    answer = hands.within(settings.SLACK_ACK_S * 5, lambda: _worked(ask, work), late=lambda _: None)
-    if answer is not None and answer.is_error:
-        ack(**forms.errors(given, answer.text))
-    else:
-        ack()
+    ask, given = asks.of_form(body, _began(context), "reason")
+    _close(ack, replace(ask, text=given.get(forms.REASON, "")), given, context["workspace"])
 
 
 # --- what happens in a workspace --------------------------------------------------------------------------------------
@@ -173,8 +151,8 @@ def _changed(ack: Ack, body: Body, context: BoltContext) -> None:
 
 def _archived(ack: Ack, body: Body, context: BoltContext) -> None:
     ack()
-    channel = Channel.objects.filter(workspace=context["workspace"], channel=body["event"].get("channel", ""))
-    channel.update(trouble="is_archived")
+    for channel in Channel.objects.filter(workspace=context["workspace"], channel=body["event"].get("channel", "")):
+        rooms.stop(channel, "is_archived")
 
 
 def _nothing(ack: Ack) -> None:
@@ -193,57 +171,65 @@ def _is_late(ask: Ask) -> bool:
     return bool(time.monotonic() - ask.began > settings.SLACK_LATE_S)
 
 
-def _acknowledge(ack: Ack, ask: Ask, work: Callable[[], Answer]) -> None:
+def _acknowledge(ack: Ack, ask: Ask, workspace: Workspace) -> None:
+    """Acknowledge a command with its answer; if that takes too long, say that we are at it, and the answer follows."""
     if _is_late(ask):
-        with translation.override(settings.SLACK_LANGUAGE):
-            late = desk.refused("slack_late")
+        late = _told("slack_late", is_error=True)
         ack(late.as_response())
-        hands.later(lambda: _tell(ask, late))
+        hands.later(partial(_hand_in, ask, workspace, late))
         return
-    answer = hands.within(settings.SLACK_ACK_S, lambda: _worked(ask, work), late=lambda late: _tell(ask, late))
+    job = hands.Job(partial(desk.worked, ask, workspace))
+    answer = job.within(settings.SLACK_ACK_S) or _kept(job, ask, workspace)
     if answer is None:
-        with translation.override(settings.SLACK_LANGUAGE):
-            answer = desk.told("slack_working", {})
+        job.then(partial(_hand_in, ask, workspace))
+        answer = _told("slack_working")
+    else:
+        hands.later(partial(deliveries.settle, ask, answer))
     ack(answer.as_response() or "")
 
 
-def _act(ack: Ack, ask: Ask, work: Callable[[], Answer], then: Callable[[Answer], None]) -> None:
-    """Do what was asked, and acknowledge when it is done or the time is up; `then` gets what came of it."""
-    if not _is_late(ask):
-        hands.within(settings.SLACK_ACK_S, lambda: then(_worked(ask, work)), late=lambda _: None)
+def _act(ack: Ack, ask: Ask, workspace: Workspace) -> None:
+    """Do what was asked, and acknowledge when it is done or the time is up; what came of it follows."""
+    if _is_late(ask):
+        hands.later(partial(_hand_in, ask, workspace, _told("slack_late", is_error=True)))
+    else:
+        job = hands.Job(partial(desk.worked, ask, workspace))
+        if job.within(settings.SLACK_ACK_S) is None:
+            _kept(job, ask, workspace)
+        job.then(partial(_hand_in, ask, workspace))
     ack()
 
 
-def _worked(ask: Ask, work: Callable[[], Answer]) -> Answer:
-    """What came of it. A fault of ours is logged, and told like a refusal."""
-    try:
-        return desk.once(ask, work)
-    except Turned as turned:
-        return turned.answer
-    except Exception:
-        logger.exception("a request of Slack failed")
-        with translation.override(settings.SLACK_LANGUAGE):
-            return desk.refused("internal")
-
-
-def _tell(ask: Ask, answer: Answer) -> None:
-    """A late answer; a deployment's message shows what a press did, so only others are told."""
-    response = answer.as_response()
-    if response and ask.hook:
-        calls.tell(ask.hook, response)
-
-
-def _whisper(ask: Ask, workspace: Workspace, answer: Answer) -> None:
-    if answer.message:
-        outbox.whisper(workspace, ask.channel, ask.user, ask.key, answer.message, thread=ask.thread)
-
-
-def _answer_below(ask: Ask, workspace: Workspace, answer: Answer) -> None:
-    """The answer to a mention stands in its thread; what only its author may see is whispered there."""
-    if not answer.message:
-        return
-    thread = ask.thread or ask.ts
-    if answer.is_public and not answer.is_error:
-        outbox.put(workspace, ask.channel, f"answer:{ask.key}"[:80], answer.message, thread=thread)
+def _close(ack: Ack, ask: Ask, given: dict[str, str], workspace: Workspace) -> None:
+    """Close the form, or keep it open with what is wrong beside a field; what comes too late for that follows."""
+    job = hands.Job(partial(desk.worked, ask, workspace))
+    answer = job.within(settings.SLACK_ACK_S * 5) or _kept(job, ask, workspace)
+    if answer is not None and answer.is_error:
+        hands.later(partial(deliveries.settle, ask, answer))
+        ack(**forms.errors(given, answer.text))
     else:
-        outbox.whisper(workspace, ask.channel, ask.user, ask.key, answer.message, thread=thread)
+        job.then(partial(_hand_in, ask, workspace))
+        ack()
+
+
+def _kept(job: hands.Job[Answer], ask: Ask, workspace: Workspace) -> Answer | None:
+    """Keep a request before Slack is told that it is worked on, so that it is not lost with this process; its answer,
+    if that came meanwhile.
+    """
+    try:
+        deliveries.keep(ask, workspace)
+    except (DatabaseError, SealError):
+        logger.exception("a request of Slack could not be kept")
+    return job.within(0)
+
+
+def _hand_in(ask: Ask, workspace: Workspace, answer: Answer) -> None:
+    """Tell what came of a request, unless somebody has: the same one came before, or this process was thought dead."""
+    if deliveries.answer_of(ask) is None:
+        answers.give(ask, workspace, answer)
+    deliveries.settle(ask, answer)
+
+
+def _told(code: str, *, is_error: bool = False) -> Answer:
+    with translation.override(settings.SLACK_LANGUAGE):
+        return answers.told(code, {}, is_error=is_error)

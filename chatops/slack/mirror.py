@@ -7,27 +7,29 @@ twice. What comes of an event is a `Post`, in the transaction that moves the cur
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.utils import translation
 
 from bot import phrases
 from bot.verbs import BY_WORD
 from chatops.room.models import Event, Line, Stream
-from chatops.room.streams import heads
 from chatops.slack import blocks, card, mrkdwn, outbox
 from chatops.slack.blocks import Json
 from chatops.slack.desk import page
 from chatops.slack.models import Channel, Identity, Workspace
 from deploy_core.ledger import log
-from deploy_core.models import Deployment, JournalEntry, Person, Step
+from deploy_core.models import Deployment, JournalEntry, Person, Step, StreamHead
 from deploy_core.rules.events import replay
 from deploy_core.rules.status import StepStatus
 from deploy_core.safety import access
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T", Channel, Identity)
 
 #: Events that one transaction reads.
 BURST = 100
@@ -39,7 +41,12 @@ _LOUD = _FAILURES | {"announce.awaiting_approval"}
 #: Those who may approve that are called at most.
 MOST_CALLED = 5
 #: For those in the room, who can do something about it.
-_ABOUT_SLACK = frozenset({"announce.slack_stopped", "announce.slack_broken"})
+_ABOUT_SLACK = frozenset(
+    {
+        "announce.slack_stopped", "announce.slack_broken", "announce.slack_removed", "announce.slack_behind",
+        "announce.slack_caught_up",
+    }
+)  # fmt: skip
 #: What the message itself says already.
 _ON_CARD = frozenset({"announce.started", "announce.waiting", "announce.scheduled", "announce.waiting_lock"})
 
@@ -59,11 +66,16 @@ def read(workspace: Workspace) -> None:
 
 
 def _behind(workspace: Workspace) -> list[Channel | Identity]:
-    channels = list(Channel.objects.filter(workspace=workspace, trouble="").select_related("room", "workspace"))
-    people = list(Identity.objects.filter(workspace=workspace).select_related("person", "workspace"))
-    rows: list[Channel | Identity] = [*channels, *people]
-    known = heads([_stream(row) for row in rows]) if rows else {}
-    return [row for row in rows if known[_stream(row)].number > row.number]
+    """The channels and people whose streams have grown: asked several times a second, so by two queries."""
+    channels = Channel.objects.filter(workspace=workspace, trouble="").select_related("room", "workspace")
+    people = Identity.objects.filter(workspace=workspace).select_related("person", "workspace")
+    return [*_grown(channels, "room"), *_grown(people, "person")]
+
+
+def _grown(rows: QuerySet[T], kind: str) -> QuerySet[T]:
+    """Those about a room or a person (`kind`) whose stream has more than was told."""
+    head = StreamHead.objects.filter(kind=kind, stream_id=OuterRef(kind)).values("number")
+    return rows.annotate(head=Subquery(head)).filter(head__gt=F("number"))
 
 
 def _stream(row: Channel | Identity) -> Stream:

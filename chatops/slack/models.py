@@ -10,6 +10,7 @@ class Workspace(models.Model):
 
     `trouble` is the error with which Slack refused the token; nothing is sent until it is installed again. Until
     `quiet_until` Slack wants to hear nothing of us. `drained_by` is the one process that sends, until `drained_until`.
+    `behind` is since when Slack has not taken something, once the rooms were told of it.
     """
 
     team = models.CharField(max_length=32, unique=True)
@@ -28,6 +29,7 @@ class Workspace(models.Model):
     quiet_until = models.DateTimeField(null=True, blank=True)
     drained_by = models.CharField(max_length=120, blank=True)
     drained_until = models.DateTimeField(null=True, blank=True)
+    behind = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name or self.team
@@ -96,11 +98,22 @@ class Channel(models.Model):
 
 
 class Delivery(models.Model):
-    """A request of Slack that was answered: the same one again gets the same answer, and nothing is done twice."""
+    """A request of Slack that was answered: the same one again gets the same answer, and nothing is done twice.
+
+    One that Slack was told is worked on is kept whole in `sealed` until its answer has gone out; `taken` is when
+    somebody last began with it. A press that only one may make has a row too, which the request `by` claims.
+    """
 
     key = models.CharField(max_length=80, unique=True)
     answer = models.JSONField(default=dict)
     at = models.DateTimeField(db_index=True)
+    sealed = models.TextField(blank=True)
+    taken = models.DateTimeField(null=True, blank=True)
+    by = models.CharField(max_length=48, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = (models.Index(fields=("taken",), condition=Q(taken__isnull=False), name="slack_delivery_open"),)
 
     def __str__(self) -> str:
         return self.key
@@ -112,8 +125,8 @@ class Post(models.Model):
     A card (`deployment` set, no `payload`) is drawn from the journal when it is sent, and again whenever the journal
     has grown past `number`, until it `is_done`. All others are sent once. `place` is a channel, or a user for private
     words; `whisper_to`: only this user sees it in the channel. `begun` is set before the call: with it and no `ts`,
-    nobody knows whether Slack has the message. `not_before` spaces calls out; `edits` counts those since the status
-    last changed.
+    nobody knows whether Slack has the message. `not_before` spaces calls out; `edits` counts those that only steps
+    caused.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="posts")

@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from bot import phrases
 from chatops.room import people
 from chatops.room.models import Room, Stream
 from chatops.room.streams import heads
+from chatops.room.timeline import Timeline
 from chatops.slack import calls
-from chatops.slack.models import Channel, Workspace
+from chatops.slack.models import Channel, Post, Workspace
 from deploy_core.ledger import audit
 from deploy_core.models import Deployment, Person
 from deploy_core.rules.grants import EVERYWHERE
@@ -76,6 +78,19 @@ def _part(link: Channel | None, person: Person) -> Told:
     audit.record(person, "slack.room", f"{link.workspace.team}/{link.channel}", "ended", room=link.room.slug)
     link.delete()
     return "slack_room_unlinked", {}, False
+
+
+@transaction.atomic
+def stop(channel: Channel, error: str) -> None:
+    """A channel gets nothing more until it is linked again; its room is told once, with what to do."""
+    if not Channel.objects.filter(pk=channel.pk, trouble="").update(trouble=error[:64]):
+        return
+    waiting = Post.objects.filter(workspace=channel.workspace_id, place=channel.channel, is_done=False)
+    waiting.update(is_done=True, trouble=error[:64])
+    timeline, now = Timeline(), timezone.now()
+    params = {"channel": channel.name or channel.channel, "error": error, "room": channel.room.slug}
+    timeline.notice(channel.room, f"slack-channel:{channel.pk}:{now:%s}", "announce.slack_stopped", params, at=now)
+    timeline.write()
 
 
 def names(person: Person) -> list[str]:

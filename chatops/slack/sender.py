@@ -19,11 +19,10 @@ from django.utils import timezone
 
 from chatops.room.models import Stream
 from chatops.room.streams import heads
-from chatops.room.timeline import Timeline
-from chatops.slack import calls, mirror, workspaces
+from chatops.slack import calls, mirror, pace, rooms, workspaces
 from chatops.slack.blocks import Json
 from chatops.slack.desk import page
-from chatops.slack.models import Channel, Delivery, Post, Workspace
+from chatops.slack.models import Channel, Post, Workspace
 from deploy_core.models import Deployment
 from deploy_core.rules.status import ACTIVE, ENDED
 from deploy_core.sealing import SealError
@@ -68,9 +67,12 @@ class Sender:
 
     def _work_off(self, workspace: Workspace) -> float:
         """One workspace: seconds until its next message is due."""
+        workspaces.tell_if_behind(workspace)
         has_news = mirror.news(workspace)
-        if not has_news and not _open_posts(workspace).exists():
-            return float(settings.SLACK_TICK_S)
+        if not has_news:
+            post, wait_s = self._next(workspace)
+            if post is None:  # nothing is written, not even a lease, however often deployments wake us
+                return wait_s
         if not self._lease(workspace):
             return float(settings.SLACK_TICK_S)
         if has_news:
@@ -140,7 +142,7 @@ class Sender:
     def _edits_due(self, workspace: Workspace, cards: list[Post], now: datetime) -> list[tuple[datetime, Post]]:
         """The cards whose journal has grown, and when each may be drawn again.
 
-        A new status comes soon. Steps come less and less often, the longer a deployment stays in one status.
+        A new status comes soon. Steps come less and less often, the longer a deployment runs (`pace.py`).
         """
         streams = {post.pk: Stream("deployment", post.deployment_id or 0) for post in cards}
         known = heads(list(streams.values())) if cards else {}
@@ -154,7 +156,10 @@ class Sender:
         for post in grown:
             at = max(post.not_before or now, free)
             if post.deployment and post.deployment.status == post.status:
-                at += timedelta(seconds=min(gap_s * 1.6**post.edits, settings.SLACK_EDIT_GAP_MOST_S) - gap_s)
+                step_at = _step_edit_at(post, post.deployment, now, gap_s)
+                if step_at is None:
+                    continue
+                at = max(at, step_at)
             found.append((at, post))
         return found
 
@@ -205,7 +210,7 @@ class Sender:
         self._free[post.workspace_id, post.place] = time.monotonic() + settings.SLACK_POST_GAP_S
         if post.whisper_to:
             calls.call(post.workspace, "chat.postEphemeral", user=post.whisper_to, **where, **message)
-            _keep(post, is_done=True)
+            _keep(post, is_done=True, payload={})  # it may have held a link that is for one person alone
             return
         about = {"event_type": METADATA, "event_payload": {"post": post.pk, "key": post.key}}
         sent = calls.call(
@@ -230,10 +235,11 @@ class Sender:
         self._sent(post, post.ts, message, kept)
 
     def _sent(self, post: Post, ts: str, message: Json, kept: dict[str, Any]) -> None:
-        is_new = kept.get("status") != post.status
+        is_of_steps = bool(post.ts) and kept.get("status") == post.status and _digest(message) != post.digest
         is_done = not post.deployment_id or kept["status"] in ENDED
         after = timezone.now() + timedelta(seconds=settings.SLACK_EDIT_GAP_S)
-        edits = 0 if is_new else post.edits + 1
+        edits = post.edits + is_of_steps
+        kept = kept if post.deployment_id else {"payload": {}}  # it is not needed any more, and may hold a link
         _keep(post, ts=ts, digest=_digest(message), tries=0, edits=edits, not_before=after, is_done=is_done, **kept)
 
     def _look(self, post: Post) -> None:
@@ -290,6 +296,16 @@ class Sender:
             _keep(post, payload={"text": f"{text} {url}".strip()}, deployment_id=None, begun=None, trouble=error[:64])
 
 
+def _step_edit_at(post: Post, deployment: Deployment, now: datetime, gap_s: float) -> datetime | None:
+    """When a card whose status has not changed may be drawn again; None: when it changes."""
+    last = (post.not_before or now) - timedelta(seconds=settings.SLACK_EDIT_GAP_S)
+    began = deployment.started or post.begun or post.created
+    longest_s, most = settings.SLACK_EDIT_GAP_MOST_S, settings.SLACK_STEP_EDITS
+    age_s = (last - began).total_seconds()
+    pause_s = pace.pause_s(age_s, post.edits, gap_s=gap_s, longest_s=longest_s, most=most)
+    return None if pause_s is None else last + timedelta(seconds=pause_s)
+
+
 def _drawn(post: Post) -> tuple[Json, dict[str, Any]]:
     """What a post says now; of a card also what to keep of it."""
     return mirror.draw(post.workspace, post.deployment_id) if post.deployment_id else (post.payload, {})
@@ -321,23 +337,11 @@ def _quiet(workspace: Workspace, seconds: float) -> None:
 @transaction.atomic
 def _close(post: Post, error: str) -> None:
     """A channel gets nothing more; its room is told once, with what to do."""
-    _keep(post, is_done=True, trouble=error[:64])
-    Post.objects.filter(workspace=post.workspace, place=post.place, is_done=False).update(
-        is_done=True, trouble=error[:64]
-    )
-    channels = Channel.objects.filter(workspace=post.workspace, channel=post.place, trouble="").select_related("room")
-    for channel in channels:
-        Channel.objects.filter(pk=channel.pk).update(trouble=error[:64])
-        timeline = Timeline()
-        params = {"channel": channel.name or channel.channel, "error": error, "room": channel.room.slug}
-        timeline.notice(channel.room, f"slack:{post.pk}", "announce.slack_stopped", params, at=timezone.now())
-        timeline.write()
+    waiting = Post.objects.filter(workspace=post.workspace, place=post.place, is_done=False)
+    waiting.update(is_done=True, trouble=error[:64])
+    for channel in Channel.objects.filter(workspace=post.workspace, channel=post.place).select_related("room"):
+        rooms.stop(channel, error)
 
 
 def _digest(message: Json) -> str:
     return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()
-
-
-def forget() -> None:
-    """Drop the answers that nobody asks for any more."""
-    Delivery.objects.filter(at__lt=timezone.now() - timedelta(seconds=settings.SLACK_KEEP_S)).delete()

@@ -22,7 +22,7 @@ def issue(workspace: Workspace, user: str) -> str:
     Ticket.objects.filter(expires__lt=now - timedelta(days=1)).delete()
     token = secrets.token_urlsafe(32)
     expires = now + timedelta(seconds=settings.SLACK_LINK_S)
-    Ticket.objects.create(workspace=workspace, user=user, digest=_digest(token), expires=expires)
+    Ticket.objects.create(workspace=workspace, user=user, digest=digest(token), expires=expires)
     return f"{settings.PUBLIC_URL}{reverse('slack-link', args=[token])}"
 
 
@@ -56,9 +56,10 @@ def untie(identity: Identity, why: str) -> None:
 
 def _usable(token: str) -> QuerySet[Ticket]:
     return Ticket.objects.filter(
-        digest=_digest(token), used__isnull=True, expires__gt=timezone.now(), workspace__removed__isnull=True
+        digest=digest(token), used__isnull=True, expires__gt=timezone.now(), workspace__removed__isnull=True
     )
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """What is kept of a link's token."""
     return hashlib.sha256(token.encode()).hexdigest()

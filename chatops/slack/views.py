@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -24,6 +25,7 @@ from chatops.slack.models import Channel, Identity, Post, Ticket, Workspace
 from deploy_core.models import Person
 from deploy_core.rules.grants import EVERYWHERE
 from deploy_core.safety import access
+from deploy_core.sealing import SealError
 
 #: The key of the session under which the state of an installation waits for its return, and how long it does.
 STATE, STATE_S = "slack_state", 600
@@ -38,6 +40,8 @@ def home(request: MemberRequest) -> HttpResponse:
 
 def _page(request: MemberRequest, trouble: str = "", status: int = 200) -> HttpResponse:
     known = Workspace.objects.filter(removed__isnull=True).order_by("name", "team")
+    if not _may_install(request.user):  # others see those that know them, or show a room of theirs
+        known = known.filter(Q(identities__person=request.user) | Q(channels__room__members=request.user)).distinct()
     context = {
         "rooms": rail(request.user),
         "page": "slack",
@@ -118,7 +122,7 @@ def remove(request: MemberRequest, number: int) -> HttpResponse:
     if not _may_install(request.user):
         raise PermissionDenied
     workspace = get_object_or_404(Workspace, pk=number, removed__isnull=True)
-    with suppress(calls.Limited, calls.Unsure, calls.Refused):  # it is forgotten here in any case
+    with suppress(calls.Limited, calls.Unsure, calls.Refused, SealError):  # it is forgotten here in any case
         calls.call(workspace, "auth.revoke")
     workspaces.remove(workspace, "asked", by=request.user)
     return redirect("slack")
@@ -142,7 +146,7 @@ class Link(View):
             return render(request, "slack/link.html", {"ticket": None, "person": request.user}, status=410)
         with translation.override(request.user.language or settings.SLACK_LANGUAGE):
             told = blocks.reply("slack_linked", {"who": request.user.username})
-        outbox.put(identity.workspace, identity.user, f"linked:{token}", told)
+        outbox.put(identity.workspace, identity.user, f"linked:{tickets.digest(token)}", told)
         return redirect("slack")
 
 

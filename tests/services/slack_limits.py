@@ -85,10 +85,14 @@ def _elements(elements: list[Json]) -> Iterator[str]:
             case "button":
                 yield from _button(element)
             case "static_select":
-                yield from _count(element["options"], OPTIONS)
-                for option in element["options"]:
-                    yield from _plain(option["text"], OPTION)
-                    yield from _filled(option["value"], OPTION_VALUE)
+                groups = element.get("option_groups") or [{"options": element["options"]}]
+                yield from _count(groups, OPTIONS)
+                for group in groups:
+                    yield from _plain(group["label"], OPTION) if "label" in group else ()
+                    yield from _count(group["options"], OPTIONS)
+                    for option in group["options"]:
+                        yield from _plain(option["text"], OPTION)
+                        yield from _filled(option["value"], OPTION_VALUE)
             case "plain_text_input" | "external_select":
                 pass
             case other:

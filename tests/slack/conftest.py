@@ -10,7 +10,7 @@ from django.test import Client
 
 from chatops.room.models import Stream
 from chatops.room.streams import heads
-from chatops.slack import mirror, rooms, workspaces
+from chatops.slack import hands, mirror, rooms, workspaces
 from chatops.slack.models import Channel, Identity, Post, Workspace
 from chatops.slack.sender import Sender
 from deploy_core.ledger import journal
@@ -143,5 +143,9 @@ class Ship:
 
 
 @pytest.fixture
-def ship(transactional_db: None, slack: FakeSlack) -> Ship:
-    return Ship(slack)
+def ship(transactional_db: None, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ship]:
+    """All that is in hand when the test ends is brought to its end, before the rows are taken away."""
+    monkeypatch.setattr(hands, "_threads", None)
+    yield Ship(slack)
+    if hands._threads is not None:
+        hands._threads.shutdown()

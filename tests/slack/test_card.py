@@ -135,5 +135,7 @@ def test_commands_in_sentences_are_those_of_slack():
 def test_the_forms_fit_with_many_apps_of_long_names():
     environments = {f"app-{number}-{'x' * 70}"[:63]: ["production", "staging"] for number in range(300)}
 
-    assert of_form(forms.deploy(environments, app="app-7", about="{}")) == ""
+    refs = {name: [f"feature/{number}-{'y' * 200}"[: 60 + number] for number in range(150)] for name in environments}
+
+    assert of_form(forms.deploy(environments, refs, app="app-7", about="{}")) == ""
     assert of_form(forms.reject("{}")) == ""

@@ -1,9 +1,12 @@
 """The forms: one to deploy for a bare `/deploy`, one for the reason of a no."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from chatops.room.models import Line
-from deploy_core.models import Deployment
+from deploy_core.models import Deployment, KnownRef
 from tests import factories
 from tests.services.slack import TRIGGER_S
 from tests.waiting import wait_until
@@ -19,7 +22,8 @@ def _open(ship, user="UALICE"):
 
 def _options(form, block):
     element = next(each["element"] for each in form["blocks"] if each["block_id"] == block)
-    return [option["value"] for option in element["options"]]
+    groups = element.get("option_groups") or [element]
+    return [option["value"] for group in groups for option in group["options"]]
 
 
 def test_a_bare_command_opens_a_form_with_what_the_person_can_see_and_it_deploys(ship):
@@ -36,6 +40,22 @@ def test_a_bare_command_opens_a_form_with_what_the_person_can_see_and_it_deploys
     assert (sent.status, sent.answer) == (200, b"")
     assert (deployment.ref, deployment.environment, deployment.requested_by) == ("main", ship.staging, ship.bob)
     assert Line.objects.get().room == ship.room
+
+
+def test_the_branches_that_were_worked_on_last_are_listed_and_any_other_is_typed(ship):
+    now = timezone.now()
+    for age, name in enumerate(("main", "feature/login", "old")):
+        at = now - timedelta(days=age)
+        KnownRef.objects.create(app=ship.shop, kind="branch", name=name, revision="a" * 40, at=at)
+    KnownRef.objects.create(app=ship.shop, kind="tag", name="v1", revision="a" * 40, at=now)
+
+    form = _open(ship)
+    chosen = FILLED | {"app": "shop/feature/login", "ref": ""}
+    ship.user().submit(form, chosen)
+    ship.user().submit({**form, "id": "V-2"}, chosen | {"ref": "v1"})
+
+    assert _options(form, "app") == ["shop", "shop/main", "shop/feature/login", "shop/old"]
+    assert [each.ref for each in Deployment.objects.order_by("pk")] == ["feature/login", "v1"]
 
 
 def test_what_is_wrong_stands_beside_its_field_and_nothing_runs(ship):

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.core.management import call_command
 
-from chatops.slack import manifest, workspaces
-from chatops.slack.models import Workspace
+from chatops.slack import manifest, rooms, workspaces
+from chatops.slack.models import Identity, Workspace
 from deploy_core import sealing
 from deploy_core.models import AuditEntry
 from tests import factories
@@ -116,7 +116,29 @@ def test_nobody_else_installs_or_removes_it(ready, client, db):
     ]
 
     assert answers == [403] * 3
-    assert client.get("/slack/").status_code == 200
+
+
+def test_others_see_only_workspaces_that_know_them_or_show_their_rooms(ready, client, db):
+    alice, bob, carol = (factories.person(name, role="deployer") for name in ("alice", "bob", "carol"))
+    one, _ = (workspaces.install({"team": {"id": f"T{n}", "name": f"Acme {n}"}}, "xoxb", by=None) for n in (1, 2))
+    Identity.objects.create(workspace=one, user="U1", person=alice)
+    rooms.tie(one, "C1", "ops", factories.room("ops", members=(bob,)), by=alice)
+
+    seen = []
+    for person in (alice, bob, carol):
+        client.force_login(person)
+        page = client.get("/slack/").content.decode()
+        seen.append(("Acme 1" in page, "Acme 2" in page))
+
+    assert seen == [(True, False), (True, False), (False, False)]
+
+
+def test_one_whose_token_does_not_open_can_be_removed_too(ready, manager):
+    workspace = workspaces.install({"team": {"id": "T1"}}, "xoxb", by=None)
+    Workspace.objects.update(sealed="v1.another.AAAA.AAAA")
+
+    assert manager.post(f"/slack/workspaces/{workspace.pk}/remove/").status_code == 302
+    assert Workspace.objects.get().removed
 
 
 def test_removing_it_gives_the_token_back_and_forgets_it(ready, manager):

@@ -1,18 +1,69 @@
 """What Slack hears of rooms, of deployments and of what one person is told; and what it is not told twice."""
 
+from datetime import timedelta
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chatops.room import messages
-from chatops.slack import mirror, outbox, sender
+from chatops.slack import desk, mirror, outbox, sender, workspaces
+from chatops.slack.asks import Ask
 from chatops.slack.models import Post, Workspace
 from chatops.slack.sender import Sender
+from deploy_core import deployments
 from deploy_core.ledger import journal, notices
 from deploy_core.models import Deployment
 from deploy_core.rules.status import Status
 from tests import factories
 
 DEPLOY = "shop/main to staging"
+
+
+def test_what_happened_while_the_app_was_removed_is_not_told_when_it_is_back(ship):
+    ship.user().command(DEPLOY)
+    workspaces.remove(ship.workspace, "asked", by=ship.alice)
+    _say(ship, "/lock shop in staging")
+
+    workspaces.install({"team": {"id": "T1"}, "scope": "chat:write"}, ship.fake.token, by=ship.alice)
+    ship.send_all()
+    before = _texts(ship)
+    _say(ship, "/unlock shop in staging")
+    ship.send_all()
+
+    assert before == []
+    assert ["/unlock" in text for text in _texts(ship)] == [True]
+
+
+def test_rooms_are_told_once_that_slack_is_behind_and_once_that_it_has_everything(ship, settings):
+    settings.SLACK_BEHIND_S = 60
+    _say(ship, "/lock shop in staging")
+    ship.slack.trouble("chat.postMessage", retry_after_s=30)
+    Sender("test").round()
+    quick = ship.room.messages.filter(code__startswith="announce.slack").count()
+    Post.objects.update(created=timezone.now() - timedelta(seconds=61))
+    for _ in range(2):
+        Sender("test").round()
+    Workspace.objects.update(quiet_until=None)
+    ship.send_all()
+    for _ in range(2):
+        Sender("test").round()
+
+    codes = ship.room.messages.filter(code__startswith="announce.slack").order_by("pk").values_list("code", flat=True)
+    assert (quick, list(codes)) == (0, ["announce.slack_behind", "announce.slack_caught_up"])
+    assert len(_texts(ship)) == 1
+
+
+def test_a_round_with_nothing_to_send_writes_nothing(ship, deployment):
+    ship.send_all()
+    journal.move(deployment.pk, Status.QUEUED)
+    ship.send_all()
+
+    with CaptureQueriesContext(connection) as asked:
+        Sender("test").round()
+
+    assert [each["sql"] for each in asked if not each["sql"].startswith("SELECT")] == []
 
 
 @pytest.fixture
@@ -184,6 +235,28 @@ def test_a_bot_that_may_not_whisper_writes_to_the_person(ship):
     ship.send_all()
 
     assert [message.text for message in ship.slack.in_channel("UALICE")] == ["for you"]
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("rollback", "rollback #{}"),
+        ("rollback because it is slow", "rollback #{} because it is slow"),
+        ("rollback shop in staging", "rollback shop in staging"),
+        ("logs web-1 --tail 5", "logs #{} web-1 --tail 5"),
+        ("status", "status #{}"),
+        ("status shop", "status shop"),
+        ("retry --failed", "retry #{} --failed"),
+        ("cancel #7", "cancel #7"),
+        ("deploy shop to staging", "deploy shop to staging"),
+    ],
+)
+def test_in_a_thread_only_what_names_nothing_means_its_deployment(ship, line, meant):
+    number = deployments.request(ship.shop, "main", ship.staging, by=ship.alice, surface="web").pk
+    Post.objects.create(workspace=ship.workspace, place="C1", key="card", ts="1.0", deployment_id=number)
+    ask = Ask("mention", "k", "T1", "UALICE", channel="C1", text=line, thread="1.0")
+
+    assert desk._in_thread(ask, ship.workspace) == meant.format(number)
 
 
 def test_a_mention_in_the_thread_of_a_deployment_means_it_and_is_answered_there(ship, deployment):

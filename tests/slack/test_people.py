@@ -11,6 +11,7 @@ from chatops.slack import rooms
 from chatops.slack.models import Channel, Delivery, Identity, Post, Ticket
 from deploy_core.models import AuditEntry, Deployment
 from tests import factories
+from tests.waiting import wait_until
 
 DEPLOY = "shop/main to staging"
 
@@ -140,6 +141,30 @@ def test_who_is_not_in_the_room_runs_nothing_there(ship):
     assert not Line.objects.exists()
 
 
+@pytest.mark.parametrize(("managers", "runs"), [(False, False), (True, True)], ids=["a reader", "a manager"])
+def test_where_managers_alone_write_a_reader_types_nothing_from_slack_either(ship, managers, runs):
+    ship.room.is_announcements = True
+    ship.room.save()
+    ship.room.memberships.filter(person=ship.bob).update(is_manager=managers)
+    factories.grant(ship.bob, "deployer", app=ship.shop)
+
+    sent = ship.user("UBOB").command(DEPLOY)
+
+    assert ("Only the managers" in sent.told["text"], Deployment.objects.exists()) == (not runs, runs)
+
+
+def test_but_a_button_there_says_nothing_of_its_pressers_own(ship):
+    ship.user().command(DEPLOY)
+    deployment = Deployment.objects.get()
+    ship.room.is_announcements = True
+    ship.room.save()
+    factories.grant(ship.bob, "deployer", app=ship.shop)
+
+    ship.user("UBOB").press("1.0", "deploy.cancel", f"{deployment.pk}:1")
+
+    assert Deployment.objects.get().status == "cancelled"
+
+
 # --- rooms and channels -----------------------------------------------------------------------------------------------
 def test_a_channel_without_a_room_says_how_to_link_one(ship):
     elsewhere = ship.slack.channel("random")
@@ -223,6 +248,17 @@ def test_showing_a_room_to_more_people_than_it_let_in_has_to_be_said_twice(ship,
 
     assert was_asked == asks
     assert Channel.objects.filter(channel=elsewhere.id, room=ship.room).exists()
+
+
+@pytest.mark.parametrize("event", ["the channel is archived", "the app is removed"])
+def test_a_room_is_told_once_when_slack_says_that_it_shows_it_no_more(ship, event):
+    is_channel = event == "the channel is archived"
+    said = {"type": "channel_archive", "channel": ship.there.id} if is_channel else {"type": "app_uninstalled"}
+    for _ in range(2):
+        ship.user().event(said)
+
+    codes = [f"announce.slack_{word}" for word in (["stopped"] if is_channel else ["removed"])]
+    assert list(ship.room.messages.values_list("code", flat=True)) == codes
 
 
 def test_in_a_direct_message_the_one_room_of_a_person_is_meant(ship):
@@ -340,9 +376,10 @@ def test_a_line_that_was_offered_is_typed_by_whoever_presses_it(ship):
 
 
 def test_old_answers_are_forgotten(ship, settings):
-    from chatops.slack.sender import forget
+    from chatops.slack.deliveries import forget
 
     ship.user().command("status")
+    wait_until(Delivery.objects.exists)
     settings.SLACK_KEEP_S = 0
     forget()
 
