@@ -38,6 +38,7 @@ class FleetForm(ModelForm):
     bound_field_class = NotedField
     parts: ClassVar[tuple[tuple[Promise | str, Promise | str, tuple[str | tuple[str, str], ...]], ...]] = ()
     codes: ClassVar[frozenset[str]] = frozenset()
+    name_shape: ClassVar[Any] = NAME_SHAPE
 
     def __init__(self, *args: Any, reader: Person, is_open: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,8 +51,8 @@ class FleetForm(ModelForm):
             field.widget.attrs |= {"class": "input input--code" if name in self.codes else "input"}
             field.widget.attrs.setdefault("autocomplete", "off")
         if "name" in self.fields:
-            self.fields["name"].error_messages["invalid"] = NAME_SHAPE
-            self.fields["name"].validators = [_say(NAME_SHAPE, each) for each in self.fields["name"].validators]
+            self.fields["name"].error_messages["invalid"] = self.name_shape
+            self.fields["name"].validators = [_say(self.name_shape, each) for each in self.fields["name"].validators]
 
     def sections(self) -> Iterator[Part]:
         """The form, part by part, for the template."""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatops.fleet import closings, contact, views
+from chatops.fleet import closings, contact, secrets, views
 
 urlpatterns = [
     path("", views.home, name="fleet"),
@@ -15,6 +15,9 @@ urlpatterns = [
     path("remove/environment/<str:app>/<str:name>/", views.Remove.as_view(), name="fleet-remove-environment"),
     path("remove/<str:key>/<str:name>/", views.Remove.as_view(), name="fleet-remove"),
     path("environments/<str:app>/<str:name>/", views.EnvironmentPage.as_view(), name="fleet-environment"),
+    path("environments/<str:app>/<str:name>/secrets/", secrets.page, name="fleet-secrets"),
+    path("environments/<str:app>/<str:name>/secrets/<str:secret>/", secrets.one, name="fleet-secret"),
+    path("remove/secret/<str:app>/<str:name>/<str:secret>/", secrets.remove, name="fleet-remove-secret"),
     path("servers/<str:name>/test/", contact.test, name="fleet-test"),
     path("servers/<str:name>/trust/", contact.trust, name="fleet-trust"),
     path("<str:key>/", views.listing, name="fleet-list"),

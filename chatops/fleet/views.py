@@ -192,6 +192,7 @@ class EnvironmentPage(View):
             "cancel": reverse("fleet-page", args=["apps", app]),
             "remove": reverse("fleet-remove-environment", args=args) if is_kept and form.is_open else "",
             "glass": self._glass(environment),
+            "secrets": reverse("fleet-secrets", args=args) if is_kept and form.is_open else "",
         }
         return render(self.request, "fleet/environment.html", context, status=status)
 

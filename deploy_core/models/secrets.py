@@ -4,6 +4,7 @@ from django.db import models
 
 from .fleet import Environment
 from .names import VARIABLE
+from .people import Person
 
 
 class Secret(models.Model):
@@ -20,6 +21,8 @@ class Secret(models.Model):
     for_builds = models.BooleanField(default=False)
     for_servers = models.BooleanField(default=False)
     changed = models.DateTimeField(auto_now=True)
+    #: Null: it was set on the command line, or they are gone.
+    set_by = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:
         ordering = ("name",)

@@ -41,6 +41,11 @@ def granted(environment: Environment) -> Granted:
     )
 
 
+def is_fit(value: str) -> bool:
+    """Whether a value is long enough to be masked, and short enough for a variable."""
+    return LEAST <= len(value.encode()) <= LIMIT_BYTES and "\0" not in value
+
+
 def keep(secret: Secret, value: str) -> None:
     """Seal a new value into a saved row, and save it.
 
@@ -48,7 +53,7 @@ def keep(secret: Secret, value: str) -> None:
         Refused: `secret_unfit`: it is too short to be masked, too long for a variable, or has a NUL.
         SealError: the key ring cannot be read.
     """
-    if not LEAST <= len(value.encode()) <= LIMIT_BYTES or "\0" in value:
+    if not is_fit(value):
         raise Refused("secret_unfit", name=secret.name, least=LEAST, limit_bytes=LIMIT_BYTES)
     secret.sealed = sealing.seal(value.encode(), about=_about(secret))
     secret.version += 1

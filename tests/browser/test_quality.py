@@ -34,6 +34,7 @@ PAGES = (
     "/fleet/apps/shop/",
     "/fleet/add/environment/shop/",
     "/fleet/environments/shop/staging/",
+    "/fleet/environments/shop/staging/secrets/",
     "/fleet/groups/",
     "/fleet/credentials/",
     "/fleet/add/credentials/",

@@ -202,18 +202,18 @@ def test_an_environment_is_placed_on_servers_in_order(reader):
 def test_where_commands_are_typed_and_which_pushes_count_is_chosen_there(reader, alice):
     shop = factories.app("shop")
     factories.room("deploys", members=(alice,))
-    factories.room("secret", is_closed=True)
-    Environment.objects.create(app=shop, name="staging", path="/srv/shop", command_rooms=["secret"])
+    factories.room("hideout", is_closed=True)
+    Environment.objects.create(app=shop, name="staging", path="/srv/shop", command_rooms=["hideout"])
     page = "/fleet/environments/shop/staging/"
 
-    refused = reader.post(page, _environment(command_rooms="secret"))
+    refused = reader.post(page, _environment(command_rooms="hideout"))
     wrong = reader.post(page, _environment(followed_branch="a..b"))
     saved = reader.post(page, _environment(command_rooms="deploys", followed_branch="main"))
 
     assert (refused.status_code, wrong.status_code, saved.status_code) == (400, 400, 302)
     environment = Environment.objects.get()
-    assert (environment.command_rooms, environment.followed_branch) == (["deploys", "secret"], "main")
-    assert "secret" not in reader.get(page).content.decode()
+    assert (environment.command_rooms, environment.followed_branch) == (["deploys", "hideout"], "main")
+    assert "hideout" not in reader.get(page).content.decode()
 
 
 @pytest.mark.parametrize("path", ["/", "../x", "/srv/../etc", ""])

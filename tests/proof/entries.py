@@ -31,6 +31,7 @@ class Page:
 
 
 SHOP, VAULT = {"app": "shop", "name": "staging"}, {"app": "vault", "name": "sealed"}
+TOKEN = {"secret": "TOKEN"}
 _NUMBERED = {"own": {"number": "{deployment}"}, "foreign": {"number": "{hidden}"}}
 _LOG = {
     "own": {"number": "{deployment}", "key": "fetch"},
@@ -73,6 +74,9 @@ PAGES: dict[str, Page] = {
     "fleet-remove-environment": Page("manager", SHOP, VAULT, data={}),
     "fleet-remove": Page("owner", {"key": "servers", "name": "web-1"}, {"key": "servers", "name": "hidden-1"}, data={}),
     "fleet-environment": Page("viewer", SHOP, VAULT, data={"name": "staging", "path": "/srv/other"}, acts="manager"),
+    "fleet-secrets": Page("manager", SHOP, VAULT, data={"name": "OTHER", "value": "x" * 8, "to": "builds"}),
+    "fleet-secret": Page("manager", SHOP | TOKEN, VAULT | TOKEN, data={"value": "x" * 8, "to": "builds"}),
+    "fleet-remove-secret": Page("manager", SHOP | TOKEN, VAULT | TOKEN, data={}),
     "fleet-test": Page("owner", {"name": "web-1"}, {"name": "hidden-1"}, data={}, takes_get=False),
     "fleet-trust": Page("owner", {"name": "web-1"}, {"name": "hidden-1"}, data={"compared": "yes"}, takes_get=False),
     "fleet-list": Page("nobody", {"key": "servers"}),

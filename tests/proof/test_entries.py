@@ -37,6 +37,7 @@ from deploy_core.models import (
     Lock,
     Person,
     Placement,
+    Secret,
     Server,
     Team,
     Window,
@@ -61,6 +62,7 @@ COUNTED = (
     Lock,
     Person,
     Placement,
+    Secret,
     Server,
     Team,
     Window,
@@ -104,6 +106,7 @@ class World:
 
     def _deployment(self, app: App, name: str, server: str) -> int:
         place = factories.environment(app, name, servers=(factories.server(server),))
+        Secret.objects.create(environment=place, name="TOKEN", for_builds=True)
         made = Deployment.objects.create(app=app, environment=place, ref="main", requested_by=self.people["owner"])
         journal.store_steps(made.pk, plan.lay_out("deploy", [server]))
         return made.pk

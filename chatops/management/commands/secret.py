@@ -19,9 +19,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from deploy_core import granting
 from deploy_core.errors import Refused
-from deploy_core.ledger import audit
-from deploy_core.models import Environment, Secret
+from deploy_core.granting import To
+from deploy_core.models import Environment
 from deploy_core.reach import secrets
 from deploy_core.sealing import SealError
 
@@ -63,31 +64,27 @@ class Command(BaseCommand):
 
     def keep(self, environment: Environment, options: dict[str, Any]) -> None:
         """A new version of the value, for whom it is granted."""
-        row = environment.secrets.filter(name=options["name"]).first()
-        row = row or Secret(environment=environment, name=options["name"])
-        if options["builds"] or options["servers"]:
-            row.for_builds, row.for_servers = options["builds"], options["servers"]
-        if not (row.for_builds or row.for_servers):
+        to = To(options["builds"], options["servers"])
+        known = environment.secrets.filter(name=options["name"]).first()
+        if not any(to) and known:
+            to = granting.granted_to(known)
+        if not any(to):
             raise CommandError("Say for whom it is: --builds, --servers, or both.")
-        row.full_clean()
-        row.save()
-        secrets.keep(row, _value())
-        audit.record(None, "secret.set", str(row), "done", version=row.version, granted=_granted(row))
-        self.stdout.write(f"{row}: version {row.version}, for {_granted(row)}")
+        row = granting.put(environment, options["name"], _value(), to, by=None)
+        self.stdout.write(f"{row}: version {row.version}, for {to}")
 
     def remove(self, environment: Environment, options: dict[str, Any]) -> None:
         """The row goes, with the sealed value."""
         row = environment.secrets.filter(name=options["name"]).first()
         if row is None:
             raise CommandError(f"{environment} has no secret {options['name']}.")
-        audit_target = str(row)
-        row.delete()
-        audit.record(None, "secret.remove", audit_target, "done")
+        granting.remove(row, by=None)
 
     def list(self, environment: Environment, options: dict[str, Any]) -> None:
         """One line per secret."""
         for row in environment.secrets.all():
-            self.stdout.write(f"{row.name}: version {row.version} of {row.changed:%Y-%m-%d %H:%M}, for {_granted(row)}")
+            to = granting.granted_to(row)
+            self.stdout.write(f"{row.name}: version {row.version} of {row.changed:%Y-%m-%d %H:%M}, for {to}")
 
 
 def _environment(options: dict[str, Any]) -> Environment:
@@ -95,10 +92,6 @@ def _environment(options: dict[str, Any]) -> Environment:
     if found is None:
         raise CommandError(f"There is no {options['app']}/{options['environment']}. manage.py app list shows all.")
     return found
-
-
-def _granted(row: Secret) -> str:
-    return " and ".join(name for name, is_one in (("builds", row.for_builds), ("servers", row.for_servers)) if is_one)
 
 
 def _value() -> str:
