@@ -176,7 +176,7 @@ def _live_cells(copies: list[ReleaseCopy]) -> list[Cell]:
         return [phrase("word.nothing"), "", ""]
     newest = max(copies, key=lambda copy: copy.switched or copy.staged)
     since = at(newest.switched or newest.staged)
-    if len({copy.release_id for copy in copies}) > 1:
+    if len({copy.release.content for copy in copies}) > 1:
         return [phrase("word.differs"), "", since]
     return [newest.release.ref, {"revision": newest.release.revision}, since]
 

@@ -3,6 +3,7 @@
 A parameter is text, a number, a list of texts, or one of these objects, which whoever renders it turns into words:
 `{"code", "params"}` a phrase, `{"at"}` an ISO time, `{"status"}` a status word, `{"deployment"}` a number,
 `{"revision"}` a commit id, `{"line"}` a command to press; any other object is a list of `name: value`.
+Of a list called `servers` runs of numbered names are told by their ends: `web-1 – web-9, db-1`.
 `table` holds `{"head": [codes], "rows": [[parameter, …]]}`.
 
 `[[ … ]]` in a sentence is said only when all its places are filled.
@@ -10,7 +11,7 @@ A parameter is text, a number, a list of texts, or one of these objects, which w
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +56,9 @@ PHRASES: dict[str, Promise] = {code: phrase for part in _PARTS for code, phrase 
 
 _OPTIONAL = re.compile(r"\[\[(.*?)\]\]")
 _PLACE = re.compile(r"%%|%\((\w+)\)s")
+_NUMBERED = re.compile(r"(.*?)(0|[1-9]\d{0,8})", re.ASCII | re.DOTALL)
+#: So many names in a row are told by the first and the last.
+_RUN = 3
 
 
 def catalogue() -> dict[str, str]:
@@ -77,7 +81,24 @@ def _is_filled(part: str, params: Mapping[str, Any]) -> bool:
 def _filled(place: re.Match[str], params: Mapping[str, Any]) -> str:
     if place.group() == "%%":
         return "%"
-    return value_text(params[place[1]]) if place[1] in params else place.group()
+    name, value = place[1], params.get(place[1])
+    if name not in params:
+        return place.group()
+    return value_text(in_runs(value) if name == "servers" and isinstance(value, list | tuple) else value)
+
+
+def in_runs(names: Sequence[str]) -> list[str]:
+    """`names` in their order; three or more that only count up, such as web-1, web-2, web-3, are one: web-1 – web-3."""
+    found: list[list[str]] = []
+    following = None
+    for name in names:
+        if found and name == following:
+            found[-1].append(name)
+        else:
+            found.append([name])
+        numbered = _NUMBERED.fullmatch(name)
+        following = f"{numbered[1]}{int(numbered[2]) + 1}" if numbered else None
+    return [text for run in found for text in ([f"{run[0]} – {run[-1]}"] if len(run) >= _RUN else run)]
 
 
 def render_text(code: str, params: Mapping[str, Any]) -> str:

@@ -138,8 +138,10 @@ def _live(environments: Iterable[Environment]) -> dict[int, Live]:
         copies[copy.environment_id].append(copy)
     found = {}
     for environment_id, here in copies.items():
-        release, count = Counter(copy.release for copy in here).most_common(1)[0]
-        times = [copy.switched for copy in here if copy.release == release and copy.switched]
+        content, count = Counter(copy.release.content for copy in here).most_common(1)[0]
+        same = [copy for copy in here if copy.release.content == content]
+        release = max((copy.release for copy in same), key=lambda release: release.pk)
+        times = [copy.switched for copy in same if copy.switched]
         found[environment_id] = Live(release, max(times, default=None), len(here), len(here) - count)
     return found
 

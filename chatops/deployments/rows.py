@@ -10,7 +10,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any, NamedTuple
 
-from chatops.room.graph import fold
+from chatops.room.graph import status_of
 
 Json = Mapping[str, Any]
 
@@ -51,7 +51,7 @@ class Batch(NamedTuple):
 
     @property
     def status(self) -> str:
-        return fold(step["status"] for each in self.servers for step in each.steps)
+        return status_of(step for each in self.servers for step in each.steps)
 
 
 class Row(NamedTuple):
@@ -74,7 +74,7 @@ def servers_of(state: Json) -> list[Server]:
         Server(
             name,
             steps,
-            fold(step["status"] for step in steps),
+            status_of(steps),
             any(step["kind"] == "back" and step["status"] == "succeeded" for step in steps),
         )
         for name, steps in found.items()

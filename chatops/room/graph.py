@@ -2,7 +2,7 @@
 
 `start → fetch → build → package`, under it one node per server (`server:web-1`: stage, switch, and the way
 back), under that one `health:web-1` (restart and health). The page gets the structure from here, once,
-and folds the statuses of a node's steps as `fold` does.
+and folds the statuses of a node's steps as `status_of` does.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,6 +21,8 @@ _FIGURES = {"start": "Circle", "server": "RoundedRectangle", "health": "Capsule"
 
 #: A node shows the first of these that one of its steps has.
 _LOUDEST = ("failed", "timed_out", "lost", "running", "cancelled")
+#: What a step counts as that was skipped because its deployment ended before.
+_UNREACHED = "unreached"
 
 
 def nodes(state: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -46,7 +48,7 @@ def nodes(state: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         grown[key]["steps"].append(step["key"])
     for node in grown.values():
-        node["status"] = fold(steps[key]["status"] for key in node["steps"])
+        node["status"] = status_of(steps[key] for key in node["steps"])
     return list(grown.values())
 
 
@@ -55,12 +57,24 @@ def _node_of(step: Mapping[str, Any]) -> str:
     return f"{part}:{step['server']}" if part else step["key"]
 
 
-def fold(statuses: Iterable[str]) -> str:
-    """One status for several steps: the loudest; else `running` while some are done and some are not."""
+def status_of(steps: Iterable[Mapping[str, Any]]) -> str:
+    """One status for several steps: the loudest; else `running` while some are done and some are not.
+
+    Steps before one that was not reached do not make a success: nothing there is done.
+    """
+    return _fold(
+        _UNREACHED if (step["status"], step["reason"]) == ("skipped", "not_reached") else step["status"]
+        for step in steps
+    )
+
+
+def _fold(statuses: Iterable[str]) -> str:
     found = set(statuses)
     for status in _LOUDEST:
         if status in found:
             return status
     if "pending" in found:
         return "running" if "succeeded" in found else "pending"
+    if _UNREACHED in found:
+        return "skipped"
     return "succeeded" if "succeeded" in found or not found else "skipped"

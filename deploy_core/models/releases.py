@@ -80,6 +80,11 @@ class Release(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def content(self) -> tuple[str, int]:
+        """What two releases have in common that are the same under two names, as after a retry of some servers."""
+        return self.revision, self.manifest_id
+
 
 class ReleaseCopy(models.Model):
     """A complete release on one server, and whether `current` points at it."""

@@ -81,7 +81,7 @@ def keep_plan(
     )
     event = DeploymentPlanned(
         revision=revision.id,
-        ref=revision.ref,
+        ref=deployment.ref if deployment.plan.get("revision") else revision.ref,  # people know it by that name
         subject=revision.subject,
         commits=commits,
         previous_revision=before.revision if before else "",

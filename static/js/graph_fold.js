@@ -2,13 +2,22 @@
 
 const LOUDEST = ["failed", "timed_out", "lost", "running", "cancelled"]
 
+/** What a step counts as that was skipped because its deployment ended before: nothing there is done. */
+const UNREACHED = "unreached"
+
 /** The loudest status; else `running` while some are done and some are not. */
 export function fold(statuses) {
   const found = new Set(statuses)
   const loud = LOUDEST.find((status) => found.has(status))
   if (loud) return loud
   if (found.has("pending")) return found.has("succeeded") ? "running" : "pending"
+  if (found.has(UNREACHED)) return "skipped"
   return found.has("succeeded") || found.size === 0 ? "succeeded" : "skipped"
+}
+
+/** One status for steps. What one step makes skipped by not being reached is not done by those before it. */
+export function statusOf(steps) {
+  return fold(steps.map(({ status, reason }) => (status === "skipped" && reason === "not_reached" ? UNREACHED : status)))
 }
 
 /** A node's status, and since when and until when it ran; `steps` is a map of the state's steps by key. */
@@ -25,7 +34,7 @@ export function nodeState(node, steps) {
       .filter(Boolean)
       .sort()
       .at(-1) ?? null
-  const status = fold(own.map((step) => step.status))
+  const status = statusOf(own)
   const isBack = own.some((step) => step.kind === "back" && step.status === "succeeded")
   return { status, started_at: started, finished_at: status === "running" ? null : ended, isBack }
 }
@@ -79,5 +88,5 @@ function serversOf(all) {
     if (!found.has(step.server)) found.set(step.server, [])
     found.get(step.server).push(step)
   }
-  return [...found].map(([name, steps]) => ({ name, steps, status: fold(steps.map((step) => step.status)) }))
+  return [...found].map(([name, steps]) => ({ name, steps, status: statusOf(steps) }))
 }

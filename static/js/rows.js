@@ -1,7 +1,7 @@
 // A deployment's state as the rows of its page: its steps, batch by batch, and its servers. Pure.
 // Mirrors chatops/deployments/rows.py.
 
-import { fold, servers } from "./graph_fold.js"
+import { servers, statusOf } from "./graph_fold.js"
 
 /** Up to so many servers stand in the list with all their steps, and up to so many one below the other at all. */
 export const MOST_OPEN = 6
@@ -37,7 +37,7 @@ function batch(number, members, isReal) {
 /** How many of a batch are done, and one status for all. */
 export function batchState({ members }) {
   const done = members.filter(isDone).length
-  return { done, status: fold(members.flatMap(({ steps }) => steps.map((step) => step.status))) }
+  return { done, status: statusOf(members.flatMap(({ steps }) => steps)) }
 }
 
 /** Whether the deployment did there what it was asked for. */

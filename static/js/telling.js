@@ -96,7 +96,8 @@ export function outcome(state) {
 
 /** `main 5c1d9e0`, `· 3 commits`, `· by bob`: as `[code, plain, plain]`. */
 export function about(state) {
-  const code = [state.ref, short(state.revision)].filter((each, at, all) => each && all.indexOf(each) === at).join(" ")
+  const named = [state.ref === state.revision ? "" : state.ref, short(state.revision)]
+  const code = named.filter((each, at, all) => each && all.indexOf(each) === at).join(" ")
   const plain = []
   if (state.kind && state.kind !== "deploy") plain.push(phrase(`word.${state.kind}`))
   if (state.commits) plain.push(plural("commits", state.commits))

@@ -65,8 +65,27 @@ export function fill(sentence, params) {
   return sentence.replace(/%%|%\((\w+)\)[sd]|\{(\w+)\}/g, (whole, percent, brace) => {
     if (whole === "%%") return "%"
     const name = percent ?? brace
-    return name in params ? valueText(params[name]) : whole
+    if (!(name in params)) return whole
+    const value = params[name]
+    return valueText(name === "servers" && Array.isArray(value) ? inRuns(value) : value)
   })
+}
+
+const NUMBERED = /^(.*?)(0|[1-9][0-9]{0,8})$/s
+/** So many names in a row are told by the first and the last. */
+const RUN = 3
+
+/** Names in their order; three or more that only count up are one: web-1 – web-3. As in bot/phrases. */
+export function inRuns(names) {
+  const found = []
+  let following = null
+  for (const name of names) {
+    if (found.length && name === following) found.at(-1).push(name)
+    else found.push([name])
+    const numbered = NUMBERED.exec(name)
+    following = numbered && `${numbered[1]}${Number(numbered[2]) + 1}`
+  }
+  return found.flatMap((run) => (run.length >= RUN ? [`${run[0]} – ${run.at(-1)}`] : run))
 }
 
 /** A parameter as text: see bot/phrases. Objects name a phrase, a time, a status, a deployment, a revision or a line. */

@@ -291,6 +291,11 @@ def test_servers_that_run_different_releases_are_not_averaged(ask, alice, stagin
     ReleaseCopy.objects.filter(server=one, is_current=True).update(is_current=False)
     ReleaseCopy.objects.filter(server=one, release=newer).update(is_current=True)
 
+    # The same content under two names, as a retry of some servers leaves it, is no difference.
+    assert cells(ask(alice, "/where shop in staging"), "live") == [newer.ref]
+
+    Release.objects.filter(pk=newer.pk).update(revision="f" * 40)
+
     assert cells(ask(alice, "/where shop in staging"), "live") == [{"code": "word.differs", "params": {}}]
 
 

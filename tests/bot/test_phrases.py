@@ -175,3 +175,11 @@ def test_a_table_is_aligned_text_in_a_shell():
         "#7          running  2026-11-27 10:00 UTC",
         "x",
     ]
+
+
+def test_servers_that_count_up_are_told_by_their_ends():
+    names = ["web-9", "web-10", "web-11", "web-01", "web-02", "web-03", "9", "10", "x"]
+
+    assert phrases.in_runs(names) == ["web-9 – web-11", "web-01 – web-03", "9", "10", "x"]
+    said = phrases.render("runs", {"release": "4-1c0a8ab", "servers": ["web-1", "web-2", "web-3", "db-1"]})
+    assert said == "4-1c0a8ab (web-1 – web-3, db-1)"

@@ -6,7 +6,7 @@ import { holds, Lines, MOST, tellingLine } from "../../static/js/log_lines.js"
 import { tabsOf } from "../../static/js/log_tabs.js"
 import { blocks, mentions, tokens } from "../../static/js/markup.js"
 import { format, parse } from "../../static/js/route.js"
-import { fill } from "../../static/js/words.js"
+import { fill, inRuns } from "../../static/js/words.js"
 
 const E = "\u001b"
 
@@ -171,4 +171,16 @@ test("the line that tells what went wrong is the last error that is not empty", 
   assert.equal(tellingLine([line(1, "o", "a"), line(2, "e", "boom"), line(3, "o", "b"), line(4, "e", " ")]).q, 2)
   assert.equal(tellingLine([line(1, "o", "a"), line(2, "m", "")]).q, 1)
   assert.equal(tellingLine([]), null)
+})
+
+test("servers that count up are told by their ends", () => {
+  assert.equal(fill("%(servers)s run", { servers: ["web-1", "web-2", "web-3", "web-5", "db-1"] }), "web-1 – web-3, web-5, db-1 run")
+  assert.equal(fill("%(names)s", { names: ["a1", "a2", "a3"] }), "a1, a2, a3")
+  assert.deepEqual(inRuns(["web-9", "web-10", "web-11", "web-01", "web-02", "web-03", "9", "10", "x"]), [
+    "web-9 – web-11",
+    "web-01 – web-03",
+    "9",
+    "10",
+    "x",
+  ])
 })

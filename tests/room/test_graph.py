@@ -7,7 +7,7 @@ from deploy_core.rules import plan
 
 
 def _state(kind="deploy", servers=("web-1", "web-2"), **statuses):
-    steps = [step.as_json() | {"status": "pending"} for step in plan.lay_out(kind, list(servers))]
+    steps = [step.as_json() | {"status": "pending", "reason": ""} for step in plan.lay_out(kind, list(servers))]
     for step in steps:
         step["status"] = statuses.get(step["key"].replace(":", "_").replace("-", "_"), "pending")
     return {"steps": steps}
@@ -32,7 +32,7 @@ def test_a_rollback_goes_from_the_start_to_the_servers():
 
 def test_the_way_back_belongs_to_its_server():
     state = _state()
-    state["steps"] += [step.as_json() | {"status": "pending"} for step in plan.way_back(["web-1"])]
+    state["steps"] += [step.as_json() | {"status": "pending", "reason": ""} for step in plan.way_back(["web-1"])]
 
     nodes = {node["key"]: node for node in graph.nodes(state)}
 
@@ -61,4 +61,12 @@ def test_a_server_runs_between_its_upload_and_its_switch():
     ],
 )
 def test_the_loudest_step_gives_a_node_its_status(statuses, folded):
-    assert graph.fold(statuses) == folded
+    assert graph.status_of({"status": status, "reason": ""} for status in statuses) == folded
+
+
+def test_a_server_that_was_not_reached_is_no_success_though_its_upload_was():
+    steps = [{"status": "succeeded", "reason": ""}, {"status": "skipped", "reason": "not_reached"}]
+
+    assert graph.status_of(steps) == "skipped"
+    assert graph.status_of([*steps, {"status": "failed", "reason": "unreachable"}]) == "failed"
+    assert graph.status_of([steps[0], {"status": "skipped", "reason": "nothing_to_do"}]) == "succeeded"

@@ -57,7 +57,7 @@ def computed() -> dict[str, Any]:
     """What the page computes of all that is compared here."""
     asked = {
         "journals": [{"id": 5, "events": [_frame(entry) for entry in JOURNAL]}],
-        "statuses": STATUSES,
+        "steps": STEPS,
         "names": NAMES,
         "seconds": SECONDS,
         "lines": LINES,
@@ -75,7 +75,8 @@ def computed() -> dict[str, Any]:
 
 
 #: Every pair and triple of statuses.
-STATUSES = [[str(each) for each in some] for n in (1, 2, 3) for some in itertools.combinations(StepStatus, n)]
+KINDS = [*({"status": str(each), "reason": ""} for each in StepStatus), {"status": "skipped", "reason": "not_reached"}]
+STEPS = [list(some) for n in (1, 2, 3) for some in itertools.combinations(KINDS, n)]
 
 
 def _journal() -> list[events.Entry]:
@@ -117,7 +118,7 @@ def test_a_journal_leads_to_the_same_state_on_the_page_as_on_the_server(computed
 
 
 def test_the_page_folds_statuses_as_the_server_does(computed: dict[str, Any]) -> None:
-    assert computed["folds"] == [graph.fold(statuses) for statuses in STATUSES]
+    assert computed["folds"] == [graph.status_of(steps) for steps in STEPS]
 
 
 def test_every_status_looks_the_same_with_and_without_script(computed: dict[str, Any]) -> None:
