@@ -158,6 +158,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+AUTH_PASSWORD_VALIDATORS.append({"NAME": "chatops.accounts.passwords.EndsWhatItOpened"})
 #: One-time codes that were used, and counts of wrong ones, for all processes.
 CACHES = {"default": {"BACKEND": "chatops.accounts.memory.SharedMemory"}}
 LOGIN_URL = "/accounts/sign-in/"

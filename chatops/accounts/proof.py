@@ -1,12 +1,17 @@
-"""How fresh the second step of a session is. Protected environments may want one that was just given."""
+"""How fresh the second step of a session is. Protected environments may want one that was just given, and so does what
+outlasts a session: tokens, hooks, links that sign somebody in, a new password.
+"""
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, cast
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required, suspend_request
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.middleware import get_user
@@ -35,10 +40,10 @@ def kinds(person: Person) -> set[str]:
     return set(Authenticator.objects.filter(user=person, type__in=PROVES).values_list("type", flat=True))
 
 
-def may_change_steps(person: Person, session: Mapping[str, Any]) -> bool:
-    """Whether this session may change the person's second steps: within PROOF_S it gave one, or set one up; a recovery
-    code counts, for a device is lost sometimes. Who has none yet may. The password alone is not enough: else whoever
-    knows it would put a second step of their own in the place of the owner's.
+def is_sure(person: Person, session: Mapping[str, Any]) -> bool:
+    """Whether this session may change the person's second steps and do what outlasts it: within PROOF_S it gave one, or
+    set one up; a recovery code counts, for a device is lost sometimes. Who has none yet may. The password alone is not
+    enough: else whoever knows it would put a second step of their own in the place of the owner's.
     """
     since = time.time() - settings.PROOF_S
     is_given = any(each["at"] > since for each in _records(session) if each.get("method") in ("mfa", SET_UP))
@@ -46,9 +51,40 @@ def may_change_steps(person: Person, session: Mapping[str, Any]) -> bool:
 
 
 def where_given(having: Collection[str], onward: str) -> str:
-    """The address at which somebody who has `having` gives a second step, and then goes `onward`."""
+    """The address at which somebody who has `having` gives a second step, and goes `onward` then ("": it adds that)."""
     again = "mfa_reauthenticate_webauthn" if "webauthn" in having else "mfa_reauthenticate"
-    return reverse(again, query={"next": onward})
+    return reverse(again, query={"next": onward} if onward else None)
+
+
+def where_wanted(request: HttpRequest) -> str:
+    """The address where the person proves anew who they are, as far as they did not just now; "" when they did: by the
+    second step where there is one (`is_sure`), and by it or the password within ACCOUNT_REAUTHENTICATION_TIMEOUT.
+    """
+    person = cast(Person, request.user)
+    if not is_sure(person, request.session):
+        return where_given(kinds(person), "")
+    if is_reauthentication_required(request, app="shiproom"):
+        return str(get_adapter().get_reauthentication_methods(person)[0]["url"])
+    return ""
+
+
+View = Callable[..., HttpResponseBase]
+
+
+def asked_again(when: Callable[[HttpRequest], bool]) -> Callable[[View], View]:
+    """A view of who is signed in; where `when` says so, they prove anew who they are first. What they sent is kept in
+    their session until then, and done without being sent again.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def careful(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            where = where_wanted(request) if when(request) else ""
+            return suspend_request(request, where) if where else view(request, *args, **kwargs)
+
+        return careful
+
+    return decorate
 
 
 def _records(session: Mapping[str, Any]) -> list[dict[str, Any]]:

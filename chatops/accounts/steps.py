@@ -31,6 +31,8 @@ from deploy_core.ledger import audit
 from deploy_core.models import Person
 
 _private = method_decorator(never_cache, name="dispatch")
+#: Pages, with those below them, that ask whether this session is sure (`proof.is_sure`).
+_TAKE_RECOVERY_CODES = ("account", "tokens", "webhooks", "people", "slack")
 
 
 def _dressed(form: forms.Form) -> forms.Form:
@@ -57,7 +59,7 @@ class _Changes:
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         person = request.user
-        if isinstance(person, Person) and not proof.may_change_steps(person, request.session):
+        if isinstance(person, Person) and not proof.is_sure(person, request.session):
             return redirect(proof.where_given(proof.kinds(person), request.path))
         answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
         return answer
@@ -87,9 +89,9 @@ class CodeAgain(_Dressed, CodeAgainView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        # Where second steps are changed a recovery code is as good; elsewhere it proves nothing anew.
-        own_pages = str(context.get("redirect_field_value") or "").startswith(reverse("account"))
-        return context | {"takes_recovery_codes": own_pages}
+        # For what outlasts the session a recovery code is as good; for a deployment it proves nothing anew.
+        onward = str(context.get("redirect_field_value") or "")
+        return context | {"takes_recovery_codes": onward.startswith(tuple(map(reverse, _TAKE_RECOVERY_CODES)))}
 
 
 @_private

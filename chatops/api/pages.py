@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -14,6 +13,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 
+from chatops.accounts import proof
 from chatops.api import tokens
 from chatops.api.forms import TokenForm
 from chatops.api.models import Token
@@ -32,11 +32,11 @@ def whose(person: Person) -> QuerySet[Person]:
 
 
 def _makes_one(request: HttpRequest) -> bool:
-    return "revoke" not in request.POST
+    return request.method == "POST" and "revoke" not in request.POST
 
 
 #: A token outlives the session that makes it, so whoever makes one proves anew who they are. Ending one needs no proof.
-_proven = reauthentication_required(allow_get=True, enabled=_makes_one, app="shiproom")
+_proven = proof.asked_again(_makes_one)
 
 
 @method_decorator([never_cache, login_required, _proven], name="dispatch")

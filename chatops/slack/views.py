@@ -19,6 +19,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from chatops.accounts import proof
 from chatops.room.views import MemberRequest, rail
 from chatops.slack import blocks, calls, manifest, outbox, tickets, workspaces
 from chatops.slack.models import Channel, Identity, Post, Ticket, Workspace
@@ -139,8 +140,9 @@ class Link(View):
         context = {"ticket": ticket, "person": request.user, "slack_user": _called(ticket) if ticket else ""}
         return render(request, "slack/link.html", context, status=200 if ticket else 410)
 
+    @method_decorator(proof.asked_again(lambda request: True))
     def post(self, request: MemberRequest, token: str) -> HttpResponse:
-        """Tie them, and tell the Slack user."""
+        """Tie them, and tell the Slack user: whose it is speaks for the person from then on."""
         identity = tickets.redeem(token, request.user)
         if identity is None:
             return render(request, "slack/link.html", {"ticket": None, "person": request.user}, status=410)

@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from allauth.account.decorators import reauthentication_required
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import SetPasswordForm
-from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -44,22 +41,20 @@ def page(request: MemberRequest) -> HttpResponse:
 
 @never_cache
 @login_required
-@reauthentication_required(app="shiproom")
+@proof.asked_again(lambda request: request.method != "POST")
 def password(request: MemberRequest) -> HttpResponse:
-    """Set or change the password; every other session and every token of the person ends with the old one: whoever
-    knew it may have made some.
+    """Set or change the password; every other session and every token of the person ends with the old one
+    (chatops/accounts/passwords.py): whoever knew it may have made some.
     """
+    if request.method == "POST" and proof.where_wanted(request):
+        return redirect("password")  # which asks; a password is kept in no session meanwhile
     form = SetPasswordForm(request.user, request.POST or None)
     for field in form.fields.values():
         field.widget.attrs["class"] = "input"
     if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            form.save()
-            ended = request.user.tokens.filter(revoked__isnull=True).update(revoked=timezone.now())
-            audit.record(request.user, "password.change", request.user.username, "done", tokens_ended=ended)
+        form.save()
         update_session_auth_hash(request, request.user)
         visits.remember(Person, request, request.user)
-        visits.end_all(request.user, but=request.session.session_key)
         return redirect("account")
     context = {"form": form, "page": "account", "rooms": rail(request.user)}
     return render(request, "trust/password.html", context, status=400 if form.errors else 200)
@@ -91,7 +86,7 @@ def prove(request: MemberRequest) -> HttpResponse:
     wanted = request.GET.get("next", "")
     onward = wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else reverse("home")
     if is_fresh(request.user):
-        return redirect(onward)
+        return HttpResponseRedirect(onward)  # `redirect` would take a word for the name of a page
     kinds = proof.kinds(request.user)
     if not kinds:
         return redirect(f"{reverse('account')}?wanted=step")

@@ -6,14 +6,14 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.db.models import Q
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 
 from bot import phrases
-from chatops.accounts import links, visits
+from chatops.accounts import links, proof, visits
 from chatops.room.views import MemberRequest, rail
 from chatops.trust import granting
 from chatops.trust.forms import GrantForm, PersonForm, TeamForm
@@ -86,6 +86,11 @@ class Listing(Managed):
         return self.draw("trust/people.html", status, **told | forms)
 
 
+def _opens_a_way_in(request: HttpRequest) -> bool:
+    """Whether whoever has this session only for a moment could come in as somebody else for longer."""
+    return request.POST.get("do") in ("link", "forget-steps")
+
+
 @_page
 class PersonPage(Managed):
     """One person: grants, teams, ways in; `do` says which of its buttons was pressed."""
@@ -94,6 +99,7 @@ class PersonPage(Managed):
         """As it stands."""
         return self._draw(self._found(pk))
 
+    @method_decorator(proof.asked_again(_opens_a_way_in))
     def post(self, request: MemberRequest, pk: int) -> HttpResponse:
         """Do one thing, audited in the same transaction."""
         person = self._found(pk)
@@ -205,7 +211,7 @@ def _sign_out(person: Person, request: MemberRequest) -> None:
 
 def _forget_steps(person: Person, request: MemberRequest) -> None:
     Authenticator.objects.filter(user=person).delete()
-    visits.end_all(person)
+    visits.end_all(person, but=request.session.session_key)  # of one's own, all others
     audit.record(request.user, "second_step.forget", person.username, "done")
 
 

@@ -5,7 +5,6 @@ Who manages everything looks after all of them. A secret is shown by the answer 
 
 from typing import Any
 
-from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
@@ -17,6 +16,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 
+from chatops.accounts import proof
 from chatops.room.views import MemberRequest, rail
 from chatops.webhooks import secrets
 from chatops.webhooks.forms import IncomingForm, OutgoingForm
@@ -35,7 +35,7 @@ def _makes_secret(request: HttpRequest) -> bool:
 
 
 #: A hook outlives the session that makes it, as a token does: whoever makes one proves anew who they are.
-_proven = reauthentication_required(allow_get=True, enabled=_makes_secret, app="shiproom")
+_proven = proof.asked_again(_makes_secret)
 _page = method_decorator([never_cache, login_required, _proven], name="dispatch")
 
 

@@ -1,9 +1,10 @@
 """People, and what they may do where."""
 
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.db import models, transaction
 
 from .names import NAME
 
@@ -21,6 +22,11 @@ class Person(AbstractUser):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PERSON)
     language = models.CharField(max_length=16, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Together with what ends when a password is another one (AUTH_PASSWORD_VALIDATORS)."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
 
     def __str__(self) -> str:
         return self.username

@@ -1,6 +1,10 @@
 """One's own account: password, sessions, and who may look."""
 
+import io
+
 import pytest
+from django.contrib.auth.management.commands import changepassword
+from django.core.management import call_command
 from django.db import OperationalError
 from django.test import Client
 
@@ -124,8 +128,37 @@ def test_the_old_password_is_asked_for_first(alice):
     answer = here.post("/accounts/password/", {"new_password1": "battery staple", "new_password2": "battery staple"})
 
     alice.refresh_from_db()
-    assert answer["Location"].startswith("/accounts/again/")
+    assert answer["Location"] == "/accounts/password/"
+    assert here.get("/accounts/password/")["Location"].startswith("/accounts/again/")
     assert alice.check_password("correct horse")
+
+
+def test_a_password_that_came_from_a_shell_ends_sessions_and_tokens_too(alice, monkeypatch):
+    bob = factories.person("bob")
+    own, others = (tokens.issue(each, "build", scopes=["status"], days=1, by=each) for each in (alice, bob))
+    browser = signed_in()
+    monkeypatch.setattr(changepassword.Command, "_get_pass", lambda *_: "battery staple")
+
+    call_command("changepassword", "alice", stdout=io.StringIO())
+
+    assert browser.get("/accounts/")["Location"].startswith("/accounts/sign-in/")
+    assert alice.visits.count() == 0
+    assert (tokens.found(own[1]), tokens.found(others[1])) == (None, others[0])
+    row = AuditEntry.objects.get(action="password.change")
+    assert (row.actor, row.target, row.params) == (None, "alice", {"tokens_ended": 1})
+
+
+def test_a_sign_in_that_makes_the_hash_of_a_password_anew_ends_nothing(alice, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *settings.PASSWORD_HASHERS]
+    _, text = tokens.issue(alice, "build", scopes=["status"], days=1, by=alice)
+    before = alice.password
+
+    signed_in()
+
+    alice.refresh_from_db()
+    assert alice.password != before
+    assert tokens.found(text) is not None
+    assert not AuditEntry.objects.filter(action="password.change").exists()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ def boss():
 def client(boss):
     client = Client()
     client.force_login(boss)
+    client.post("/accounts/again/", {"password": "correct horse"})
     return client
 
 
