@@ -1,20 +1,13 @@
-"""Artifacts: a built tree as one tar file, named by its manifest's id, and compressed once for all who take it."""
+"""Artifacts: a built tree as one tar file, named by its manifest's id."""
 
-import contextlib
-import fcntl
-import gzip
 import hashlib
-import json
 import os
 import secrets
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
-
-import zstandard
+from typing import IO
 
 from deploy_core.errors import BuildError
 from deploy_core.rules.manifest import Entry, Manifest, leaves_tree, sums
@@ -80,52 +73,11 @@ def find(manifest: Manifest, folder: Path) -> Artifact | None:
     return Artifact(manifest, path, path.stat().st_size) if path.exists() else None
 
 
-@dataclass(frozen=True)
-class Packed:
-    """A compressed archive, and the checksum (hex) that it must have where it arrives, by the program that tells it."""
-
-    path: Path
-    sums: Mapping[str, str]
-
-    def preface(self, program: str) -> bytes:
-        """What goes ahead of it (`rules.layout.stage`)."""
-        return f"{self.sums[program]}\n".encode()
-
-
 class Damaged(Exception):
     """The artifact's file does not hold what its manifest says; it prints as the first path that differs."""
 
     def __init__(self, path: bytes) -> None:
         super().__init__(shown(path))
-
-
-def packed(artifact: Artifact, how: str) -> Packed:
-    """The artifact compressed by `zstd` or `gzip`, compared with its manifest by the first who asks and kept beside it.
-
-    Raises:
-        Damaged: it is not what the manifest says.
-    """
-    return compressed(artifact.path, how, lambda: _compare(artifact))
-
-
-def compressed(source: Path, how: str, before: Callable[[], object] = lambda: None) -> Packed:
-    """`source`, compressed once and kept beside it, after whoever does it has called `before`."""
-    suffix, compress = {"zstd": (".zst", _zstd), "gzip": (".gz", _gzip)}[how]
-    target = source.with_name(source.name + suffix)
-    if found := _noted(target):
-        return found
-    with alone(target):
-        if found := _noted(target):
-            return found
-        before()
-        part = target.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            sums = compress(source, part)
-            _note(target).write_text(json.dumps(sums))
-            part.rename(target)
-        finally:
-            part.unlink(missing_ok=True)
-    return Packed(target, sums)
 
 
 def clear_parts(folder: Path) -> int:
@@ -146,40 +98,14 @@ def _age_s(path: Path) -> float:
 def drop_damaged(artifact: Artifact) -> bool:
     """Remove the file if it does not hold what its manifest says, and say whether it did not."""
     try:
-        _compare(artifact)
+        compare(artifact)
     except Damaged:
         artifact.path.unlink(missing_ok=True)
         return True
     return False
 
 
-def drop_spoiled(artifact: Artifact) -> None:
-    """Remove the compressed copies of an artifact that are not what they were; whoever asks next makes them anew."""
-    for path in artifact.path.parent.glob(f"{artifact.path.name}*"):
-        if path.suffix in (".zst", ".gz"):
-            with alone(path), contextlib.suppress(FileNotFoundError):
-                kept = _noted(path)
-                with path.open("rb") as file:
-                    if kept is None or kept.sums["sha256sum"] != hashlib.file_digest(file, "sha256").hexdigest():
-                        path.unlink()
-
-
-def _note(target: Path) -> Path:
-    """Where the sums of a compressed file stand."""
-    return target.with_name(target.name + ".sum")
-
-
-def _noted(target: Path) -> Packed | None:
-    """A compressed file that is there, with sums that can be read."""
-    try:
-        sums = json.loads(_note(target).read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    is_whole = isinstance(sums, dict) and sums.keys() == {"b2sum", "sha256sum"}
-    return Packed(target, sums) if is_whole and target.exists() else None
-
-
-def _compare(artifact: Artifact) -> None:
+def compare(artifact: Artifact) -> None:
     """See that the archive holds what the manifest says, and nothing else.
 
     Raises:
@@ -235,58 +161,6 @@ def entry(member: tar.Member, file: IO[bytes]) -> Entry:
         digest.update(data)
         unread -= len(data)
     return Entry(b"fx" if member.is_executable else b"f", digest.hexdigest().encode())
-
-
-class _Summing:
-    """A file that sums what is written to it, as a server will: BLAKE2 takes it a third of the time, if it has that."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._blake2, self._sha256 = hashlib.blake2b(), hashlib.sha256()
-        self._file = file
-
-    @property
-    def sums(self) -> dict[str, str]:
-        return {"b2sum": self._blake2.hexdigest(), "sha256sum": self._sha256.hexdigest()}
-
-    def write(self, data: bytes, /) -> int:
-        self._blake2.update(data)
-        self._sha256.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-def _zstd(source: Path, target: Path) -> dict[str, str]:
-    """The sums of what is in `target` then."""
-    # By default its threads hold several pieces of 8 MB each, in and out: 85 MB.
-    how = zstandard.ZstdCompressionParameters.from_level(3, threads=min(2, os.cpu_count() or 1), job_size=2 * 1024**2)
-    compressor = zstandard.ZstdCompressor(compression_params=how)
-    with source.open("rb") as read, target.open("wb") as file:
-        write = _Summing(file)
-        compressor.copy_stream(
-            read, cast(IO[bytes], write), size=source.stat().st_size, read_size=_PIECE, write_size=_PIECE
-        )
-    return write.sums
-
-
-def _gzip(source: Path, target: Path) -> dict[str, str]:
-    """The sums of what is in `target` then."""
-    with source.open("rb") as read, target.open("wb") as file:
-        write = _Summing(file)
-        with gzip.GzipFile(
-            filename="", mode="wb", fileobj=cast(IO[bytes], write), compresslevel=1, mtime=0
-        ) as compressor:
-            shutil.copyfileobj(read, compressor, _PIECE)
-    return write.sums
-
-
-@contextlib.contextmanager
-def alone(target: Path) -> Iterator[None]:
-    """One at a time over threads and processes. The lock file stays: removing it would let a second one in."""
-    with target.with_name(target.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _walk(top: bytes, writer: tar.Writer, what: Selection, limit_bytes: int) -> Iterator[tuple[bytes, Entry]]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from deploy_core.rules.delta import Delta
 from deploy_core.rules.manifest import sums
 
-from . import artifacts, tar
-from .artifacts import Artifact, Damaged, Packed
+from . import artifacts, packs, tar
+from .artifacts import Artifact, Damaged
+from .packs import Packed
 
 _PIECE = 1024 * 1024
 
@@ -39,11 +40,11 @@ def packed(artifact: Artifact, base: Base, how: str, *, checks: bool) -> Packed:
     target = artifact.path.with_name(f"{artifact.path.name}.from.{base.delta.key}.{what}")
     if not target.exists():
         _make(artifact, base.delta, target, checks=checks)
-    return artifacts.compressed(target, how)
+    return packs.compressed(target, how)
 
 
 def _make(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> None:
-    with artifacts.alone(target):
+    with packs.alone(target):
         if target.exists():
             return
         part = target.with_name(f".{secrets.token_hex(8)}.part")

@@ -11,10 +11,11 @@ from deploy_core.rules import layout, remote, shell
 from deploy_core.rules.manifest import sums
 from deploy_core.rules.remote import Fence
 
-from . import artifacts, deltas
-from .artifacts import Artifact, Damaged, Packed
+from . import artifacts, deltas, packs
+from .artifacts import Artifact, Damaged
 from .connection import COMMAND_S, Connection, OnLine, Result, is_disk_full, never, nobody
 from .deltas import Base
+from .packs import Packed
 
 #: `(bytes sent, bytes in all)`.
 OnProgress = Callable[[int, int], None]
@@ -126,7 +127,7 @@ def stage(
 
     result, sender = attempt(release.bases)
     if result.exit_status == remote.WRONG_CONTENT:
-        artifacts.drop_spoiled(release.artifact)
+        packs.drop_spoiled(release.artifact)
     remarks, sent_bytes = sender.remarks, sender.sent_bytes
     is_stale = result.exit_status in (remote.STALE_BASE, remote.WRONG_CONTENT) and sender.base is not None
     if is_stale and sender.base and not is_disk_full(result.err_tail):
@@ -274,7 +275,7 @@ class _Sender:
         match self._wanted:
             case ["full", how, summed] if how in _HOW and summed in _SUMMED:
                 self.files = self._artifact.manifest.files
-                return artifacts.packed(self._artifact, how)
+                return packs.packed(self._artifact, how)
             case ["delta" | "ask" | "check" as verdict, name, way, how, summed] if (
                 how in _HOW and summed in _SUMMED and name in self._bases
             ):

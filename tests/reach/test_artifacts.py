@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from deploy_core.errors import BuildError
-from deploy_core.reach import artifacts, tar
+from deploy_core.reach import artifacts, packs, tar
 from deploy_core.rules.manifest import Entry, Manifest, unpack
 
 
@@ -130,8 +130,8 @@ def test_an_artifact_is_found_by_its_manifest(tree, tmp_path):
 
 def test_many_senders_compress_it_once(tree, tmp_path):
     stored = artifacts.store(tree, tmp_path / "artifacts")
-    found: list[artifacts.Packed] = []
-    threads = [threading.Thread(target=lambda: found.append(artifacts.packed(stored, "zstd"))) for _ in range(6)]
+    found: list[packs.Packed] = []
+    threads = [threading.Thread(target=lambda: found.append(packs.packed(stored, "zstd"))) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -143,7 +143,7 @@ def test_many_senders_compress_it_once(tree, tmp_path):
     for program, checksum in found[0].sums.items():
         told = subprocess.run([program, found[0].path], check=True, capture_output=True, text=True)
         assert told.stdout.split()[0] == checksum
-    assert gzip.decompress(artifacts.packed(stored, "gzip").path.read_bytes()) == stored.path.read_bytes()
+    assert gzip.decompress(packs.packed(stored, "gzip").path.read_bytes()) == stored.path.read_bytes()
     assert not [name for name in os.listdir(tmp_path / "artifacts") if name.endswith(".part")]
 
 
@@ -165,7 +165,7 @@ def test_what_is_not_as_the_manifest_says_is_not_sent(tree, tmp_path, path, entr
         entries[path] = Entry(entry.kind, value)
 
     with pytest.raises(artifacts.Damaged, match=path.decode()):
-        artifacts.packed(artifacts.Artifact(Manifest(entries), stored.path, stored.size_bytes), "gzip")
+        packs.packed(artifacts.Artifact(Manifest(entries), stored.path, stored.size_bytes), "gzip")
 
 
 @pytest.mark.parametrize("at", [0, 100, 108, 124, 136, 148, 156, 157, 257])
@@ -180,7 +180,7 @@ def test_a_wrong_byte_in_any_field_of_a_header_is_noticed_and_the_file_removed(t
         assert artifacts.drop_damaged(stored)
         assert not stored.path.exists()
     with pytest.raises(artifacts.Damaged):
-        artifacts.packed(stored, "gzip")
+        packs.packed(stored, "gzip")
 
 
 def test_a_whole_artifact_stays(tree, tmp_path):
@@ -206,7 +206,7 @@ def test_a_large_artifact_is_compressed_in_little_memory(tmp_path):
     script = """
 import os, sys
 from pathlib import Path
-from deploy_core.reach import artifacts
+from deploy_core.reach import artifacts, packs
 peak = lambda: next(int(it.split()[1]) for it in open("/proc/self/status") if it.startswith("VmHWM"))
 tree = Path(sys.argv[1]) / "tree"
 tree.mkdir()
@@ -214,7 +214,7 @@ for number in range(64):
     (tree / str(number)).write_bytes(os.urandom(2**20))
 stored = artifacts.store(tree, Path(sys.argv[1]) / "artifacts")
 before = peak()
-artifacts.packed(stored, "zstd")
+packs.packed(stored, "zstd")
 print(peak() - before)
 """
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy_core.errors import Cancelled, CommandFailed, ConnectionLost, ReachError
-from deploy_core.reach import artifacts, command, ssh, staging
+from deploy_core.reach import artifacts, command, packs, ssh, staging
 from deploy_core.reach.artifacts import Artifact
 from deploy_core.reach.connection import Connection
 from deploy_core.reach.staging import ReleaseSpec
@@ -124,7 +124,7 @@ def test_a_server_without_zstd_is_sent_gzip(tmp_path: Path, artifact: Artifact):
         staging.stage(connection, spec(server.folder / "app", artifact))
 
         assert (server.folder / "app/releases/r1/run").exists()
-    assert artifacts.packed(artifact, "gzip").path.exists()
+    assert packs.packed(artifact, "gzip").path.exists()
 
 
 def test_a_relative_path_is_below_the_logins_home(connection: Connection, tmp_path: Path):
@@ -197,7 +197,7 @@ def test_a_file_too_many_is_refused(connection: Connection, place: Path, tmp_pat
 @pytest.mark.parametrize("part", [0.0, 0.3, 0.99])
 def test_an_upload_that_was_cut_short_is_refused(connection: Connection, place: Path, tmp_path: Path, part):
     whole = artifact_of(tmp_path, a=os.urandom(300_000), b=os.urandom(300_000))
-    packed = artifacts.packed(whole, "zstd").path
+    packed = packs.packed(whole, "zstd").path
     packed.write_bytes(packed.read_bytes()[: int(packed.stat().st_size * part)])
 
     with pytest.raises(CommandFailed):
@@ -209,7 +209,7 @@ def test_an_upload_that_was_cut_short_is_refused(connection: Connection, place: 
 
 def test_an_upload_that_changed_on_its_way_is_not_even_unpacked(connection: Connection, place: Path, tmp_path: Path):
     whole = artifact_of(tmp_path, a=bytes(300_000), b=os.urandom(300_000))
-    packed = artifacts.packed(whole, "zstd").path
+    packed = packs.packed(whole, "zstd").path
     content = bytearray(packed.read_bytes())
     content[len(content) // 2] ^= 1
     packed.write_bytes(content)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy_core.reach import artifacts
+from deploy_core.reach import artifacts, packs
 from deploy_core.rules import layout, remote, shell
 from deploy_core.rules.remote import Fence
 from tests.waiting import wait_until
@@ -258,7 +258,7 @@ def test_what_an_earlier_attempt_still_receives_ends_up_nowhere(tmp_path):
     )
     assert orphan.stdout is not None
     how, summed = [orphan.stdout.readline(), orphan.stdout.readline()][1].decode().split()[1:]
-    packed = artifacts.packed(artifact, how)
+    packed = packs.packed(artifact, how)
     data = packed.preface(summed) + packed.path.read_bytes()
     (tmp_path / "app/.lock/group").unlink()
 
