@@ -1,6 +1,6 @@
 """The audit's page: who did, or was refused, what. For who manages everything."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -53,9 +53,9 @@ class Filter(NamedTuple):
         if self.outcome:
             wanted &= Q(outcome__in=_DONE) if self.outcome == "done" else ~Q(outcome__in=_DONE)
         if self.since:
-            wanted &= Q(at__gte=_midnight(self.since))
+            wanted &= Q(at__gte=datetime.combine(self.since, time.min, UTC))
         if self.until:
-            wanted &= Q(at__lt=_midnight(self.until) + timedelta(days=1))
+            wanted &= Q(at__lte=datetime.combine(self.until, time.max, UTC))
         return AuditEntry.objects.filter(wanted).order_by("-number").select_related("actor")
 
     def query(self) -> str:
@@ -103,7 +103,3 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

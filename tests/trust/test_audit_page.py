@@ -79,6 +79,7 @@ def cut(count: int) -> None:
         ("outcome=done", [4, 3, 1]),
         ("since=2999-01-01", []),
         ("until=2000-01-01", []),
+        ("since=0001-01-01&until=9999-12-31", [4, 3, 2, 1]),
         ("since=nonsense&before=x&outcome=maybe", [4, 3, 2, 1]),
         ("before=3", [2, 1]),
     ],
@@ -166,6 +167,32 @@ def test_a_forged_head_is_no_head(chain, heads, line):
 
     assert status == 1
     assert "not signed by this key ring" in said
+
+
+@pytest.mark.parametrize("signature", ["", "retired.00", "no dot"])
+def test_who_has_no_key_writes_no_heads_for_a_history_of_their_own(chain, heads, signature):
+    anchors.drop()
+    forge(2, outcome="accepted")
+    line = json.loads(heads.read_text()) | {"hash": AuditEntry.objects.get(number=4).hash, "signature": signature}
+    heads.write_text(json.dumps(line) + "\n")
+
+    assert verify() == (1, "4 rows are good; a head in the file is not signed by this key ring (row 4).\n")
+
+
+def test_heads_of_a_key_that_was_retired_stand_beside_newer_ones(chain, heads, settings, tmp_path):
+    settings.SHIPROOM_DATA, settings.SHIPROOM_KEY_FILE = tmp_path, str(tmp_path / "keys.json")
+    anchors.drop()
+    old = json.loads(heads.read_text())
+    heads.write_text(json.dumps(old | {"signature": "retired.00"}) + "\n")
+    call_command("keys", "rotate", stdout=io.StringIO())
+
+    assert verify() == (0, "5 rows are good; the newest head outside is of row 5.\n")
+    heads.write_text(json.dumps(old | {"signature": "retired.00", "hash": "0" * 64}) + "\n" + heads.read_text())
+    assert verify()[0] == 1
+
+
+def test_a_head_of_a_row_that_no_database_can_number_is_a_missing_row(chain):
+    assert verify(head=f"{10**30}:00") == (1, "4 rows are good; rows from 5 on are missing.\n")
 
 
 def test_a_head_is_dropped_when_it_is_due_and_told_to_the_room_once(chain, settings):

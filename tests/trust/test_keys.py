@@ -37,6 +37,7 @@ row.save()
 def ring(settings, tmp_path) -> Path:
     settings.SHIPROOM_DATA = tmp_path
     settings.SHIPROOM_KEY_FILE = str(tmp_path / "keys.json")
+    settings.AUDIT_ANCHORS = str(tmp_path / "heads.jsonl")
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
     return tmp_path / "keys.json"
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from deploy_core import keyring, sealing
-from deploy_core.ledger import audit
+from deploy_core.ledger import anchors, audit
 from deploy_core.sealing import SealError
 
 
@@ -62,6 +62,7 @@ class Command(BaseCommand):
         """Everything under the newest key."""
         key, number = keyring.rotate()
         audit.record(None, "keys.rotate", key, "done", count=number)
+        anchors.drop()  # the newest head of the audit is always signed with a key that stays
         self.stdout.write(f"{number} secrets are sealed with {key} now")
 
     def _retire(self, key: str) -> None:
