@@ -4,8 +4,10 @@ import json
 import re
 
 import pytest
+from django.db import OperationalError
 from django.urls import reverse
 
+from chatops import health
 from chatops.room import messages
 from deploy_core import deployments
 from deploy_core.ledger import journal, log
@@ -213,3 +215,14 @@ def test_health_is_asked_without_a_session(client, db):
     response = client.get("/healthz")
 
     assert (response.status_code, response.content) == (200, b"ok\n")
+
+
+def test_a_database_that_does_not_answer_is_told_to_whoever_watches(client, db, monkeypatch):
+    def fails():
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as away:
+        away.setattr(health.connection, "cursor", fails)
+        response = client.get("/healthz")
+
+    assert (response.status_code, response.content) == (503, b"the database does not answer\n")
