@@ -12,7 +12,7 @@ from chatops.room import streams
 from chatops.room.views import MemberRequest
 from deploy_core import outlook
 from deploy_core.models import App, Deployment, KnownCommit
-from deploy_core.rules.events import iso
+from deploy_core.rules.times import iso
 
 #: So many commits are listed one by one.
 LISTED = 50

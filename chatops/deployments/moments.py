@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from chatops.deployments import rows
 from chatops.room import graph
 from deploy_core.models import JournalEntry
-from deploy_core.rules import events
+from deploy_core.rules import states
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 #: A second is over when its last millisecond is: what happened in it has happened.
@@ -43,7 +43,7 @@ def asked(given: str, zone: ZoneInfo, begin: datetime, end: datetime) -> datetim
 def state_at(deployment_id: int, moment: datetime) -> dict[str, Any]:
     """The deployment's state at `moment`, with the nodes to draw, as `streams.deployment_state` has it for now."""
     entries = JournalEntry.objects.filter(deployment_id=deployment_id).order_by("number")
-    state = events.replay(deployment_id, events.until(entries, moment))
+    state = states.replay(deployment_id, states.until(entries, moment))
     told = state.as_json()
     return {**told, "q": state.number, "graph": graph.nodes(told)}
 

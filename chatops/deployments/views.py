@@ -18,8 +18,7 @@ from chatops.room import access, streams
 from chatops.room.views import MemberRequest, page_boot, rail
 from deploy_core import outlook
 from deploy_core.models import Deployment, JournalEntry, Person
-from deploy_core.rules.events import iso
-from deploy_core.rules.times import zone_named
+from deploy_core.rules.times import iso, zone_named
 
 #: Deployments on one page of the list, and entries of a journal in one answer.
 LISTED = 50

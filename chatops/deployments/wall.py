@@ -18,8 +18,8 @@ from chatops.room.views import MemberRequest
 from chatops.templatetags.looks import look
 from deploy_core import outlook
 from deploy_core.models import Deployment, Duty, Environment, Person
-from deploy_core.rules.events import iso
 from deploy_core.rules.status import ACTIVE, Status
+from deploy_core.rules.times import iso
 from deploy_core.safety import freezes
 
 #: So many tiles can be read from three metres. What is well and quiet makes room first.

@@ -13,7 +13,7 @@ from chatops.room.models import Membership, Muting, Watching
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
 from deploy_core.models import App, Duty, Person
-from deploy_core.rules.events import iso
+from deploy_core.rules.times import iso
 
 
 def of(person: Person) -> dict[str, Any]:

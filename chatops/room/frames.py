@@ -6,7 +6,7 @@ from typing import Any
 
 from chatops.room.models import Event, Message, Stream
 from deploy_core.models import JournalEntry, Person
-from deploy_core.rules.events import iso
+from deploy_core.rules.times import iso
 
 Frame = dict[str, Any]
 #: One line of a log: number, milliseconds since the epoch, `o` output, `e` error output or `m` our own note, text.

@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from chatops.room.models import Message, Room
 from deploy_core.models import Person
-from deploy_core.rules.events import iso
+from deploy_core.rules.times import iso
 
 #: One answer has so many messages; a question so many characters, of which so many words are looked for.
 PAGE, LENGTH, WORDS = 20, 200, 8

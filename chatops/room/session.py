@@ -25,7 +25,7 @@ from chatops.room.watching import watchers
 from chatops.room.wire import Batch, Wire
 from deploy_core.errors import Refused
 from deploy_core.models import Person
-from deploy_core.rules.events import iso
+from deploy_core.rules.times import iso
 
 VERSION = 1
 PROTOCOL_BROKEN, TOO_LARGE, OTHER_VERSION = 4400, 1009, 4426

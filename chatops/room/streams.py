@@ -19,7 +19,7 @@ from chatops.room.models import Event, Membership, Room, Stream
 from deploy_core.ledger import log
 from deploy_core.models import Deployment, JournalEntry, Person, Step, StreamHead
 from deploy_core.models.sequence import epoch as current_epoch
-from deploy_core.rules.events import replay
+from deploy_core.rules.states import replay
 from deploy_core.rules.status import ENDED
 
 #: The most events, or log lines, that one answer carries.

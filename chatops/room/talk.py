@@ -16,7 +16,7 @@ from chatops.room.timeline import EXCERPT, Timeline
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit
 from deploy_core.models import Person
-from deploy_core.rules.events import iso
+from deploy_core.rules.times import iso
 
 
 class Changed(NamedTuple):

@@ -20,7 +20,7 @@ from chatops.room.presence import presence_now
 from chatops.room.session import limits
 from chatops.room.unread import Unread
 from deploy_core.models import Person
-from deploy_core.rules.events import iso
+from deploy_core.rules.times import iso
 
 #: A page follows so many rooms for their news; of further ones the rail says what it knew when the page was made.
 OTHERS = 100

@@ -8,7 +8,7 @@ from typing import Any
 from bot import phrases
 from chatops.slack import blocks, mrkdwn
 from chatops.slack.blocks import DEPLOY, Json, button, sure
-from deploy_core.rules.events import DeploymentState, StepState
+from deploy_core.rules.states import DeploymentState, StepState
 from deploy_core.rules.status import ENDED, STEP_ENDED, Status, StepStatus
 
 #: Failed servers that are named; the page has the others.

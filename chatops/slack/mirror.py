@@ -23,7 +23,7 @@ from chatops.slack.desk import page
 from chatops.slack.models import Channel, Identity, Workspace
 from deploy_core.ledger import log
 from deploy_core.models import Deployment, JournalEntry, Person, Step, StreamHead
-from deploy_core.rules.events import replay
+from deploy_core.rules.states import replay
 from deploy_core.rules.status import StepStatus
 from deploy_core.safety import access
 

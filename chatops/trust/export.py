@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from deploy_core.models import AuditEntry
-from deploy_core.rules.events import iso
+from deploy_core.rules.times import iso
 
 FORMATS = ("jsonl", "csv")
 COLUMNS = ("number", "at", "actor", "action", "target", "outcome", "params", "hash")

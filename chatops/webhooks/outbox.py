@@ -15,8 +15,8 @@ from django.utils import timezone, translation
 from bot import phrases
 from chatops.webhooks.models import Delivery, Outgoing, OutgoingHook
 from deploy_core.models import Deployment, Forge, JournalEntry, StreamHead
-from deploy_core.rules.events import iso
 from deploy_core.rules.status import ACTIVE, ENDED, WAITING, Status
+from deploy_core.rules.times import iso
 from deploy_core.safety import access
 
 #: What GitHub calls the states of a deployment.

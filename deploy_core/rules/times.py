@@ -103,3 +103,10 @@ def clock_of(day: date, at: time, zone: ZoneInfo) -> datetime:
     local = datetime.combine(day, at)
     kind, (first, second) = readings(local, zone)
     return second if kind == "skipped" else first
+
+
+def iso(at: datetime | None) -> str | None:
+    """A time as ISO 8601 in UTC with milliseconds and a `Z`, as JavaScript writes it."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

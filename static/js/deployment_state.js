@@ -1,4 +1,4 @@
-// A deployment as its journal tells it: the same answer as deploy_core/rules/events.py `replay`.
+// A deployment as its journal tells it: the same answer as deploy_core/rules/states.py `replay`.
 
 const ENDED = new Set(["succeeded", "failed", "cancelled", "rejected", "expired", "rolled_back"])
 const STEP_ENDED = new Set(["succeeded", "failed", "skipped", "cancelled", "timed_out"])

@@ -7,7 +7,7 @@ from deploy_core.errors import Cancelled, CommandTimeout, ConnectionLost, Forbid
 from deploy_core.ledger import journal, progress
 from deploy_core.models import Step
 from deploy_core.reach import ssh, staging
-from deploy_core.rules.events import replay
+from deploy_core.rules.states import replay
 from deploy_core.run import acts, runner
 from tests import factories
 from tests.core.world import told

@@ -7,8 +7,8 @@ from deploy_core import deployments
 from deploy_core.errors import Forbidden, Refused, UnknownName
 from deploy_core.ledger import audit, journal
 from deploy_core.models import AuditEntry, Deployment, Manifest, Release, ReleaseCopy, Step
-from deploy_core.rules.events import replay
 from deploy_core.rules.plan import way_back
+from deploy_core.rules.states import replay
 from deploy_core.rules.status import Status, StepStatus
 from deploy_core.run import engine, heartbeat
 from tests import factories

@@ -9,7 +9,7 @@ from deploy_core.errors import ConnectionLost
 from deploy_core.ledger import log
 from deploy_core.models import Artifact, KnownCommit, KnownRef, Manifest, Release, ReleaseCopy
 from deploy_core.reach import staging
-from deploy_core.rules.events import replay
+from deploy_core.rules.states import replay
 from deploy_core.run import bases, runner
 from tests.core.world import commit, git, told
 

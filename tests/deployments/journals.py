@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from deploy_core.rules import events, plan
+from deploy_core.rules import events, plan, states, times
 
 AT = datetime(2026, 11, 27, 13, tzinfo=UTC)
 
 
-def run(servers: Sequence[str], *, batches: Sequence[Sequence[str]] = (), ill: str = "") -> list[events.Entry]:
+def run(servers: Sequence[str], *, batches: Sequence[Sequence[str]] = (), ill: str = "") -> list[states.Entry]:
     """A deployment to `servers`, in `batches`; on `ill` the health check fails, and its server goes back."""
     told: list[events.Event] = [
         events.DeploymentRequested(
@@ -44,9 +44,9 @@ def run(servers: Sequence[str], *, batches: Sequence[Sequence[str]] = (), ill: s
     return [entry(number, event) for number, event in enumerate(told, 1)]
 
 
-def entry(number: int, event: events.Event) -> events.Entry:
+def entry(number: int, event: events.Event) -> states.Entry:
     """A second and a bit after the one before."""
-    return events.Entry(number, event.kind, event.payload(), AT + timedelta(milliseconds=1300 * number))
+    return states.Entry(number, event.kind, event.payload(), AT + timedelta(milliseconds=1300 * number))
 
 
 def _on_servers(servers: Sequence[str], ill: str) -> Iterator[events.Event]:
@@ -59,6 +59,6 @@ def _on_servers(servers: Sequence[str], ill: str) -> Iterator[events.Event]:
             yield events.StepMoved(f"{kind}:{name}", "running", "succeeded", number, 1, exit_status=0, lines=2)
 
 
-def frame(told: events.Entry) -> dict[str, Any]:
+def frame(told: states.Entry) -> dict[str, Any]:
     """An entry as it travels."""
-    return {"q": told.number, "k": told.kind, "d": told.payload, "at": events.iso(told.at)}
+    return {"q": told.number, "k": told.kind, "d": told.payload, "at": times.iso(told.at)}

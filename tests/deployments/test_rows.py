@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chatops.deployments import acts, consent, moments, rows
-from deploy_core.rules import events
+from deploy_core.rules import states
 from deploy_core.rules.status import Status
 from tests.deployments import journals
 from tests.room.test_page_script import node
@@ -26,10 +26,10 @@ JOURNALS = {
 
 
 @pytest.fixture(scope="module", params=JOURNALS)
-def run(request: pytest.FixtureRequest) -> tuple[list[events.Entry], dict[str, Any]]:
+def run(request: pytest.FixtureRequest) -> tuple[list[states.Entry], dict[str, Any]]:
     """A journal, and what the page computes of it: of the whole, of some moments, and of its state in every status."""
     entries = JOURNALS[request.param]
-    state = events.replay(5, entries).as_json()
+    state = states.replay(5, entries).as_json()
     asked = {
         "events": [journals.frame(each) for each in entries],
         "moments": [int(each.timestamp() * 1000) for each in _moments(entries)],
@@ -53,25 +53,25 @@ VARIANTS = [
 ]
 
 
-def _moments(entries: list[events.Entry]) -> list[Any]:
+def _moments(entries: list[states.Entry]) -> list[Any]:
     """Every second from before the run until after its end; of a long one some."""
     seconds = int((entries[-1].at - journals.AT).total_seconds()) + 3
     some = range(0, seconds, max(1, seconds // 60))
     return [journals.AT + timedelta(seconds=each) for each in (*some, seconds)]
 
 
-def test_every_moment_of_a_run_is_the_same_in_the_script(run: tuple[list[events.Entry], dict[str, Any]]) -> None:
+def test_every_moment_of_a_run_is_the_same_in_the_script(run: tuple[list[states.Entry], dict[str, Any]]) -> None:
     entries, computed = run
 
-    expected = [events.replay(5, events.until(entries, moment)).as_json() for moment in _moments(entries)]
+    expected = [states.replay(5, states.until(entries, moment)).as_json() for moment in _moments(entries)]
 
     assert computed["past"] == expected
-    assert computed["past"][-1] == events.replay(5, entries).as_json()
+    assert computed["past"][-1] == states.replay(5, entries).as_json()
 
 
-def test_the_page_of_a_state_is_the_same_in_the_script(run: tuple[list[events.Entry], dict[str, Any]]) -> None:
+def test_the_page_of_a_state_is_the_same_in_the_script(run: tuple[list[states.Entry], dict[str, Any]]) -> None:
     entries, computed = run
-    state = events.replay(5, entries).as_json()
+    state = states.replay(5, entries).as_json()
 
     for shown, page in zip([state, *(state | more for more in VARIANTS)], computed["pages"], strict=True):
         servers = rows.servers_of(shown)
@@ -91,4 +91,4 @@ def test_a_step_that_took_far_longer_than_elsewhere_is_slow() -> None:
         each._replace(at=each.at + timedelta(minutes=1)) if each.number == late.number else each for each in entries
     ]
 
-    assert rows.slow_keys(rows.servers_of(events.replay(5, slowed).as_json())) == {"health:c"}
+    assert rows.slow_keys(rows.servers_of(states.replay(5, slowed).as_json())) == {"health:c"}

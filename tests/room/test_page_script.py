@@ -15,7 +15,7 @@ import pytest
 
 from chatops.room import graph
 from chatops.templatetags import looks
-from deploy_core.rules import events, plan
+from deploy_core.rules import events, plan, states, times
 from deploy_core.rules.status import StepStatus
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ KINDS = [*({"status": str(each), "reason": ""} for each in StepStatus), {"status
 STEPS = [list(some) for n in (1, 2, 3) for some in itertools.combinations(KINDS, n)]
 
 
-def _journal() -> list[events.Entry]:
+def _journal() -> list[states.Entry]:
     """A deployment to two servers that is taken over, fails its health check and goes back."""
     told: list[events.Event] = [
         events.DeploymentRequested(
@@ -101,7 +101,7 @@ def _journal() -> list[events.Entry]:
         events.DeploymentMoved("rolling_back", "rolled_back", "health_failed", {"server": "a"}),
     ]
     return [
-        events.Entry(number, event.kind, event.payload(), AT + timedelta(seconds=number))
+        states.Entry(number, event.kind, event.payload(), AT + timedelta(seconds=number))
         for number, event in enumerate(told, 1)
     ]
 
@@ -109,12 +109,12 @@ def _journal() -> list[events.Entry]:
 JOURNAL = _journal()
 
 
-def _frame(entry: events.Entry) -> dict[str, Any]:
-    return {"q": entry.number, "k": entry.kind, "d": entry.payload, "at": events.iso(entry.at)}
+def _frame(entry: states.Entry) -> dict[str, Any]:
+    return {"q": entry.number, "k": entry.kind, "d": entry.payload, "at": times.iso(entry.at)}
 
 
 def test_a_journal_leads_to_the_same_state_on_the_page_as_on_the_server(computed: dict[str, Any]) -> None:
-    assert computed["states"] == [events.replay(5, JOURNAL).as_json()]
+    assert computed["states"] == [states.replay(5, JOURNAL).as_json()]
 
 
 def test_the_page_folds_statuses_as_the_server_does(computed: dict[str, Any]) -> None:

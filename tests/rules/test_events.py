@@ -9,15 +9,13 @@ from deploy_core.rules.events import (
     DeploymentMoved,
     DeploymentPlanned,
     DeploymentRequested,
-    Entry,
     StepMoved,
     StepsAdded,
     TakenOver,
-    iso,
-    replay,
-    until,
 )
 from deploy_core.rules.plan import lay_out, way_back
+from deploy_core.rules.states import Entry, replay, until
+from deploy_core.rules.times import iso
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 REQUESTED = DeploymentRequested("shop", "staging", "deploy", "main", "alice", "web", lay_out("deploy", ["web-1"]))

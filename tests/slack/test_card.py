@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot import phrases
 from chatops.slack import blocks, card, forms, mrkdwn
 from deploy_core.rules import plan
-from deploy_core.rules.events import DeploymentState, StepState
+from deploy_core.rules.states import DeploymentState, StepState
 from deploy_core.rules.status import Status, StepStatus
 from tests.services.slack_limits import of_form, of_message
 

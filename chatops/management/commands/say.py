@@ -16,7 +16,7 @@ from chatops.room import messages
 from chatops.room.models import Room
 from deploy_core.errors import Refused
 from deploy_core.models import JournalEntry, Person
-from deploy_core.rules.events import DeploymentState
+from deploy_core.rules.states import DeploymentState
 from deploy_core.rules.status import ENDED, Status, StepStatus
 from deploy_core.run import heartbeat
 
