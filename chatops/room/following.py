@@ -43,7 +43,8 @@ class Following:
 
     def room_for(self, asked: Iterable[Stream]) -> list[Stream]:
         """Those of `asked` that can be followed beside what is followed already."""
-        known, fresh = [], []
+        known: list[Stream] = []
+        fresh: list[Stream] = []
         for stream in asked:
             (known if stream in self.streams else fresh).append(stream)
         return known + fresh[: STREAMS - len(self.streams)]

@@ -81,7 +81,7 @@ class Release(models.Model):
         return self.name
 
     @property
-    def content(self) -> tuple[str, int]:
+    def content(self) -> tuple[str, str]:
         """What two releases have in common that are the same under two names, as after a retry of some servers."""
         return self.revision, self.manifest_id
 
