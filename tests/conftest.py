@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
+from django.db.models.signals import post_migrate
 from django.utils import translation
 
 from tests.cases import proven
@@ -68,6 +70,15 @@ def pytest_unconfigure() -> None:
 def _programs_read_the_real_settings() -> None:
     """This process has read tests.settings; the programs it starts are installations like any other."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "chatops.settings"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_row_that_nobody_reads() -> None:
+    """Django makes permissions and content types anew whenever a test with transactions of its own has emptied the
+    tables, which takes longer than most of these tests. Rights here are grants.
+    """
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
 
 
 @pytest.fixture(autouse=True)
