@@ -158,8 +158,8 @@ PROOF: dict[str, dict[str, str]] = {
     "ssh": {
         "host key unknown": "reach/test_ssh.py::test_an_unknown_host_key_is_shown_and_nothing_is_said",
         "host key changed": "reach/test_ssh.py::test_another_host_key_ends_it_before_anything_is_said",
-        "server silent": "reach/test_ssh.py::test_a_silent_server_is_given_up_in_time",
-        "server drips": "reach/test_ssh.py::test_a_dripping_banner_is_given_up_in_time",
+        "server silent": "reach/test_ssh_silence.py::test_a_silent_server_is_given_up_in_time",
+        "server drips": "reach/test_ssh_silence.py::test_a_dripping_banner_is_given_up_in_time",
         "command prints hi": (
             "reach/test_ssh_trouble.py::test_a_command_that_never_tells_its_status_is_given_up_in_time"
         ),
@@ -172,7 +172,7 @@ PROOF: dict[str, dict[str, str]] = {
             "core/test_bad_roads.py::test_an_answer_lost_after_the_switch_is_read_back_before_anything_is_decided"
         ),
         "connection reset at byte N": (
-            "reach/test_staging.py::test_a_connection_cut_in_the_upload_leaves_the_old_release"
+            "reach/test_staging_trouble.py::test_a_connection_cut_in_the_upload_leaves_the_old_release"
         ),
         "a public key, an empty file": (
             "fleet/test_pages.py::test_what_is_no_private_key_is_refused_with_the_reason_and_not_echoed"
@@ -237,7 +237,7 @@ PROOF: dict[str, dict[str, str]] = {
             "proof/test_failpoints.py::test_killed_at_a_failpoint_and_while_it_recovers_every_promise_holds"
         ),
         "do: clock": "core/test_heartbeat.py::test_a_clock_that_jumps_by_an_hour_makes_nobody_seem_dead",
-        "do: database locked": "core/test_bad_roads.py::test_a_database_that_is_locked_for_a_while_only_delays",
+        "do: database locked": "core/test_interruptions.py::test_a_database_that_is_locked_for_a_while_only_delays",
         "do: audit store not writable": (
             "trust/test_together.py::test_where_the_audit_cannot_be_written_nothing_is_done"
         ),

@@ -1,5 +1,6 @@
 """A small world to deploy in: a repository with a few branches, servers that are real, and an app that can be ill."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,17 @@ from pathlib import Path
 from chatops.demo.keys import Key, Keys
 from chatops.demo.machines import Machines
 from chatops.demo.orders import ServerOrder
+from deploy_core import deployments
 from deploy_core.ledger import log
-from deploy_core.models import App, Credential, Deployment, Environment, Person, Placement, Server
+from deploy_core.models import (
+    App,
+    Credential,
+    Deployment,
+    Environment,
+    Person,
+    Placement,
+    Server,
+)
 from deploy_core.reach import credentials
 from deploy_core.run import runner
 from tests import factories
@@ -150,7 +160,6 @@ class World:
         return [path.read_text().strip() if path.exists() else "" for path in built]
 
     def request(self, ref: str = "main") -> Deployment:
-        from deploy_core import deployments
 
         return deployments.request(self.app, ref, self.environment, by=self.person, surface="web")
 
@@ -195,3 +204,54 @@ def told(deployment: Deployment) -> str:
         lines.append(f"  {step.key} {step.status} {step.reason} {step.reason_params}")
         lines += [f"    {stream} {text}" for _, _, stream, text in log.lines(step.pk)]
     return "\n".join(lines)
+
+
+BUILD = "build: {commands: ['echo built $(cat version) > built']}\n"
+
+
+def pipeline(world, text):
+    world.app.pipeline = text
+    world.app.save()
+
+
+def deploy_with(world, text, ref="v2"):
+    pipeline(world, BUILD)
+    world.deploy("v1")
+    pipeline(world, BUILD + text)
+    return world.deploy(ref)
+
+
+def names(world, *numbers):
+    return [f"{world.app.name}-{number}" for number in numbers]
+
+
+def server(world, number):
+    return Server.objects.get(name=f"{world.app.name}-{number}")
+
+
+def broken(deployment):
+    """The step that broke first."""
+    return deployment.steps.exclude(status__in=("succeeded", "skipped", "pending", "cancelled")).first()
+
+
+def assert_failed(deployment, reason, **params):
+    assert (deployment.status, deployment.reason) == ("failed", reason), told(deployment)
+    assert {name: deployment.reason_params.get(name) for name in params} == params
+    assert not deployment.steps.filter(status__in=("pending", "running")).exists()
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(") ")[2][0] != "Z"
+
+
+def statuses(deployment):
+    return dict(deployment.steps.values_list("key", "status"))
+
+
+def reasons(deployment):
+    return dict(deployment.steps.exclude(reason="").values_list("key", "reason"))

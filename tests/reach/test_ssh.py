@@ -3,50 +3,25 @@
 import os
 import socket
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deploy_core.errors import (
-    Cancelled,
-    CommandTimeout,
     HostKeyError,
     LoginError,
-    OutputLimit,
-    Unreachable,
 )
 from deploy_core.reach import ssh
-from deploy_core.reach.connection import OUTPUT_LIMIT_BYTES, AgentLogin, Connection, KeyLogin, PasswordLogin
+from deploy_core.reach.connection import AgentLogin, Connection, KeyLogin, PasswordLogin
 from deploy_core.reach.masking import Masker
-from tests.reach.wires import PASSWORD, odd_server, tcp_server
+from tests.reach.wires import PASSWORD, no_thread_left, odd_server, tcp_server
 from tests.services import openssh
 from tests.services.openssh import Sshd, make_key
-from tests.waiting import asleep, wait_until
+from tests.waiting import wait_until
 
 MB = 1_000_000
-
-
-def is_running(connection: Connection, words: str) -> bool:
-    """Whether a process with `words` in its command line is alive on the server."""
-    bracketed = f"[{words[0]}]{words[1:]}"
-    return connection.run(f"ps -eo stat,args | grep -v '^Z' | grep -qe '{bracketed}'").exit_status == 0
-
-
-@contextmanager
-def no_thread_left() -> Iterator[None]:
-    """None of ours, that is: the servers of these tests run in threads named `test-…`."""
-
-    def ours() -> set[threading.Thread]:
-        return {it for it in threading.enumerate() if not it.name.startswith(("test-", "asyncio"))}
-
-    before = ours()
-    yield
-    wait_until(lambda: ours() <= before, what="the threads of the connection end")
 
 
 # --- logging in -------------------------------------------------------------------------------------------------------
@@ -344,150 +319,3 @@ def test_secrets_are_masked_in_lines_tails_and_errors(sshd: Sshd):
 
     assert "hunter2" not in str(heard) + str(result)
     assert heard[0] == "[MASKED]"
-
-
-# --- limits -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_command_that_hangs_is_killed_with_its_group(connection: Connection):
-    with pytest.raises(CommandTimeout) as caught:
-        connection.run(f"echo last words >&2; {asleep(1)} & {asleep(2)}", name="hang", timeout_s=0.5)
-
-    assert caught.value.params == {
-        "server": connection.server.name,
-        "command": "hang",
-        "seconds": 0.5,
-        "tail": "last words",
-    }
-    assert not is_running(connection, asleep(1))
-    assert not is_running(connection, asleep(2))
-
-
-def test_a_command_that_ignores_being_asked_is_killed_too(connection: Connection, monkeypatch):
-    monkeypatch.setattr("deploy_core.reach.ssh.session.GRACE_S", 0.2)
-    with pytest.raises(CommandTimeout):
-        connection.run(f"trap '' TERM; {asleep(3)}; {asleep(4)}", timeout_s=0.3)
-
-    assert not is_running(connection, asleep(3))
-    assert not is_running(connection, asleep(4))
-
-
-def test_a_cancel_kills_the_remote_process(connection: Connection):
-    started = threading.Event()
-
-    with pytest.raises(Cancelled):
-        connection.run(f"echo up; {asleep(5)}", on_line=lambda *_: started.set(), stop=started.is_set)
-
-    assert not is_running(connection, asleep(5))
-
-
-def test_endless_output_is_capped_and_killed(connection: Connection):
-    heard = 0
-
-    def count(stream: str, text: str) -> None:
-        nonlocal heard
-        heard += len(text)
-
-    with pytest.raises(OutputLimit) as caught:
-        connection.run(f"yes {asleep(6)} {asleep(6)} | head -c 100000000", on_line=count)
-
-    assert caught.value.params["limit_bytes"] == OUTPUT_LIMIT_BYTES
-    assert 0.9 * OUTPUT_LIMIT_BYTES < heard < OUTPUT_LIMIT_BYTES + MB
-    assert not is_running(connection, asleep(6))
-
-
-def test_much_output_passes_in_bounded_memory(connection: Connection):
-    command = "head -c 30000000 /dev/zero | tr '\\0' x | fold -w 1000"
-
-    result = connection.run(command, limit_bytes=200 * MB)
-
-    assert result.exit_status == 0
-    assert len(result.out_tail) <= 65_536
-
-
-def test_a_reader_that_fails_ends_the_command(connection: Connection):
-    def fail(stream: str, text: str) -> None:
-        raise ValueError("the log is full")
-
-    with pytest.raises(ValueError, match="the log is full"):
-        connection.run(f"echo x; {asleep(7)}", on_line=fail)
-
-    assert not is_running(connection, asleep(7))
-
-
-# --- servers that do not answer ---------------------------------------------------------------------------------------
-
-
-def unpinned(sshd: Sshd, port: int):
-    return replace(sshd.address, port=port)
-
-
-def late(seconds: float) -> float:
-    """Far more than the deadline is not "in time"; a busy machine may take its while."""
-    return seconds + 10
-
-
-@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2p1\r\n"])
-def test_a_silent_server_is_given_up_in_time(sshd: Sshd, greeting):
-    def silent(peer: socket.socket) -> None:
-        peer.sendall(greeting)
-        while peer.recv(4096):
-            pass
-
-    with tcp_server(silent) as port:
-        began = time.monotonic()
-        with no_thread_left(), pytest.raises(Unreachable) as caught:
-            ssh.connect(unpinned(sshd, port), sshd.key, deadline_s=0.5)
-        assert time.monotonic() - began < late(0.5)
-
-    assert caught.value.params["detail"] == "no answer in time"
-    assert caught.value.params["port"] == port
-
-
-@pytest.mark.parametrize("drop", [b"x", b"not yet\r\n"])
-def test_a_dripping_banner_is_given_up_in_time(sshd: Sshd, drop):
-    def drip(peer: socket.socket) -> None:
-        while True:
-            peer.sendall(drop)
-            time.sleep(0.05)
-
-    with tcp_server(drip) as port, no_thread_left(), pytest.raises(Unreachable) as caught:
-        ssh.connect(unpinned(sshd, port), sshd.key, deadline_s=0.5)
-
-    assert caught.value.params["detail"] == "no answer in time"
-
-
-def test_a_banner_without_end_is_given_up(sshd: Sshd):
-    def flood(peer: socket.socket) -> None:
-        while True:
-            peer.sendall(b"x" * 65_536)
-
-    with tcp_server(flood) as port, no_thread_left(), pytest.raises(Unreachable) as caught:
-        ssh.connect(unpinned(sshd, port), sshd.key, deadline_s=20)
-
-    assert "banner without end" in caught.value.params["detail"]
-
-
-def test_a_port_where_something_else_listens_is_unreachable(sshd: Sshd):
-    def web(peer: socket.socket) -> None:
-        peer.recv(4096)
-        peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-    with tcp_server(web) as port, no_thread_left(), pytest.raises(Unreachable):
-        ssh.connect(unpinned(sshd, port), sshd.key, deadline_s=5)
-
-
-def test_a_closed_port_is_unreachable_and_says_so(sshd: Sshd):
-    with socket.create_server(("127.0.0.1", 0)) as it:
-        port = it.getsockname()[1]
-
-    with no_thread_left(), pytest.raises(Unreachable) as caught:
-        ssh.connect(unpinned(sshd, port), sshd.key)
-
-    assert caught.value.params["detail"] == "Connection refused"
-    assert caught.value.params["server"] == sshd.address.name
-
-
-def test_a_name_that_nobody_has_is_unreachable(sshd: Sshd):
-    with pytest.raises(Unreachable):
-        ssh.connect(replace(sshd.address, host="no-such-host.invalid"), sshd.key)

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 
 import asyncssh
 
-from deploy_core.reach.connection import PasswordLogin, ServerAddress
+from deploy_core.reach.connection import Connection, PasswordLogin, ServerAddress
+from tests.waiting import wait_until
 
 PASSWORD = PasswordLogin("open sesame")
 
@@ -169,3 +170,21 @@ def odd_server(handle: Handler, *, asks_questions: bool = False, window_bytes: i
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+@contextmanager
+def no_thread_left() -> Iterator[None]:
+    """None of ours, that is: the servers of these tests run in threads named `test-…`."""
+
+    def ours() -> set[threading.Thread]:
+        return {it for it in threading.enumerate() if not it.name.startswith(("test-", "asyncio"))}
+
+    before = ours()
+    yield
+    wait_until(lambda: ours() <= before, what="the threads of the connection end")
+
+
+def is_running(connection: Connection, words: str) -> bool:
+    """Whether a process with `words` in its command line is alive on the server."""
+    bracketed = f"[{words[0]}]{words[1:]}"
+    return connection.run(f"ps -eo stat,args | grep -v '^Z' | grep -qe '{bracketed}'").exit_status == 0

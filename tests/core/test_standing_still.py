@@ -1,0 +1,89 @@
+"""Deployments that stand still: paused by a person or by deploy.yml, resumed, cancelled."""
+
+import pytest
+
+from deploy_core import deployments, steering
+from deploy_core.errors import Forbidden, Refused
+from deploy_core.run import runner
+from tests import factories
+from tests.core.world import deploy_with, names, pipeline, told
+
+
+def walk_once(deployment):
+    word = runner.run(deployment.pk)
+    deployment.refresh_from_db()
+    return word
+
+
+def test_after_the_canary_a_person_looks_and_resumes(world):
+    pipeline(world, "batches: {canary: 1, wait: canary}")
+    deployment = world.request("v1")
+    runner.plan(deployment.pk)
+
+    assert walk_once(deployment) == "paused"
+
+    assert (deployment.status, deployment.reason) == ("paused", "waits_for_resume")
+    assert deployment.reason_params["next"] == names(world, 2)
+    assert [(world.folder(number) / "current").exists() for number in (0, 1)] == [True, False]
+    steering.resume(deployment, by=world.person)
+    assert walk_once(deployment) == "ok"
+    assert deployment.status == "succeeded", told(deployment)
+    assert (world.folder(1) / "current" / "version").read_text() == "1"
+
+
+def test_a_person_pauses_and_the_next_batch_does_not_begin(world):
+    pipeline(world, "batches: {size: 1}")
+    deployment = world.request("v1")
+    runner.plan(deployment.pk)
+
+    def pause_in(name, phase):
+        if name == "restart-0":
+            steering.pause(deployment, by=world.person)
+        return phase()
+
+    assert runner.run(deployment.pk, do_step=pause_in) == "paused"
+
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.reason_params) == ("paused", {"by": world.person.username})
+    assert deployment.steps.get(key=f"health:{world.app.name}-1").status == "skipped"
+    assert deployment.steps.get(key=f"switch:{world.app.name}-2").status == "pending"
+    steering.resume(deployment, by=world.person)
+    assert walk_once(deployment) == "ok", told(deployment)
+
+
+def test_a_pause_in_the_last_batch_holds_the_end(world):
+    deployment = world.request("v1")
+    runner.plan(deployment.pk)
+
+    def pause_in(name, phase):
+        if name == "health-0":
+            steering.pause(deployment, by=world.person)
+        return phase()
+
+    assert runner.run(deployment.pk, do_step=pause_in) == "paused"
+    steering.resume(deployment, by=world.person)
+    assert walk_once(deployment) == "ok", told(deployment)
+
+
+def test_what_stands_still_can_be_cancelled_and_goes_back(world):
+    deployment = deploy_with(world, "batches: {canary: 1, wait: canary}")
+    assert (deployment.status, world.running()) == ("paused", ["built 2", "built 1"])
+
+    deployments.cancel(deployment, by=world.person)
+    walk_once(deployment)
+
+    assert deployment.status == "cancelled", told(deployment)
+    assert world.running() == ["built 1", "built 1"]
+
+
+def test_only_what_runs_is_paused_and_only_what_is_paused_goes_on(world):
+    deployment = world.request("v1")
+
+    with pytest.raises(Refused) as not_running:
+        steering.pause(deployment, by=world.person)
+    with pytest.raises(Refused) as not_paused:
+        steering.resume(deployment, by=world.person)
+    with pytest.raises(Forbidden):
+        steering.pause(deployment, by=factories.person("looker", role="viewer"))
+
+    assert (not_running.value.code, not_paused.value.code) == ("not_running", "not_paused")
