@@ -13,7 +13,6 @@ and the servers in the order in which they are done. `--set` is an environment v
 """
 
 import sys
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -22,6 +21,7 @@ from django.db import transaction
 
 from chatops.room.models import Room
 from deploy_core.ledger import audit
+from deploy_core.management.verbs import verbs_of
 from deploy_core.models import App, Environment, Forge, Placement, Server
 from deploy_core.reach import forge, git, http
 
@@ -29,14 +29,8 @@ from deploy_core.reach import forge, git, http
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         add = verbs.add_parser("add", help="a new app")
         add.add_argument("name")
         add.add_argument("repository", help="its git address: https://… or ssh://…")

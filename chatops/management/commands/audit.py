@@ -6,13 +6,13 @@ manage.py audit export --format csv        every row to stdout (jsonl: one JSON 
 manage.py audit anchor                     write a signed head now, not when it is due
 """
 
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chatops.trust import anchoring, export
 from deploy_core.ledger import anchors
+from deploy_core.management.verbs import verbs_of
 from deploy_core.models import AuditEntry
 
 _WHY = {
@@ -26,14 +26,8 @@ _WHY = {
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         verify = verbs.add_parser("verify", help="hold the chain against itself and its heads")
         verify.add_argument("--head", default="", help="NUMBER:HASH, as a room was told it")
         out = verbs.add_parser("export", help="every row to stdout")

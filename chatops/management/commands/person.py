@@ -20,6 +20,7 @@ from django.db import transaction
 
 from chatops.accounts import links
 from deploy_core.ledger import audit
+from deploy_core.management.verbs import verbs_of
 from deploy_core.models import App, Grant, Person
 from deploy_core.rules.grants import EVERYWHERE, ROLES
 
@@ -27,16 +28,8 @@ from deploy_core.rules.grants import EVERYWHERE, ROLES
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        from argparse import RawDescriptionHelpFormatter
-
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         add = verbs.add_parser("add", help="a new person")
         add.add_argument("name")
         add.add_argument("--service", action="store_true", help="owns tokens and webhooks, cannot sign in")

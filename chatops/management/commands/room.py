@@ -8,7 +8,6 @@
 The first `--app` becomes the one that a command means when it names none.
 """
 
-from argparse import RawDescriptionHelpFormatter
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -17,6 +16,7 @@ from django.db import transaction
 
 from chatops.room.models import Membership, Room
 from deploy_core.ledger import audit
+from deploy_core.management.verbs import verbs_of
 from deploy_core.models import App, Person
 
 T = TypeVar("T", App, Person)
@@ -25,14 +25,8 @@ T = TypeVar("T", App, Person)
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         add = verbs.add_parser("add", help="a new room, or more for one that is there")
         add.add_argument("slug")
         add.add_argument("--topic", default="")

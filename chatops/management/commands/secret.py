@@ -12,7 +12,6 @@ approved before is not run with it.
 
 import getpass
 import sys
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -22,6 +21,7 @@ from django.db import transaction
 from deploy_core import granting
 from deploy_core.errors import Refused
 from deploy_core.granting import To
+from deploy_core.management.verbs import verbs_of
 from deploy_core.models import Environment
 from deploy_core.reach import secrets
 from deploy_core.sealing import SealError
@@ -30,14 +30,8 @@ from deploy_core.sealing import SealError
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         for verb, what in (("set", "a new value"), ("remove", "no value any more"), ("list", "names, never values")):
             one = verbs.add_parser(verb, help=what)
             one.add_argument("app")

@@ -13,7 +13,6 @@
 import getpass
 import re
 import sys
-from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from django.db import transaction
 from bot import phrases
 from deploy_core.errors import DeployError
 from deploy_core.ledger import audit
+from deploy_core.management.verbs import verbs_of
 from deploy_core.models import Credential, Server
 from deploy_core.reach import credentials, ssh
 from deploy_core.reach.connection import AgentLogin, KeyLogin, Login, PasswordLogin, ServerAddress
@@ -37,14 +37,8 @@ LOOK = "uname -sr; for it in tar gzip find setsid flock sha256sum; do command -v
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         add = verbs.add_parser("add", help="a new server")
         add.add_argument("name")
         add.add_argument("address", help="user@host, user@host:port")

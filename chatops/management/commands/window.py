@@ -8,7 +8,7 @@
 A window that ends before it begins ends on the day after; equal times are the whole day. Deny beats allow.
 """
 
-from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError
 from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from deploy_core.ledger import audit
+from deploy_core.management.verbs import verbs_of
 from deploy_core.models import App, Window
 from deploy_core.rules.windows import days_named, days_text
 
@@ -24,14 +25,8 @@ from deploy_core.rules.windows import days_named, days_text
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         add = verbs.add_parser("add", help="a new window")
         add.add_argument("kind", choices=Window.Kind.values)
         add.add_argument("environment", help="its name, or * for all")

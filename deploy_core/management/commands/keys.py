@@ -7,27 +7,21 @@ manage.py keys rotate          seal everything with the newest key (a new one, i
 manage.py keys retire 1f2e3d4c take a key off the ring that seals nothing any more
 """
 
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from deploy_core import keyring, sealing
 from deploy_core.ledger import anchors, audit
+from deploy_core.management.verbs import verbs_of
 from deploy_core.sealing import SealError
 
 
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         for verb in ("status", "check", "add", "rotate"):
             verbs.add_parser(verb)
         verbs.add_parser("retire").add_argument("key")

@@ -8,7 +8,6 @@ A token acts as its person, with that person's rights and no more; scopes, app a
 printed once, and only its hash is kept.
 """
 
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,20 +17,15 @@ from django.utils import timezone
 
 from chatops.api import tokens
 from chatops.api.models import Token
+from deploy_core.management.verbs import verbs_of
 from deploy_core.models import App, Person
 
 
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         add = verbs.add_parser("add", help="a new token; it is printed once")
         add.add_argument("person")
         add.add_argument("name", help="what it is for")

@@ -15,7 +15,6 @@ role where the hook may deploy (manage.py person add ci --service; manage.py per
 import json
 import shlex
 import uuid
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +25,7 @@ from django.db import transaction
 from chatops.webhooks import outbox, secrets, signature
 from chatops.webhooks.models import IncomingHook, OutgoingHook
 from deploy_core.ledger import audit
+from deploy_core.management.verbs import verbs_of
 from deploy_core.models import App, Environment, KnownRef, Person
 from deploy_core.reach import http
 from deploy_core.rules import repository
@@ -34,14 +34,8 @@ from deploy_core.rules import repository
 class Command(BaseCommand):
     help = __doc__
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The help above keeps its lines."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs = verbs_of(parser)
         into = verbs.add_parser("in", help="let GitHub or GitLab tell of pushes to an app's repository")
         into.add_argument("app")
         into.add_argument("provider", choices=IncomingHook.Provider.values)
