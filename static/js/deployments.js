@@ -3,6 +3,10 @@
 import { applyAll, blank, hasEnded } from "./deployment_state.js"
 import { withSteps } from "./graph_fold.js"
 import { coalesced } from "./frame.js"
+import { clock } from "./ticker.js"
+
+/** A deployment that was asked for so lately runs, for all that a page knows before it has heard. */
+const NEWS_MS = 30_000
 
 export class Deployments {
   #feed
@@ -21,9 +25,12 @@ export class Deployments {
     return this.#known.get(id)
   }
 
-  /** Those that have not ended, newest first. */
+  /** Those that have not ended, newest first. What an old card says of one is no news: its stream is asked first. */
   get live() {
-    return [...this.#known.values()].filter(({ state }) => !hasEnded(state)).sort((a, b) => b.state.id - a.state.id)
+    const isNews = ({ state, isComplete }) => isComplete || clock.now() - Date.parse(state.requested_at) < NEWS_MS
+    return [...this.#known.values()]
+      .filter((entry) => !hasEnded(entry.state) && isNews(entry))
+      .sort((a, b) => b.state.id - a.state.id)
   }
 
   /** The number of the newest one, or null. */

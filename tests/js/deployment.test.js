@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { apply, faultOf, hasEnded, replay } from "../../static/js/deployment_state.js"
+import { Deployments } from "../../static/js/deployments.js"
 import { cells } from "../../static/js/fleet.js"
 import { byKey, fold, nodeState, servers, withSteps } from "../../static/js/graph_fold.js"
 import { batchesOf, batchState, layOut, MOST_BATCHES, MOST_SERVERS, ownOf } from "../../static/js/graph_layout.js"
@@ -268,4 +269,23 @@ test("earlier lines come back by the arrow, and so does what was being written",
   assert.equal(history.newer(), "dra")
   assert.equal(history.newer(), null)
   assert.equal(new History("lines:7", store).older(""), "two")
+})
+
+test("what an old card says of a deployment does not make it one that runs", () => {
+  globalThis.requestAnimationFrame ??= () => 0
+  const known = new Deployments({ follow() {}, isFollowing: () => false })
+  const said = { app: "shop", environment: "staging", ref: "main", by: "alice" }
+
+  known.mention(1, said, new Date(Date.now() - 3_600_000).toISOString())
+  known.mention(2, said, new Date().toISOString())
+  assert.deepEqual(
+    known.live.map(({ state }) => state.id),
+    [2],
+  )
+
+  known.adopt({ ...known.get(1).state, q: 5, graph: [] }, "e")
+  assert.deepEqual(
+    known.live.map(({ state }) => state.id),
+    [2, 1],
+  )
 })
