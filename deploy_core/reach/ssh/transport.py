@@ -172,6 +172,8 @@ def detail(error: BaseException) -> str:
         return error.strerror
     if isinstance(error, EOFError) and not str(error):
         return "the connection was closed"
+    if isinstance(error, paramiko.SSHException) and str(error).startswith("Error reading SSH protocol banner"):
+        return "the connection was closed before a greeting came"  # paramiko's own words run on into an errno
     return (str(error) or type(error).__name__).splitlines()[0][:200]
 
 
