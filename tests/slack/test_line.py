@@ -22,6 +22,8 @@ def socket(slack, settings):
 def opened(ship, socket):
     handler = line.open_()
     yield handler
+    handler.client.auto_reconnect_enabled = False
+    socket.cut()  # else it is closed only when the SDK looks up from listening, three seconds later
     handler.close()
 
 
