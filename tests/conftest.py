@@ -14,6 +14,7 @@ from tests.proof import tally
 from tests.services import chromium, described, postgres, redis
 from tests.settings import remove_folder
 from tests.side_by_side import SHARING, ByFile
+from tests.spoiling import lift
 
 
 def pytest_report_header() -> list[str]:
@@ -64,6 +65,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 def pytest_unconfigure() -> None:
     """A worker of xdist may end without its atexit functions."""
     remove_folder()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The database of this process, in which tests may spoil and remove what real ones never let go."""
+    with django_db_blocker.unblock():
+        lift()
 
 
 @pytest.fixture(scope="session", autouse=True)

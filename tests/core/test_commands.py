@@ -4,13 +4,14 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from deploy_core.ledger import audit, journal
 from deploy_core.models import AuditEntry, Deployment, Executor, sequence
 from deploy_core.rules.status import Status
 from deploy_core.run import heartbeat
-from tests import factories
+from tests import factories, spoiling
 
 
 def said(*command):
@@ -30,6 +31,18 @@ def test_doctor_looks_at_the_machine_and_the_installation(db, settings):
     assert "ok       an engine runs" in report
     assert "warning  nobody confirmed the host key of web-1" in report
     assert "wrong  " not in report
+
+
+def test_doctor_tells_whether_the_database_keeps_the_audit(alice):
+    audit.record(alice, "deployment.request", "shop/staging #1", "accepted")
+    without = said("doctor")
+    spoiling.put()
+
+    assert "warning  the database lets audit rows be changed" in without
+    assert "ok       the database refuses changes of audit rows" in said("doctor")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        AuditEntry.objects.all().delete()
+    assert audit.verify() == (1, None)
 
 
 def test_doctor_fails_when_something_is_wrong(alice, monkeypatch):

@@ -32,6 +32,12 @@ MUTANTS = {
         "    if False:\n",
         "tests/bot/test_consent.py",
     ),
+    "a service is a second person": Mutant(
+        "deploy_core/safety/approvals.py",
+        "    if is_yes and by.kind == Person.Kind.SERVICE:\n",
+        "    if False:\n",
+        "tests/bot/test_consent.py",
+    ),
     "any second step is fresh": Mutant(
         "deploy_core/safety/proof.py",
         "person.proven is not None and timezone.now() - person.proven <= timedelta(seconds=settings.PROOF_S)",
@@ -62,6 +68,18 @@ MUTANTS = {
         " if each.verified]",
         "]",
         "tests/accounts/test_single_sign_on.py",
+    ),
+    "the password alone makes what outlasts the session": Mutant(
+        "chatops/accounts/proof.py",
+        '    if not is_sure(person, request.session):\n        return where_given(kinds(person), "")\n',
+        "",
+        "tests/accounts/test_lasting.py",
+    ),
+    "a code counts twice": Mutant(
+        "chatops/accounts/memory.py",
+        "        except IntegrityError:\n            return False\n",
+        "        except IntegrityError:\n            return True\n",
+        "tests/accounts/test_memory.py",
     ),
     "a session outlives its end": Mutant(
         "chatops/accounts/visits.py",
@@ -144,6 +162,12 @@ MUTANTS = {
         "        entry.outcome,\n        entry.params,\n",
         "",
         "tests/core/test_audit.py",
+    ),
+    "a head of the audit needs no key": Mutant(
+        "deploy_core/ledger/anchors.py",
+        " or (line == newest and not is_ours)]",
+        "]",
+        "tests/trust/test_audit_page.py",
     ),
     "the audit's head is not held against the rows": Mutant(
         "deploy_core/ledger/anchors.py",

@@ -48,6 +48,7 @@ from tests import factories
 from tests.proof.entries import BUTTONS, COMMANDS, FRAMES, PAGES, ROLES, Frame, Page
 from tests.room.conftest import Client as SocketClient
 from tests.room.conftest import sign_in
+from tests.spoiling import lift
 
 #: Of what nobody but the owner may see.
 MARKS = ("hidden-1", "srv/hidden", "hidden reason")
@@ -162,6 +163,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     with django_db_blocker.unblock():
         if "deploy_core_app" not in connection.introspection.table_names():
             call_command("migrate", verbosity=0)
+            lift()
         yield World()
         call_command("flush", interactive=False, verbosity=0)
 

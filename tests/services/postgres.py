@@ -14,10 +14,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import environ
 import psycopg
+from psycopg import sql
 
 from tests.services import Missing
 from tests.waiting import wait_until
@@ -138,9 +139,13 @@ def empty_database(url: str) -> Iterator[str]:
     given = environ.Env.db_url_config(url)
     known = {key.lower(): given[key] for key in ("HOST", "PORT", "USER", "PASSWORD") if given[key]}
     address, _, options = url.partition("?")
-    with psycopg.connect(dbname=given["NAME"], autocommit=True, **known) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield f"{address.rsplit('/', 1)[0]}/{name}" + (f"?{options}" if options else "")
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def execute(statement: LiteralString) -> None:  # by a connection of its own: tests may restart the server
+        with psycopg.connect(dbname=given["NAME"], autocommit=True, **known) as connection:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+    execute("CREATE DATABASE {}")
+    try:
+        yield f"{address.rsplit('/', 1)[0]}/{name}" + (f"?{options}" if options else "")
+    finally:
+        execute("DROP DATABASE {} WITH (FORCE)")

@@ -147,7 +147,7 @@ world.make("file://{repository}", [Box(Path(folder), *more) for folder, *more in
     # --- rows -------------------------------------------------------------------------------------------------------
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        if self._connection is None:
+        if self._connection is None or self._connection.closed:
             given = environ.Env.db_url_config(self.database)
             known = {key.lower(): given[key] for key in ("HOST", "PORT", "USER", "PASSWORD") if given[key]}
             self._connection = psycopg.connect(dbname=given["NAME"], autocommit=True, **known)

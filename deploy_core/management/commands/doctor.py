@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from deploy_core import keyring, sealing
 from deploy_core.ledger import audit
-from deploy_core.models import Server
+from deploy_core.models import AuditEntry, Server
 from deploy_core.reach import isolation
 from deploy_core.run import heartbeat
 
@@ -47,6 +47,7 @@ def findings() -> Iterator[Finding]:
     yield "ok", f"database: {connection.vendor}, up to date"
     yield _engine()
     yield _audit()
+    yield from _append_only()
     yield from _servers()
 
 
@@ -91,6 +92,21 @@ def _audit() -> Finding:
     if verdict.broken_at is None:
         return "ok", f"{verdict.good} audit rows, unbroken"
     return "wrong", f"audit row {verdict.broken_at} is changed or missing"
+
+
+def _append_only() -> Iterator[Finding]:
+    """Whether the database lets a row of the audit be written anew; the same is written, and taken back."""
+    last = AuditEntry.objects.last()
+    if last is None:
+        return
+    try:
+        with transaction.atomic():
+            AuditEntry.objects.filter(pk=last.pk).update(outcome=last.outcome)
+            transaction.set_rollback(True)
+    except DatabaseError:
+        yield "ok", "the database refuses changes of audit rows"
+    else:
+        yield "warning", "the database lets audit rows be changed: its triggers audit_not_… are gone"
 
 
 def _servers() -> Iterator[Finding]:
