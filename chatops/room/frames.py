@@ -26,6 +26,7 @@ ERRORS: Mapping[str, str] = {
     "expired": "the command is too old to run",
     "auth": "the session has ended",
     "version": "this version of the protocol is not spoken here",
+    "unavailable": "the database takes nothing just now, so nothing was done; try again",
     "internal": "a fault of the server; it has been logged",
 }
 

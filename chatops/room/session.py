@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
 import bot
@@ -141,6 +142,9 @@ class Session:
             self._refuse(unfit.code, answers_to | unfit.fields)
         except Refused as refused:
             self._refuse(refused.code, answers_to | dict(refused.params))
+        except OperationalError as error:  # a full disk, a database that is away or held: nothing of it is stored
+            logger.error("a frame of %s found the database unable: %s", self.identity.name, error)
+            self._refuse("unavailable", answers_to)
         except Exception:
             logger.exception("a frame of %s failed", self.identity.name)
             self._refuse("internal", answers_to)

@@ -4,7 +4,7 @@ import { isCommand } from "./line.js"
 import { Outbox } from "./outbox.js"
 import { word } from "./words.js"
 
-const KNOWN_ERRORS = new Set(["too_long", "rate_limited", "not_found", "expired", "read_only", "forbidden"])
+const KNOWN_ERRORS = new Set(["too_long", "rate_limited", "not_found", "expired", "read_only", "forbidden", "unavailable"])
 
 export class Outgoing {
   #connection
