@@ -254,6 +254,24 @@ PROOF: dict[str, dict[str, str]] = {
             "workers/test_frozen.py::test_a_worker_that_was_frozen_writes_and_switches_nothing_more"
         ),
         "do: clock +1 h": "core/test_heartbeat.py::test_a_clock_that_jumps_by_an_hour_makes_nobody_seem_dead",
+        "do: 150 events to a member": (
+            "room/test_doorbell.py::test_more_rings_than_the_layer_keeps_for_a_process_that_stands_still_leave_no_hole"
+        ),
+        "do: disk full at each write": (
+            "room/test_full_disk.py::test_a_line_is_refused_whole_at_each_of_its_writes_until_there_is_room"
+        ),
+        "do: Postgres restarted": (
+            "workers/test_database.py::test_a_database_that_restarts_in_mid_deployment_only_delays_it"
+        ),
+        "do: two web processes and one worker": (
+            "core/test_engine.py::test_a_run_of_another_version_waits_for_a_worker_that_knows_it"
+        ),
+        "do: proxy that buffers or cuts": (
+            "browser/test_ways.py::test_a_proxy_that_lets_no_socket_through_is_told_in_a_word_and_everything_works"
+        ),
+        "do: message sent over WebSocket and": (
+            "room/test_poll.py::test_a_line_that_went_by_a_socket_and_at_the_same_time_by_the_poll_is_one"
+        ),
         "do: delete the last 3 audit rows": "core/test_audit.py::test_a_missing_tail_is_noticed",
         "do: edit one audit row": "core/test_audit.py::test_an_edited_row_is_named",
         "do: half-open TCP": (

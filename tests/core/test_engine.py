@@ -120,6 +120,39 @@ def test_a_run_that_ended_without_moving_its_row_is_run_again(live_world, launch
     assert found.run > 2
 
 
+def test_a_run_of_another_version_waits_for_a_worker_that_knows_it(live_world, monkeypatch):
+    world = live_world
+    world.app.pipeline = "keep: 5\n"
+    world.app.save()
+    other = Environment.objects.create(app=world.app, name="qa", path=f"{world.environment.path}-qa")
+    for placement in world.environment.placements.all():
+        Placement.objects.create(environment=other, server=placement.server, position=placement.position)
+
+    def as_version(version: str, *, listen: bool = True) -> None:
+        monkeypatch.setattr(engine, "WORKFLOW_VERSION", version)
+        engine.launch(listen=listen)
+
+    try:
+        as_version("next", listen=False)  # a web process that was upgraded first
+        newer = world.request("v1")
+        newer.refresh_from_db()
+        run = newer.run
+        engine.stop()
+        as_version("1")
+        known = deployments.request(world.app, "v1", other, by=world.person, surface="web")
+        [done] = ended(known)
+        assert done.status == "succeeded", told(done)
+        newer.refresh_from_db()
+        assert (newer.status, newer.executor, newer.run) == ("planning", "", run)
+        engine.stop()
+        as_version("next")
+        [done] = ended(newer)
+    finally:
+        engine.stop()
+
+    assert done.status == "succeeded", told(done)
+
+
 def test_what_stands_still_keeps_its_environment_and_goes_on_when_it_is_resumed(live_world, launched):
     world = live_world
     world.app.pipeline = "batches: {canary: 1, wait: canary}"

@@ -56,6 +56,38 @@ async def test_a_process_without_a_server_rings_too(layers, settings, redis_url,
         task.cancel()
 
 
+async def test_more_rings_than_the_layer_keeps_for_a_process_that_stands_still_leave_no_hole(
+    cast: Cast, layers, settings, monkeypatch
+):
+    settings.HUB_TICK_S = 60  # only rings can tell
+    here, there = (Hubs(layer) for layer in layers)
+    goes_on, receive = asyncio.Event(), layers[1].receive
+
+    async def held(channel: str) -> dict[str, object]:
+        await goes_on.wait()
+        got: dict[str, object] = await receive(channel)
+        return got
+
+    monkeypatch.setattr(layers[1], "receive", held)
+    ear, lines = Ear(), 150
+    await there.join(cast.stream, ear)
+
+    def post(n: int) -> None:
+        messages.post(author=cast.alice, room=cast.room, text=f"line {n}", client_id=f"c{n}", surface="web")
+
+    for n in range(1, lines + 1):
+        await off_loop(post, n)
+        await doorbell.publish(layers[0], cast.stream, n)  # each by itself: the layer keeps a hundred
+    assert ear.numbers == []
+    goes_on.set()
+    await eventually(lambda: _as_async(len(ear.numbers) >= 100))
+    await off_loop(post, lines + 1)
+    here.ring(cast.stream, lines + 1)
+
+    await eventually(lambda: _as_async(ear.numbers == list(range(1, lines + 2))))
+    await asyncio.gather(here.close(), there.close())
+
+
 class Away:
     """A layer whose server does not answer, until it does."""
 

@@ -124,6 +124,23 @@ async def test_a_line_is_sent_and_seen_by_sockets(cast: Cast, alice: Poller, con
         assert (await bob.event("message"))["d"]["text"] == "over http"
 
 
+async def test_a_line_that_went_by_a_socket_and_at_the_same_time_by_the_poll_is_one(
+    cast: Cast, alice: Poller, connect: Connect
+):
+    line = {"t": "message", "cid": "c1", "room": cast.room.pk, "text": "once"}
+    async with connect(cast.alice, cast.stream) as socket, connect(cast.bob, cast.stream) as bob:
+        told, (answered,) = await asyncio.gather(socket.ask(line, "ack"), alice.send(line))
+        await socket.say(cast.room, "and another")
+
+        assert told["q"] == answered["q"]
+        assert sorted(each.get("dup", False) for each in (told, answered)) == [False, True]
+        for page in (socket, bob):
+            assert [(await page.event("message"))["d"]["text"] for _ in range(2)] == ["once", "and another"]
+    welcome, *_ = await alice.poll(want=[str(cast.stream)], wait_ms=0)
+    frames = await alice.poll(conn="x", resume=[{**welcome["streams"][0], "q": 0}], wait_ms=0)
+    assert [frame["d"]["text"] for frame in frames if frame["t"] == "event"] == ["once", "and another"]
+
+
 async def test_questions_are_answered_in_order_and_bad_ones_too(cast: Cast, alice: Poller):
     s = str(cast.stream)
     answers = await alice.send(
