@@ -454,6 +454,9 @@ API_RATE = env.int("SHIPROOM_API_RATE", 120)
 API_RATE_WINDOW_S = env.int("SHIPROOM_API_RATE_WINDOW_S", 60)
 #: The longest life of a token.
 TOKEN_MOST_DAYS = env.int("SHIPROOM_TOKEN_MOST_DAYS", 365)
+#: A form that makes a secret and is sent again within so long is a button pressed twice, of which the browser shows the
+#: second answer: there is one token or hook, and its secret is seen.
+PRESSED_TWICE_S = env.float("SHIPROOM_PRESSED_TWICE_S", 60.0)
 #: Requests without a good token that are written to the audit log, per minute and process; all are answered 401.
 API_REFUSALS_KEPT = env.int("SHIPROOM_API_REFUSALS_KEPT", 30)
 
@@ -467,9 +470,8 @@ HOOK_BATCH = env.int("SHIPROOM_HOOK_BATCH", 40)
 HOOK_ATTEMPTS = env.int("SHIPROOM_HOOK_ATTEMPTS", 10)
 HOOK_RETRY_S = env.float("SHIPROOM_HOOK_RETRY_S", 5.0)
 HOOK_RETRY_MOST_S = env.float("SHIPROOM_HOOK_RETRY_MOST_S", 3600.0)
-#: One person keeps so many addresses that are told, and a form sent again within so long is a button pressed twice.
+#: One person keeps so many addresses that are told.
 HOOKS_PER_PERSON = env.int("SHIPROOM_HOOKS_PER_PERSON", 20)
-HOOK_TWICE_S = env.float("SHIPROOM_HOOK_TWICE_S", 60.0)
 #: What was delivered, or given up, stays in the log for so long.
 HOOK_KEEP_DAYS = env.int("SHIPROOM_HOOK_KEEP_DAYS", 30)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -71,6 +71,8 @@ class Tokens(View):
         except ValidationError as wrong:
             form.add_error("name", wrong.messages)
             return self._draw(form, status=400)
+        except IntegrityError:
+            return self.post(request)  # the name is taken by now, perhaps by the first of two presses
         return self._draw(self._form(), made=token, text=text)
 
     def _revoke(self, pk: str) -> HttpResponse:

@@ -98,7 +98,7 @@ class OutgoingForm(forms.Form):
             self.add_error("name", ValidationError(_("You keep %(most)s already: remove one first."), params=most))
 
     def _is_the_same_press(self, hook: OutgoingHook) -> bool:
-        told, just_now = self.cleaned_data, timezone.now() - timedelta(seconds=settings.HOOK_TWICE_S)
+        told, just_now = self.cleaned_data, timezone.now() - timedelta(seconds=settings.PRESSED_TWICE_S)
         is_mine = hook.person_id == self.by.pk and hook.created > just_now
         is_same = hook.url == told["url"] and hook.events == told["events"]
         return is_mine and is_same and set(hook.apps.all()) == set(told["apps"])

@@ -110,7 +110,7 @@ def test_another_form_with_a_name_that_is_taken_is_none(manager, sign_in, shop, 
     asked, page = dict(OUT), manager
     match other:
         case "later":
-            settings.HOOK_TWICE_S = 0
+            settings.PRESSED_TWICE_S = 0
         case "address":
             asked["out-url"] = "https://ops.example.org/other"
         case "events":
