@@ -68,7 +68,13 @@ export class News {
     }
   }
 
-  /** Read up to `q`, on another page or device. */
+  /** What one watches from outside its rooms, and what asks one to confirm, calls as an announcement of `room` does. */
+  tellPrivate(event, room) {
+    const isTold = event.k === "reply" && !event.d.for_cid && event.d.deployment
+    if (isTold) this.tell([{ ...event, k: "announcement", by: null, q: null }], room)
+  }
+
+  /** Read, on another page or device. */
   read(roomId) {
     const room = this.#rooms.get(roomId)
     if (!room) return

@@ -9,7 +9,7 @@ import { Connection } from "./connection.js"
 import { ConfirmView } from "./confirm_view.js"
 import { ConnectionView } from "./connection_view.js"
 import { Deployments } from "./deployments.js"
-import { csrf, json, setHidden, setText, slot } from "./dom.js"
+import { csrf, json, setHidden, slot } from "./dom.js"
 import { isCalled } from "./alerts.js"
 import { EventView } from "./event_view.js"
 import { Feed } from "./feed.js"
@@ -23,6 +23,7 @@ import { Outgoing } from "./outgoing.js"
 import { Panel } from "./panel.js"
 import { Presence } from "./presence.js"
 import { Privates } from "./privates.js"
+import { RoomEvents } from "./room_events.js"
 import { RoomHead } from "./room_head.js"
 import { Running } from "./running.js"
 import { Speaker } from "./speaker.js"
@@ -34,7 +35,7 @@ import { overSocket } from "./transport_ws.js"
 import { Unfurl } from "./unfurl.js"
 import { urlsFrom } from "./urls.js"
 import { Watchers } from "./watchers.js"
-import { language, plural, readWords, usePhrases, word } from "./words.js"
+import { language, readWords, usePhrases, word } from "./words.js"
 
 /** Why nothing can be sent any more, by the connection's state. */
 const NO_MORE = { ended: "ended_more", removed: "removed", outdated: "outdated" }
@@ -51,15 +52,17 @@ class RoomPage {
   #hearing = new Hearing(this.#announcer, this.#notify, this.#me.name)
   #speaker = new Speaker(this.#room.id, (url) => location.assign(url))
   #news = new News(this.#me, this.#boot.alerts, { speaker: this.#speaker, notify: this.#notify, urls: this.#urls })
-  #read = this.#boot.read ?? 0
-  #readTo = 0
 
   start() {
     clock.learn(this.#boot.now)
     this.#connect()
     this.#deployments = new Deployments(this.#feed)
     this.#draw()
-    this.#follow()
+    this.#events.follow()
+    this.#deployments.watchAll((entry) => {
+      this.#hearing.deployment(entry)
+      this.#status.paint()
+    })
     this.#listen()
     this.#navigation.route()
     this.#connection.start()
@@ -80,7 +83,7 @@ class RoomPage {
   #presence
   #status
   #watchers
-  #head
+  #events
 
   #connect() {
     const { socket, poll, send } = this.#boot.urls
@@ -106,13 +109,7 @@ class RoomPage {
       .on("typing", ({ room, people }) => room === this.#room.id && this.#presence.showTyping(people))
       .on("progress", (frame) => this.#panel.progress(frame))
       .on("watching", (frame) => this.#watchers.heard(frame))
-      .on("read", ({ room, q }) => this.#wasRead(room, q))
-  }
-
-  // On another page or device of the reader.
-  #wasRead(room, q) {
-    this.#news.read(room)
-    if (room === this.#room.id) this.#read = Math.max(this.#read, q)
+      .on("read", ({ room, q }) => this.#events.wasRead(room, q))
   }
 
   // Who came and went while we were away is told by nobody.
@@ -165,7 +162,7 @@ class RoomPage {
       me: this.#me.name,
       range: (which) => this.#asking.ask({ t: "range", s: this.#stream, limit: 50, ...which }),
       lost: () => this.#composer.say(word("event_gone")),
-      read: (q) => this.#markRead(q),
+      read: (q) => this.#events.markRead(q),
       unseen: (count) => this.#composer.showNew(count),
     })
     this.#outgoing = new Outgoing(this.#connection, this.#timeline, this.#composer, {
@@ -214,7 +211,7 @@ class RoomPage {
       composer: find("#composer"),
       readOnly: find("#read-only"),
     }
-    this.#head = new RoomHead(this.#room, parts, this.#speaker, {
+    const head = new RoomHead(this.#room, parts, this.#speaker, {
       wants: () => this.#news.wants,
       setLevel: (level) => this.#feed.ask({ t: "level", room: this.#room.id, level }),
     })
@@ -247,6 +244,20 @@ class RoomPage {
         retry: () => this.#connection.retry(),
       },
     )
+    this.#events = new RoomEvents(this.#boot, {
+      feed: this.#feed,
+      connection: this.#connection,
+      timeline: this.#timeline,
+      deployments: this.#deployments,
+      presence: this.#presence,
+      outgoing: this.#outgoing,
+      privates: this.#privates,
+      head,
+      news: this.#news,
+      hearing: this.#hearing,
+      navigation: this.#navigation,
+      changed: () => this.#empty(),
+    })
   }
 
   get #stream() {
@@ -259,111 +270,19 @@ class RoomPage {
     return this.#timeline.toBottom()
   }
 
-  // From the pictures in the page, or, where there is none, from those the server sends.
-  #follow() {
-    const { room_stream: room, person_stream: person } = this.#boot
-    if (room) this.#restart(room, 0, this.#read)
-    if (room) this.#offerJump(room.last[0]?.q ?? 0)
-    this.#feed.follow(
-      this.#stream,
-      {
-        apply: (events) => this.#roomEvents(events),
-        restart: (picture, missed) => this.#restart(picture, missed),
-        gone: () => this.#gone(),
-      },
-      room && { e: room.e, q: room.q },
-    )
-    for (const event of person?.last ?? []) this.#privates.heard(event, { isNow: false })
-    this.#feed.follow(
-      `person:${this.#me.id}`,
-      { apply: (events) => events.forEach((event) => this.#personEvent(event)), restart() {} },
-      person && { e: person.e, q: person.q },
-    )
-    for (const each of this.#boot.rooms ?? []) this.#news.follow(this.#feed, each)
-    this.#deployments.watchAll((entry) => {
-      this.#hearing.deployment(entry)
-      this.#status.paint()
-    })
-  }
-
-  // More is unread than what is loaded: the way up to where it begins.
-  #offerJump(first) {
-    const button = find('[data-action="jump"]')
-    const count = this.#boot.unread
-    if (!count || this.#read < 1 || first <= this.#read + 1) return
-    setText(slot(button, "count"), plural("jump", count))
-    setHidden(button, false)
-    const from = this.#read + 1
-    button.addEventListener("click", () => {
-      setHidden(button, true)
-      this.#timeline.show(from)
-    })
-  }
-
-  #personEvent(event) {
-    if (event.k === "alerts") {
-      this.#news.learn(event.d)
-      this.#head.learned()
-    } else if (event.k === "membership") this.#membership(event.d)
-    else this.#privates.heard(event, { isNow: true })
-    // What one watches from outside its rooms, and what asks one to confirm, calls as an announcement does.
-    const isTold = event.k === "reply" && !event.d.for_cid && event.d.deployment
-    if (isTold) this.#news.tell([{ ...event, k: "announcement", by: null, q: null }], this.#room)
-  }
-
-  #membership({ room, slug, is_in: isIn }) {
-    if (room === this.#room.id) return
-    const row = find(`.rail [data-room="${room}"]`)
-    if (!isIn) row?.closest("li").remove()
-    else if (!row) this.#privates.note(word("you_joined", { room: slug }))
-  }
-
-  #restart({ e, state, last }, missed, read = null) {
-    this.#head.show(state)
-    for (const each of state.deployments ?? []) this.#deployments.adopt(each, e)
-    if (state.people) this.#presence.show(state.people)
-    this.#timeline.restart(last, { read, missed })
-    this.#empty()
-  }
-
-  #roomEvents(events) {
-    this.#timeline.append(events)
-    for (const { cid, by } of events) {
-      if (cid) this.#outgoing.settle(cid)
-      if (by) this.#presence.spoke(by.name)
-    }
-    this.#empty()
-    this.#head.heard(events)
-    this.#news.tell(events, this.#room)
-    const isNow = this.#hearing.events(events)
-    const card = events.findLast((event) => event.k === "card")
-    if (isNow && card) this.#navigation.offer(card.d.deployment)
-  }
-
   #connectionChanged() {
     this.#status?.changed(this.#connection)
     if (!this.#connection.isOpen) return this.#feed.closed()
     this.#outgoing.reconnected()
-    this.#markRead(0)
+    this.#events.markRead(0)
     this.#asking.opened()
     return undefined
-  }
-
-  #markRead(q) {
-    this.#readTo = Math.max(this.#readTo, q)
-    if (this.#readTo <= this.#read) return
-    const isSent = this.#connection.send({ t: "read", room: this.#room.id, q: this.#readTo })
-    if (isSent) this.#read = this.#readTo
   }
 
   #empty() {
     const isEmpty = this.#timeline.isEmpty
     setHidden(find("#empty"), !isEmpty)
     setHidden(find("#timeline"), isEmpty)
-  }
-
-  #gone() {
-    this.#connection.close("removed")
   }
 
   #listen() {
