@@ -422,6 +422,8 @@ HELLO_TIMEOUT_S = env.float("SHIPROOM_HELLO_TIMEOUT_S", 10.0)
 RECHECK_S = env.float("SHIPROOM_RECHECK_S", 4.0)
 FRAME_LIMIT_BYTES = env.int("SHIPROOM_FRAME_LIMIT_BYTES", 64 * 1024)
 TEXT_LIMIT = env.int("SHIPROOM_TEXT_LIMIT", 8_000)
+#: How many of the newest messages one search in rooms looks through; another goes on from there.
+SEARCH_ROWS = env.int("SHIPROOM_SEARCH_ROWS", 20_000)
 #: Lines that one person may send: so many per window.
 SEND_RATE = env.int("SHIPROOM_SEND_RATE", 10)
 SEND_RATE_WINDOW_S = env.float("SHIPROOM_SEND_RATE_WINDOW_S", 5.0)

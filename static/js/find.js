@@ -14,11 +14,13 @@ export class Find {
   #list
   #slots
   #edges
+  #further
+  #before = null
   #chosen = 0
   #number = 0
   #timer = null
 
-  /** `edges`: `search({text, room?, before?})` resolves to the `found` frame, `urls`, `room` (`{id, slug}`). */
+  /** `edges`: `search({text, room?, before?})` resolves to the `found` frame; `urls`; `room` (`{id, slug}`). */
   constructor(dialog, edges) {
     this.#dialog = dialog
     this.#edges = edges
@@ -27,6 +29,8 @@ export class Find {
     this.#list = dialog.querySelector("[role=listbox]")
     this.#field.addEventListener("input", () => this.#changed())
     this.#slots.here.addEventListener("change", () => this.#changed())
+    this.#further = dialog.querySelector('[data-action="further"]')
+    this.#further.addEventListener("click", () => this.#ask(this.#text, this.#before))
     dialog.addEventListener("keydown", (event) => this.#key(event))
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()) // beside it
     this.#list.addEventListener("click", (event) => this.#go(event.target.closest("[role=option]")))
@@ -40,22 +44,30 @@ export class Find {
     this.#changed()
   }
 
+  get #text() {
+    return this.#field.value.trim()
+  }
+
   #changed() {
     clearTimeout(this.#timer)
     this.#number += 1
-    const text = this.#field.value.trim()
+    const text = this.#text
     this.#show(this.#rooms(text), text)
     if (text.length >= LEAST) this.#timer = setTimeout(() => this.#ask(text), PAUSE_MS)
   }
 
-  async #ask(text) {
+  // The server looks through so many messages at once; `before` goes on from where it stopped, below what was found.
+  async #ask(text, before) {
     const number = this.#number
     const room = this.#slots.here.checked ? this.#edges.room.id : undefined
     try {
-      const { items, more } = await this.#edges.search({ text, room })
+      const answer = await this.#edges.search({ text, room, before })
       if (number !== this.#number) return
-      this.#show([...this.#rooms(text), ...items.map((item) => this.#message(item, text))], text, true)
-      setHidden(this.#slots.more, !more)
+      const above = before ? [...this.#list.children] : this.#rooms(text)
+      this.#show([...above, ...answer.items.map((item) => this.#message(item, text))], text, true)
+      if (before && answer.items.length) this.#choose(above.length)
+      this.#before = answer.before
+      setHidden(this.#further, !answer.more)
     } catch {
       if (number === this.#number) setText(this.#slots.none, word("find.away"))
     }
@@ -77,7 +89,7 @@ export class Find {
 
   #show(rows, text, isAnswered = false) {
     this.#list.replaceChildren(...rows)
-    setHidden(this.#slots.more, true)
+    setHidden(this.#further, true)
     setHidden(this.#slots.none, rows.length > 0 || text.length < LEAST)
     setText(this.#slots.none, isAnswered ? word("find.none") : word("find.looking"))
     this.#choose(0)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chatops.room import messages, people, unread
+from chatops.room import messages, people, search, unread
 from chatops.room.models import Event, Line, Membership, Mention, Message, Room, Stream
 from deploy_core import deployments
 from deploy_core.errors import Refused
@@ -167,6 +167,23 @@ async def test_one_finds_only_what_was_said_in_ones_own_rooms(cast: Cast, connec
     for answer in (by_bob, two_words, of_alice):
         assert [(item["q"], item["slug"], item["by"]) for item in answer["items"]] == [(seen["q"], "demo", "alice")]
     assert elsewhere["items"] == []
+
+
+def test_a_search_looks_through_so_many_messages_and_goes_on_from_there(cast: Cast, settings) -> None:
+    settings.SEARCH_ROWS = 3
+    other = factories.room("other", members=(cast.alice,))
+    for n in range(7):
+        room, word = (other, "needle elsewhere") if n == 5 else (cast.room, "needle" if n in (0, 4) else "hay")
+        messages.post(author=cast.alice, room=room, text=f"{word} {n}", client_id=f"c{n}", surface="web")
+
+    found, before, looks = [], None, 0
+    while looks == 0 or before is not None:
+        answer = search.find(cast.bob, "needle", before=before)
+        found += [item["text"] for item in answer["items"]]
+        before, looks = answer["before"], looks + 1
+        assert answer["more"] is (before is not None)
+
+    assert (found, looks) == (["needle 4", "needle 0"], 3)  # twice three of his own room, and then nothing
 
 
 async def test_links_unfurl_for_those_who_may_see_what_they_name(cast: Cast, connect: Connect) -> None:
