@@ -9,7 +9,7 @@ from chatops.room import pages, views
 from chatops.webhooks import pages as webhooks
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", pages.home, name="home"),
     path("rooms/", pages.rooms, name="rooms"),
     path("rooms/<str:slug>/", views.room, name="room"),
     path("rooms/<str:slug>/join/", pages.join, name="room-join"),

@@ -22,6 +22,14 @@ SHOWN = 500
 
 @never_cache
 @login_required
+def home(request: MemberRequest) -> HttpResponse:
+    """One's only room, or the list of all."""
+    mine = list(request.user.rooms.values_list("slug", flat=True)[:2])
+    return redirect("room", mine[0]) if len(mine) == 1 else _list(request)
+
+
+@never_cache
+@login_required
 def rooms(request: MemberRequest) -> HttpResponse:
     """One's own rooms, those to join, and a form for a new one."""
     form = NewRoomForm(request.POST or None, person=request.user)

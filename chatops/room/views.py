@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -30,16 +30,6 @@ class MemberRequest(HttpRequest):
     """A request behind `login_required`."""
 
     user: Person
-
-
-@never_cache
-@login_required
-def home(request: MemberRequest) -> HttpResponse:
-    """The list of one's rooms, or the only one."""
-    rooms = rail(request.user)
-    if len(rooms) == 1:
-        return redirect("room", rooms[0]["slug"])
-    return render(request, "room/rooms.html", {"rooms": rooms, "page": "rooms"})
 
 
 @never_cache

@@ -67,7 +67,12 @@ def test_home_is_the_only_room_or_the_list(reader, alice, room):
 
 
 def test_nobody_without_a_room_is_lost(reader):
-    assert reader.get("/").status_code == 200
+    factories.room("lobby")
+
+    page = reader.get("/")
+
+    assert page.status_code == 200
+    assert "/rooms/lobby/join/" in page.content.decode()
 
 
 def test_a_room_with_any_name_that_is_allowed_has_a_page(reader, alice):
