@@ -4,7 +4,9 @@
 const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
 const FENCE = /^```[^\n`]*\n([\s\S]*?)\n?```[ \t]*$/m
 const INLINE =
-  /(?<code>`[^`\n]+`)|(?<bold>\*\*(?=\S)[^*\n]+?(?<=\S)\*\*)|(?<struck>~~(?=\S)[^~\n]+?(?<=\S)~~)|(?<![\w*])(?<italic>\*(?=\S)[^*\n]+?(?<=\S)\*)(?![\w*])|(?<link>\bhttps?:\/\/[^\s<>"'`]+)|(?<![\w@/])@(?<mention>[a-z0-9][a-z0-9._-]{0,62})|(?<![\w&#/])#(?<number>\d{1,9})(?:@(?<moment>(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?))?\b/giu
+  /(?<code>`[^`\n]+`)|(?<bold>\*\*(?=\S)[^*\n]+?(?<=\S)\*\*)|(?<struck>~~(?=\S)[^~\n]+?(?<=\S)~~)|(?<![\w*])(?<italic>\*(?=\S)[^*\n]+?(?<=\S)\*)(?![\w*])|(?<link>\bhttps?:\/\/[^\s<>"'`]+)|(?<![\w@/])@(?<mention>[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?)|(?<![\w&#/])#(?<number>\d{1,9})(?:@(?<moment>(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?))?\b/giu
+/** A call as chatops/room/calls.py finds it; a sentence's full stop is not part of the name. */
+const CALL = /(?<![\w@/])@([a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?)/giu
 const TRAILING = /[.,;:!?)\]}’”，。；：！？）】]+$/u
 
 /** Blocks in order: `{type: "text", tokens}` or `{type: "fence", text}`. */
@@ -37,12 +39,12 @@ export function tokens(text) {
   return found
 }
 
-/** Who is called by name in a text, in lower case. */
+/** Who is called by name in a text, in lower case; code calls nobody. */
 export function mentions(source) {
   return blocks(source)
     .flatMap((block) => block.tokens ?? [])
-    .filter((token) => token.type === "mention")
-    .map((token) => token.name)
+    .filter((token) => token.type !== "code")
+    .flatMap((token) => [...token.text.matchAll(CALL)].map(([, name]) => name.toLowerCase()))
 }
 
 function pushText(found, text) {

@@ -63,6 +63,8 @@ test("what looks like a mark inside a word, an address or code is left alone", (
     ["text"],
   )
   assert.deepEqual(mentions("`@bob` and @carol"), ["carol"])
+  assert.deepEqual(mentions("see **@Bob**, @dave.smith and @oncall. mail x@y.example"), ["bob", "dave.smith", "oncall"])
+  assert.deepEqual(tokens("thanks @bob.").map(({ text }) => text), ["thanks ", "@bob", "."])
 })
 
 test("a fence keeps its lines as they are", () => {
