@@ -23,7 +23,9 @@ export class ChangesView {
   async update({ revision }) {
     if (!revision || revision === this.#known) return
     this.#known = revision
-    const { commits, dropped, files, more } = await this.#ask()
+    const told = await this.#ask().catch(() => null)
+    if (!told) return void (this.#known = "") // the line is away: the next change asks again
+    const { commits, dropped, files, more } = told
     setHidden(this.#root, commits === null)
     this.#slots["commits-list"].replaceChildren(...(commits ?? []).map(row), ...(more ? [rest(more)] : []))
     setHidden(this.#slots["dropped-list"], dropped.length === 0)

@@ -58,7 +58,8 @@ export class LogFind {
     if (!text) return this.#take([], 0)
     const steps = this.#edges.sections().map((section) => section.step)
     const printed = steps.filter((step) => step.step_id)
-    const answers = await Promise.all(printed.map((step) => this.#edges.ask(step.key, text)))
+    const none = { count: 0, lines: [] } // the line to the server is away: the page says so
+    const answers = await Promise.all(printed.map((step) => this.#edges.ask(step.key, text).catch(() => none)))
     if (round !== this.#round) return
     const hits = answers.flatMap(({ lines }, at) => lines.map((line) => ({ key: printed[at].key, line })))
     this.#take(hits, answers.reduce((sum, { count }) => sum + count, 0) - hits.length)

@@ -64,7 +64,7 @@ export class ReplayView {
   async show(ms) {
     this.#moment = endOfSecond(ms)
     await this.#load()
-    if (this.#moment === null) return // somebody went back to now meanwhile
+    if (this.#moment === null) return // somebody went back to now meanwhile, or the journal could not be read
     this.#paint()
     this.#edges.shows(stateAt(this.#live.id, this.#events, this.#moment), this.#moment)
   }
@@ -81,7 +81,9 @@ export class ReplayView {
   // The journal up to what is live; what was read once stays.
   #load() {
     if ((this.#events.at(-1)?.q ?? 0) >= this.#newest) return Promise.resolve()
-    this.#isLoading ??= this.#read().finally(() => (this.#isLoading = null))
+    this.#isLoading ??= this.#read()
+      .catch(() => this.toNow()) // the line is away, and the page says so
+      .finally(() => (this.#isLoading = null))
     return this.#isLoading
   }
 
@@ -107,7 +109,7 @@ export class ReplayView {
 
   async #goTo(value) {
     await this.#load()
-    if (value >= Number(this.#slots.second.max)) return this.toNow()
+    if (!this.#events.length || value >= Number(this.#slots.second.max)) return this.toNow()
     return this.show(this.#scale.momentOf(value * 1000))
   }
 
