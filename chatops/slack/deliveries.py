@@ -64,18 +64,19 @@ def strays() -> Iterator[tuple[Ask, Workspace]]:
     for row in old[:MOST_STRAYS]:
         if not Delivery.objects.filter(pk=row.pk, taken=row.taken).update(taken=now):
             continue
+        began = time.monotonic() - (now - row.at).total_seconds()
         try:
             told = json.loads(sealing.open_(row.sealed, about=_about(row.key)))
-        except SealError as error:
-            logger.error("a request of Slack that was kept does not open: %s", error)
+            ask = Ask(**{**told["ask"], "began": began})
+        except (SealError, ValueError, TypeError, KeyError) as error:  # another key, or another version's
+            logger.error("a request of Slack that was kept cannot be read: %s", type(error).__name__)
             row.delete()
             continue
-        began = time.monotonic() - (now - row.at).total_seconds()
         workspace = Workspace.objects.filter(pk=told["workspace"], removed__isnull=True).first()
         if workspace is None:
             row.delete()
         else:
-            yield Ask(**{**told["ask"], "began": began}), workspace
+            yield ask, workspace
 
 
 def claimed(name: str, ask: Ask, work: Callable[[], Answer]) -> Answer:

@@ -182,7 +182,7 @@ def _acknowledge(ack: Ack, ask: Ask, workspace: Workspace) -> None:
     answer = job.within(settings.SLACK_ACK_S) or _kept(job, ask, workspace)
     if answer is None:
         job.then(partial(_hand_in, ask, workspace))
-        answer = _told("slack_working")
+        answer = _told("slack_working") if ask.text.strip() else Answer()  # a form that opens says enough
     else:
         hands.later(partial(deliveries.settle, ask, answer))
     ack(answer.as_response() or "")

@@ -13,6 +13,9 @@ def pick_up() -> None:
     """
     for ask, workspace in deliveries.strays():
         logger.warning("answering a request of Slack (%s) that was left", ask.kind)
-        answer = desk.worked(ask, workspace)
-        answers.give(ask, workspace, answer)
-        deliveries.settle(ask, answer)
+        try:
+            answer = desk.worked(ask, workspace)
+            answers.give(ask, workspace, answer)
+            deliveries.settle(ask, answer)
+        except Exception:  # it is looked at again, and keeps nothing else from being sent
+            logger.exception("a request of Slack that was left could not be answered")

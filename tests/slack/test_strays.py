@@ -1,14 +1,15 @@
 """What Slack was told is worked on is not lost with the process that said so, and not done twice."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from chatops.room.models import Line
-from chatops.slack import deliveries, hands, listeners, strays
+from chatops.slack import answers, deliveries, hands, listeners, strays
 from chatops.slack.models import Delivery, Identity, Post, Workspace
-from deploy_core import deployments
+from deploy_core import deployments, sealing
 from deploy_core.models import Deployment
 from tests import factories
 from tests.waiting import wait_until
@@ -150,14 +151,19 @@ def test_one_process_takes_it(ship, monkeypatch, settings):
     assert list(deliveries.strays()) == []
 
 
-@pytest.mark.parametrize("why", ["the app is gone", "the key is another one"])
+@pytest.mark.parametrize("why", ["the app is gone", "the key is another one", "another version kept it"])
 def test_what_cannot_be_answered_any_more_is_dropped(ship, monkeypatch, take_over, why):
     monkeypatch.setattr(listeners.hands, "Job", Dies)
     ship.user().command(DEPLOY)
     if why == "the app is gone":
         Workspace.objects.update(removed=timezone.now())
-    else:
+    elif why == "the key is another one":
         Delivery.objects.update(sealed="v1.another.AAAA.AAAA")
+    else:
+        kept = Delivery.objects.get()
+        told = json.dumps({"workspace": ship.workspace.pk, "ask": {"kind": "command", "words": DEPLOY}}).encode()
+        kept.sealed = sealing.seal(told, about=f"slack:request:{kept.key}")
+        kept.save()
 
     take_over()
 
@@ -183,6 +189,35 @@ def test_where_slacks_own_address_for_it_is_of_no_use_the_person_is_told_by_a_me
     wait_until(lambda: Post.objects.filter(whisper_to="UALICE").exists())
 
     assert "deploys shop" in Post.objects.get(whisper_to="UALICE").payload["text"]
+
+
+def test_what_cannot_be_told_now_is_told_later_and_keeps_nothing_else_waiting(ship, monkeypatch, take_over):
+    with monkeypatch.context() as patched:
+        patched.setattr(listeners.hands, "Job", Dies)
+        for _ in range(2):
+            ship.user().command("status")
+    give = answers.give
+
+    def gives(ask, workspace, answer):
+        monkeypatch.setattr(answers, "give", give)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(answers, "give", gives)
+
+    take_over()
+    once = len(ship.slack.hooked)
+    take_over()
+
+    assert (once, len(ship.slack.hooked)) == (1, 2)
+
+
+def test_a_bare_command_that_takes_long_opens_its_form_and_says_nothing_more(ship, monkeypatch):
+    monkeypatch.setattr(hands.Job, "within", lambda *_: None)
+
+    sent = ship.user().command("")
+    wait_until(lambda: ship.slack.forms and Delivery.objects.filter(taken__isnull=True).exists())
+
+    assert (sent.status, sent.answer, ship.slack.hooked) == (200, b"", [])
 
 
 def test_a_form_that_is_refused_too_late_to_stay_open_is_not_refused_in_silence(ship, monkeypatch):
