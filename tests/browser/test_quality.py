@@ -50,6 +50,16 @@ PAGES = (
     "/webhooks/",
     "/slack/",
 )
+#: Those that look otherwise on a narrow screen, where the rail is away.
+NARROW = (
+    "/rooms/",
+    "/rooms/demo/settings/",
+    "/wall/",
+    "/board/",
+    "/deployments/",
+    "/deployments/{number}/",
+    "/fleet/servers/",
+)
 #: Those that the script fills.
 LIVE = ("/rooms/demo/", "/deployments/{number}/", "/deployments/{waiting}/")
 COMBINATIONS = [("light", "en"), ("dark", "zh-hans")]
@@ -99,6 +109,33 @@ def numbers(server: Shiproom) -> Iterator[dict[str, int]]:
     server.run_code(UNDO)
 
 
+def _room_in_all_its_states(bob: Window, *, width: int) -> list[str]:
+    """What is wrong with a private answer, the list of completions, the bar of a message, finding, the bell's menu."""
+    page = bob.page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{bob.server.url}/rooms/demo/")
+    bob.is_connected()
+    page.evaluate(axe.script())
+    bob.say("for everybody: `code` and #1")
+    bob.say("/stauts")
+    expect(bob.private_replies.last).to_be_visible(timeout=DEADLINE_MS)
+    found = list(page.evaluate(AXE))
+    bob.timeline.get_by_text("for everybody").last.hover()
+    bob.composer.fill("/deploy shop to")
+    bob.composer.press("Space")
+    expect(page.get_by_role("option").first).to_be_visible(timeout=DEADLINE_MS)
+    found += page.evaluate(AXE)
+    bob.composer.fill("")
+    page.keyboard.press("Control+k")
+    page.locator(".find__field").fill("everybody")
+    expect(page.locator(".find__item").first).to_be_visible(timeout=DEADLINE_MS)
+    found += page.evaluate(AXE)
+    page.keyboard.press("Escape")
+    page.locator('[popovertarget="bell"]').click()
+    found += page.evaluate(AXE)
+    return found
+
+
 @pytest.mark.parametrize(("theme", "language"), COMBINATIONS)
 def test_every_page_is_for_everybody(
     server: Shiproom, browser: Browser, numbers: dict[str, int], theme: Any, language: str
@@ -122,6 +159,10 @@ def test_every_page_is_for_everybody(
             bob.page.set_viewport_size({"width": 360, "height": 780})
             if bob.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found.append("it scrolls sideways at 360 px")
+            if pattern in NARROW and theme == "dark":
+                found += bob.page.evaluate(AXE)
+            if pattern == "/rooms/demo/":
+                found += _room_in_all_its_states(bob, width=390 if theme == "dark" else 1440)
             bob.page.set_viewport_size({"width": 1280, "height": 900})
             if found:
                 wrong[path] = found
