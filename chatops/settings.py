@@ -409,6 +409,8 @@ HUB_TICK_S = env.float("SHIPROOM_HUB_TICK_S", 1.0)
 HUB_TICK_SUSPECT_S = env.float("SHIPROOM_HUB_TICK_SUSPECT_S", 0.25)
 #: The wall asks for news this often, and says that the line is lost when nothing came for three times as long.
 WALL_S = env.float("SHIPROOM_WALL_S", 2.0)
+#: The board asks this often, and at once when something happens in a room of its reader's.
+BOARD_S = env.float("SHIPROOM_BOARD_S", 10.0)
 #: A failure is loud on the wall for so long.
 WALL_NEWS_S = env.float("SHIPROOM_WALL_NEWS_S", 6 * 3600.0)
 #: A socket on which nothing came for so long is pinged, and dropped when it does not answer in time.

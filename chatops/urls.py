@@ -16,6 +16,7 @@ urlpatterns = [
     path("rooms/<str:slug>/settings/", pages.settings, name="room-settings"),
     path("deployments/", include("chatops.deployments.urls")),
     path("board/", board.board, name="board"),
+    path("board/cells/", board.cells, name="board-cells"),
     path("wall/", wall.wall, name="wall"),
     path("wall/tiles/", wall.tiles, name="wall-tiles"),
     path("fleet/", include("chatops.fleet.urls")),

@@ -9,16 +9,19 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Max
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
 
 from bot import phrases
+from chatops.deployments.known import unless_known
 from chatops.room import access
-from chatops.room.views import MemberRequest, rail
-from deploy_core.models import App, Deployment, Environment, KnownCommit, Lock, Release, ReleaseCopy, Step
+from chatops.room.views import MemberRequest, outside_boot, rail
+from deploy_core.models import App, Deployment, Environment, KnownCommit, Lock, Person, Release, ReleaseCopy, Step
 from deploy_core.rules.status import ACTIVE, ENDED, WAITING, Status, StepStatus
 from deploy_core.safety import freezes, locks
 
@@ -54,15 +57,31 @@ class Cell(NamedTuple):
 
 @never_cache
 @login_required
+@ensure_csrf_cookie
 def board(request: MemberRequest) -> HttpResponse:
     """Everything that one may see; `?find=web` narrows it to apps."""
-    find = request.GET.get("find", "").strip()[:FIND_LIMIT]
-    found = Environment.objects.filter(pk__in=access.visible_environments(request.user)).select_related("app")
+    boot = outside_boot(request.user) | {"every_ms": int(settings.BOARD_S * 1000)}
+    context = _picture(request.user, request.GET) | {"rooms": rail(request.user), "page": "board", "boot": boot}
+    return render(request, "deployments/board.html", context)
+
+
+@never_cache
+def cells(request: HttpRequest) -> HttpResponse:
+    """The board alone, for the page to go on with; 304 while it is as it was, 401 once the session has ended."""
+    if not isinstance(request.user, Person):
+        return HttpResponse(status=401)
+    return unless_known(request, render(request, "deployments/_board.html", _picture(request.user, request.GET)))
+
+
+def _picture(person: Person, wanted: Any) -> dict[str, Any]:
+    """What `deployments/_board.html` shows."""
+    find = wanted.get("find", "").strip()[:FIND_LIMIT]
+    found = Environment.objects.filter(pk__in=access.visible_environments(person)).select_related("app")
     environments = list(found.filter(app__name__icontains=find) if find else found)
     names = _columns(environments)
-    cells = cells_of(environments)
+    shown = cells_of(environments)
     by_app: dict[App, dict[str, Cell]] = defaultdict(dict)
-    for cell in cells:
+    for cell in shown:
         by_app[cell.environment.app][cell.environment.name] = cell
     rows = [
         {
@@ -72,16 +91,7 @@ def board(request: MemberRequest) -> HttpResponse:
         }
         for app, of_app in sorted(by_app.items(), key=lambda each: each[0].name)
     ]
-    context = {
-        "rows": rows,
-        "names": names,
-        "find": find,
-        "counts": _counts(cells),
-        "is_moving": any(cell.mood in ACTIVE or cell.mood in WAITING for cell in cells),
-        "rooms": rail(request.user),
-        "page": "board",
-    }
-    return render(request, "deployments/board.html", context)
+    return {"rows": rows, "names": names, "find": find, "counts": _counts(shown)}
 
 
 def _columns(environments: Iterable[Environment]) -> list[str]:

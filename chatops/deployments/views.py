@@ -15,7 +15,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from bot import phrases
 from chatops.deployments import acts, changes, consent, filters, moments, rows, seen, tables
 from chatops.room import access, streams
-from chatops.room.views import MemberRequest, page_boot, rail
+from chatops.room.views import MemberRequest, outside_boot, rail
 from deploy_core import outlook
 from deploy_core.models import Deployment, JournalEntry, Person
 from deploy_core.rules.times import iso, zone_named
@@ -81,7 +81,7 @@ def page(request: MemberRequest, number: int) -> HttpResponse:
         "page": "deployments",
         "act": acts.form(request.user, live),
         "said": acts.answer(request.user, request.GET.get("said", "")),
-        "boot": page_boot(request.user)
+        "boot": outside_boot(request.user)
         | {
             "deployment": {"t": "snapshot", "s": f"deployment:{number}", **picture},
             "moment": iso(moment),

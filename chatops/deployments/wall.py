@@ -11,16 +11,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
 
 from chatops.deployments.board import Cell, cells_of
+from chatops.deployments.known import unless_known
 from chatops.room import access
-from chatops.room.views import MemberRequest
+from chatops.room.views import MemberRequest, outside_boot
 from chatops.templatetags.looks import look
 from deploy_core import outlook
 from deploy_core.models import Deployment, Duty, Environment, Person
 from deploy_core.rules.status import ACTIVE, Status
 from deploy_core.rules.times import iso
-from deploy_core.safety import freezes
+from deploy_core.safety import freezes, locks
 
 #: So many tiles can be read from three metres. What is well and quiet makes room first.
 MOST_TILES = 15
@@ -31,23 +33,25 @@ _ASKS = {Status.AWAITING_APPROVAL, Status.AWAITING_CONFIRMATION, Status.PAUSED}
 
 @never_cache
 @login_required
+@ensure_csrf_cookie
 def wall(request: MemberRequest) -> HttpResponse:
     """Everything that one may see; `?environment=production` and `?app=shop` narrow it."""
     shown = picture(request.user, request.GET)
-    context = {"picture": shown, "boot": _boot(shown), "environment": request.GET.get("environment", "")[:_FIND_LIMIT]}
+    boot = outside_boot(request.user) | {"picture": shown, "every_ms": int(settings.WALL_S * 1000)}
+    context = {"picture": shown, "boot": boot, "environment": request.GET.get("environment", "")[:_FIND_LIMIT]}
     return render(request, "deployments/wall.html", context)
 
 
 @never_cache
 def tiles(request: HttpRequest) -> HttpResponse:
-    """The same as data, for the page to go on with; 401 once the session has ended."""
+    """The same as data, for the page to go on with; 304 while it is as it was, 401 once the session has ended."""
     if not isinstance(request.user, Person):
         return JsonResponse({}, status=401)
-    return JsonResponse(picture(request.user, request.GET))
+    return unless_known(request, JsonResponse(picture(request.user, request.GET)))
 
 
 def picture(person: Person, wanted: Any) -> dict[str, Any]:
-    """`{tiles, more, counts, duty, last, freeze, now}` in the active language; times are ISO, for the page to write."""
+    """`{tiles, more, counts, duty, last, freeze}` in the active language; times are ISO, for the page to write."""
     found = Environment.objects.filter(pk__in=access.visible_environments(person)).select_related("app")
     for field, name in (("name", "environment"), ("app__name", "app")):
         if value := wanted.get(name, "")[:_FIND_LIMIT]:
@@ -60,14 +64,8 @@ def picture(person: Person, wanted: Any) -> dict[str, Any]:
         "counts": _counts(made),
         "duty": _duty(cells),
         "last": _last([cell.environment for cell in cells]),
-        "freeze": _next_freeze(),
-        "now": iso(timezone.now()),
+        "freeze": _next_freeze([cell.environment for cell in cells]),
     }
-
-
-def _boot(shown: dict[str, Any]) -> dict[str, Any]:
-    """What the script starts from."""
-    return {"picture": shown, "every_ms": int(settings.WALL_S * 1000)}
 
 
 def _tile(cell: Cell) -> dict[str, Any]:
@@ -180,8 +178,9 @@ def _counts(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _duty(cells: list[Cell]) -> str:
+    """Who is on call for what is shown."""
     apps = {cell.environment.app_id for cell in cells}
-    duties = [duty for duty in Duty.objects.at(timezone.now()) if duty.app_id is None or duty.app_id in apps]
+    duties = [duty for duty in Duty.objects.at(timezone.now()) if apps and duty.app_id in {None, *apps}]
     return ", ".join(dict.fromkeys(duty.person.username for duty in duties))
 
 
@@ -194,6 +193,9 @@ def _last(environments: list[Environment]) -> dict[str, Any] | None:
     return {"what": f"{newest.app.name} → {newest.environment.name}", "at": iso(newest.finished)}
 
 
-def _next_freeze() -> dict[str, Any] | None:
-    coming = freezes.standing().filter(starts__gt=timezone.now()).order_by("starts").first()
-    return {"at": iso(coming.starts)} if coming else None
+def _next_freeze(environments: list[Environment]) -> dict[str, Any] | None:
+    """The next that will close one of `environments`."""
+    for coming in freezes.standing().filter(starts__gt=timezone.now()):
+        if any(locks.covers(coming, environment) for environment in environments):
+            return {"at": iso(coming.starts)}
+    return None

@@ -91,6 +91,14 @@ def page_boot(person: Person) -> Frame:
     }
 
 
+def outside_boot(person: Person) -> Frame:
+    """The same for a page that shows no room: with all rooms of the person, and where their own stream stands."""
+    own = Stream("person", person.pk)
+    epoch, heads = streams.look([own])
+    told = {"alerts": alerts.of(person), "person": {"e": epoch, "q": heads[own].number}, "rooms": _others(person)}
+    return page_boot(person) | told
+
+
 def _boot(person: Person, shown: Room) -> Frame:
     own, others = Stream("room", shown.pk), Stream("person", person.pk)
     in_room, in_private = streams.snapshot(own, person), streams.snapshot(others, person)
@@ -116,8 +124,8 @@ def _boot(person: Person, shown: Room) -> Frame:
     }
 
 
-def _others(person: Person, shown: Room) -> list[Frame]:
-    """The person's other rooms, each with where its stream stands: the page follows them for news, from there on."""
+def _others(person: Person, shown: Room | None = None) -> list[Frame]:
+    """The person's rooms but `shown`, each with where its stream stands: the page follows it for news from there on."""
     rooms = {Stream("room", each["id"]): each for each in rail(person, shown)[:OTHERS] if not each["is_current"]}
     epoch, heads = streams.look(list(rooms))
     return [

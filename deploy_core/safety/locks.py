@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit, notices
-from deploy_core.models import App, Deployment, Environment, Lock, Person
+from deploy_core.models import App, Deployment, Environment, Freeze, Lock, Person
 
 from . import access
 
@@ -41,9 +41,9 @@ def over(app: App, environment: str) -> QuerySet[Lock]:
     return standing().filter(Q(app=app) | Q(app__isnull=True), environment__in=(EVERYWHERE, environment))
 
 
-def covers(lock: Lock, environment: Environment) -> bool:
-    """Whether a lock holds an environment."""
-    return lock.app_id in (None, environment.app_id) and lock.environment in (EVERYWHERE, environment.name)
+def covers(held: Lock | Freeze, environment: Environment) -> bool:
+    """Whether a lock or a freeze is about an environment."""
+    return held.app_id in (None, environment.app_id) and held.environment in (EVERYWHERE, environment.name)
 
 
 def of_another(app: App, environment: str, person: Person) -> Lock | None:

@@ -29,7 +29,7 @@ export class ConnectionView {
   #behindAt = null
   #wasOpen = false
 
-  /** `edges`: `isBehind()`, `stale(since|null)`, `note(text)` for the line above the field, `retry()`. */
+  /** `edges`: `isBehind()`, `retry()`; where there is more to say it to: `stale(since|null)`, `note(text)` above the field. */
   constructor({ label, banner, app }, edges) {
     this.#label = label
     this.#banner = banner
@@ -64,8 +64,8 @@ export class ConnectionView {
     if (isLost) this.#say(state, isFinal)
     if (isLost === this.#app.classList.contains("is-stale")) return
     this.#app.classList.toggle("is-stale", isLost)
-    this.#edges.stale(isLost ? new Date(clock.now() - (Date.now() - (this.#lostAt ?? Date.now()))).toISOString() : null)
-    this.#edges.note(isLost && !isFinal ? word("messages_wait") : "")
+    this.#edges.stale?.(isLost ? new Date(clock.now() - (Date.now() - (this.#lostAt ?? Date.now()))).toISOString() : null)
+    this.#edges.note?.(isLost && !isFinal ? word("messages_wait") : "")
   }
 
   #look(state, isOpen) {

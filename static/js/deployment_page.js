@@ -4,21 +4,21 @@ import "./page.js"
 import { Announcer } from "./announcer.js"
 import { ChangesView } from "./changes_view.js"
 import { paintChip } from "./chip.js"
-import { Connection } from "./connection.js"
+import { ConnectionView } from "./connection_view.js"
 import { ConsentView } from "./consent.js"
 import { Deployments } from "./deployments.js"
 import { DeploymentView } from "./deployment_view.js"
-import { csrf, json, setHidden, setText, slots } from "./dom.js"
-import { Feed } from "./feed.js"
+import { json, setHidden, setText, slot, slots } from "./dom.js"
 import { withSteps } from "./graph_fold.js"
+import { Hearing } from "./hearing.js"
+import { live } from "./live.js"
 import { MovesView } from "./moves_view.js"
+import { hearRooms } from "./outside.js"
 import { ReplayView } from "./replay_view.js"
 import { ServersView } from "./servers_view.js"
 import { sentence, short } from "./telling.js"
 import { clock, showTook } from "./ticker.js"
 import { moment } from "./time.js"
-import { overPolling } from "./transport_poll.js"
-import { overSocket } from "./transport_ws.js"
 import { urlsFrom } from "./urls.js"
 import { Watchers } from "./watchers.js"
 import { dayWords, language, plural, usePhrases } from "./words.js"
@@ -35,18 +35,11 @@ const urls = urlsFrom(boot.urls)
 const logPage = (key) => urls.logPage(first.id, key)
 const ask = (address) => fetch(address, { headers: { Accept: "application/json" } }).then((answer) => answer.json())
 
-const { socket, poll, send } = boot.urls
-const polling = overPolling({ poll, send, csrf, cursors: () => feed.cursors() })
-const feed = new Feed({ tab: crypto.randomUUID(), lang: language }, polling.poke)
-const connection = new Connection(
-  { socket: overSocket(socket), poll: polling },
-  {
-    hello: () => feed.hello(),
-    frame: (frame) => feed.frame(frame),
-    changed: () => connection.isOpen || feed.closed(),
-  },
-  { heartbeatMs: boot.heartbeat_ms },
+const status = new ConnectionView(
+  { label: slot(document.querySelector(".rail"), "connection"), banner: document.getElementById("banner"), app: root },
+  { isBehind: () => feed.isBehind, retry: () => connection.retry() },
 )
+const { feed, connection } = live(boot, { changed: () => status.changed(connection) })
 const watchers = new Watchers(
   boot.you,
   {
@@ -59,7 +52,6 @@ const watchers = new Watchers(
   (frame) => connection.send(frame),
 )
 feed
-  .use(connection)
   .on("welcome", ({ now }) => {
     clock.learn(now)
     watchers.look(first.id)
@@ -68,6 +60,7 @@ feed
 feed.on("progress", (frame) => replay.isPast || view.progress(frame))
 
 const announcer = new Announcer()
+const hearing = new Hearing(announcer, hearRooms(boot, feed, urls), boot.you.name)
 const view = new DeploymentView(root, "page", {
   feed,
   urls,
@@ -80,12 +73,13 @@ const changes = new ChangesView(into.changes, () => ask(boot.pages.changes), fir
 const table = into.servers ? new ServersView(into.servers, into["servers-done"], logPage) : null
 const replay = new ReplayView(root, {
   journal: (after) => ask(`${boot.pages.journal}?after=${after}`),
-  shows: (state, ms) => show(state ?? live.state, ms),
+  shows: (state, ms) => show(state ?? latest.state, ms),
 })
-let live = null
+let latest = null
 
 function update(entry) {
-  live = entry
+  latest = entry
+  hearing.deployment(entry)
   moves.update(entry.state)
   changes.update(entry.state)
   replay.update(entry)
@@ -110,7 +104,7 @@ function show(state, ms) {
   if (!state.started_at) setText(into.took, "–")
   consent.update(state)
   table?.update(state, ms !== null)
-  view.update({ state, graph: ms === null ? live.graph : withSteps(live.graph, state.steps) }, ms)
+  view.update({ state, graph: ms === null ? latest.graph : withSteps(latest.graph, state.steps) }, ms)
 }
 
 /** `#restart:web-1/L88` opens that log at that line. */
@@ -126,6 +120,4 @@ deployments.watch(first.id, update)
 route()
 if (boot.moment) replay.show(Date.parse(boot.moment))
 addEventListener("hashchange", route)
-addEventListener("online", () => connection.retry())
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && connection.retry())
 connection.start()

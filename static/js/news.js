@@ -14,7 +14,7 @@ export class News {
   #rooms = new Map()
   #edges
 
-  /** `edges`: `speaker`, `notify`, `urls` (`room(slug, q)`); `wants` is the server's `alerts`. */
+  /** `edges`: `speaker`, `notify`, `urls`, and `heard()` of all that happens; `wants` is the server's `alerts`. */
   constructor(me, wants, edges) {
     this.#me = me
     this.#wants = wants
@@ -40,6 +40,7 @@ export class News {
         apply: (events) => {
           this.#count(room, events)
           this.tell(events, room)
+          this.#edges.heard?.()
         },
         restart: (picture, missed) => this.#catchUp(room, picture, missed),
         gone: () => room.link?.closest("li").remove(),
@@ -59,19 +60,19 @@ export class News {
         title: titleOf(found.kind, event, slug),
         body,
         tag: found.tag,
-        url: this.#edges.urls.room(slug, event.q),
+        url: id ? this.#edges.urls.room(slug, event.q) : this.#edges.urls.deploymentPage(event.d.deployment),
         isUrgent: found.isUrgent,
       })
-      if (this.#rooms.has(id)) this.#edges.notify.add() // the room of this page is counted by whoever reads it out
+      if (!id || this.#rooms.has(id)) this.#edges.notify.add() // the room of this page is counted by whoever reads it out
       const mark = markOf(found.kind, event)
       if (mark) this.#edges.notify.urge(mark)
     }
   }
 
-  /** What one watches from outside its rooms, and what asks one to confirm, calls as an announcement of `room` does. */
-  tellPrivate(event, room) {
+  /** What one watches from outside its rooms, and what asks one to confirm, calls as an announcement of no room. */
+  tellPrivate(event) {
     const isTold = event.k === "reply" && !event.d.for_cid && event.d.deployment
-    if (isTold) this.tell([{ ...event, k: "announcement", by: null, q: null }], room)
+    if (isTold) this.tell([{ ...event, k: "announcement", by: null, q: null }], { id: null, slug: "" })
   }
 
   /** Read, on another page or device. */

@@ -4,7 +4,8 @@ import { el, setText } from "./dom.js"
 import { paintAvatar } from "./people.js"
 import { list, plural, word } from "./words.js"
 
-const TYPING_MS = 6_000
+/** The server says who stopped. Only if that was lost on the way, they stop after so long. */
+const TYPING_MS = 60_000
 const MOST_FACES = 5
 
 export class Presence {

@@ -5,16 +5,15 @@ import { Announcer } from "./announcer.js"
 import { Asking, Excerpts } from "./asking.js"
 import { Cards } from "./card.js"
 import { Composer } from "./composer.js"
-import { Connection } from "./connection.js"
 import { ConfirmView } from "./confirm_view.js"
 import { ConnectionView } from "./connection_view.js"
 import { Deployments } from "./deployments.js"
-import { csrf, json, setHidden, slot } from "./dom.js"
+import { json, setHidden, slot } from "./dom.js"
 import { isCalled } from "./alerts.js"
 import { EventView } from "./event_view.js"
-import { Feed } from "./feed.js"
 import { Find } from "./find.js"
 import { Hearing } from "./hearing.js"
+import { live } from "./live.js"
 import { MessageTools } from "./message_tools.js"
 import { Navigation } from "./navigation.js"
 import { News } from "./news.js"
@@ -30,12 +29,10 @@ import { Speaker } from "./speaker.js"
 import { switchThemeWith } from "./theme.js"
 import { clock } from "./ticker.js"
 import { Timeline } from "./timeline.js"
-import { overPolling } from "./transport_poll.js"
-import { overSocket } from "./transport_ws.js"
 import { Unfurl } from "./unfurl.js"
 import { urlsFrom } from "./urls.js"
 import { Watchers } from "./watchers.js"
-import { language, readWords, usePhrases, word } from "./words.js"
+import { readWords, usePhrases, word } from "./words.js"
 
 /** Why nothing can be sent any more, by the connection's state. */
 const NO_MORE = { ended: "ended_more", removed: "removed", outdated: "outdated" }
@@ -86,19 +83,9 @@ class RoomPage {
   #events
 
   #connect() {
-    const { socket, poll, send } = this.#boot.urls
-    const polling = overPolling({ poll, send, csrf, cursors: () => this.#feed.cursors() })
-    this.#feed = new Feed({ tab: crypto.randomUUID(), lang: language, room: this.#stream }, polling.poke)
-    this.#connection = new Connection(
-      { socket: overSocket(socket), poll: polling },
-      {
-        hello: () => this.#feed.hello(),
-        frame: (frame) => this.#feed.frame(frame),
-        changed: () => this.#connectionChanged(),
-      },
-      { heartbeatMs: this.#boot.heartbeat_ms },
-    )
-    this.#feed.use(this.#connection)
+    const { feed, connection } = live(this.#boot, { room: this.#stream, changed: () => this.#connectionChanged() })
+    this.#feed = feed
+    this.#connection = connection
     this.#asking = new Asking(this.#feed, () => this.#connection.isOpen)
     this.#feed
       .on("welcome", ({ now }) => this.#welcomed(now))
@@ -116,6 +103,7 @@ class RoomPage {
   async #welcomed(now) {
     clock.learn(now)
     this.#watchers.tell()
+    this.#presence.showTyping([])
     try {
       const { state } = await this.#feed.ask({ t: "snapshot", s: this.#stream })
       this.#presence.show(state.people ?? [])
@@ -272,11 +260,10 @@ class RoomPage {
 
   #connectionChanged() {
     this.#status?.changed(this.#connection)
-    if (!this.#connection.isOpen) return this.#feed.closed()
+    if (!this.#connection.isOpen) return
     this.#outgoing.reconnected()
     this.#events.markRead(0)
     this.#asking.opened()
-    return undefined
   }
 
   #empty() {
@@ -286,12 +273,9 @@ class RoomPage {
   }
 
   #listen() {
-    addEventListener("online", () => this.#connection.retry())
-    document.addEventListener("visibilitychange", () => {
-      const isVisible = document.visibilityState === "visible"
-      if (isVisible) this.#connection.retry()
-      this.#connection.send({ t: "presence", visible: isVisible })
-    })
+    document.addEventListener("visibilitychange", () =>
+      this.#connection.send({ t: "presence", visible: document.visibilityState === "visible" }),
+    )
     switchThemeWith(find('[data-action="theme"]'))
   }
 }

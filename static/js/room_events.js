@@ -80,7 +80,7 @@ export class RoomEvents {
       head.learned()
     } else if (event.k === "membership") this.#membership(event.d)
     else privates.heard(event, { isNow: true })
-    news.tellPrivate(event, this.#room)
+    news.tellPrivate(event)
   }
 
   #membership({ room, slug, is_in: isIn }) {

@@ -18,7 +18,7 @@ export class Speaker {
   #audio = null
   #opened
 
-  /** `room` is what this tab shows; `opened(url)` is called when a notification is pressed. */
+  /** `room` is what this tab shows, null for none; `opened(url)` is called when a notification is pressed. */
   constructor(room, opened) {
     this.#room = room
     this.#opened = opened
@@ -55,7 +55,7 @@ export class Speaker {
     if (isOn) this.#play()
   }
 
-  /** Call the reader, if this is the tab to do it and no tab shows the room to them. */
+  /** Call the reader, if this is the tab to do it and no tab shows the room (null: any room) to them. */
   say({ room, title, body, tag, url, isUrgent }) {
     if (!this.#speaks || this.#isLookedAt(room)) return
     if (this.hasDesktop) {
@@ -89,8 +89,9 @@ export class Speaker {
   }
 
   #isLookedAt(room) {
-    const isHere = document.visibilityState === "visible" && this.#room === room
-    return isHere || [...this.#looking.values()].includes(room)
+    const inSight = [...this.#looking.values()]
+    if (document.visibilityState === "visible" && this.#room !== null) inSight.push(this.#room)
+    return room === null ? inSight.length > 0 : inSight.includes(room)
   }
 
   #play() {

@@ -1,55 +1,41 @@
-// The wall: asks for news every other second, changes only what changed, and says so when nothing comes any more.
+// The wall: changes only what changed, at once when something happens in the reader's rooms, and says so when nothing
+// comes any more.
 
 import "./trusted_types.js"
 import { clone, el, icon, json, setHidden, setIcon, setText, setTone, slots } from "./dom.js"
+import { live } from "./live.js"
+import { Lookout } from "./lookout.js"
+import { hearRooms } from "./outside.js"
 import { clock } from "./ticker.js"
 import { elapsed, hour, moment, second } from "./time.js"
-import { dayWords, language, readWords, word } from "./words.js"
+import { urlsFrom } from "./urls.js"
+import { dayWords, language, readWords, usePhrases, word } from "./words.js"
 
-const LOST_AFTER = 3
 const TONES = ["is-run", "is-ok", "is-bad", "is-wait", "is-mute"]
 
 class Wall {
   #root = document.getElementById("wall")
   #slots = slots(this.#root)
   #list = this.#slots.tiles
-  #everyMs
-  #heardAt = Date.now()
   #picture
-  #isEnded = false
-  #shown = ""
+  #lookout
 
   constructor({ picture, every_ms: everyMs }) {
-    this.#everyMs = everyMs
+    const address = `/wall/tiles/${location.search}`
+    const edges = { take: (news) => this.#take(news), answered: () => this.#tick() }
+    this.#lookout = new Lookout({ address, kind: "json", everyMs }, edges)
     this.#take(picture)
     setInterval(() => this.#tick(), 1_000)
-    this.#ask()
+    this.#lookout.ask()
   }
 
-  async #ask() {
-    const began = Date.now()
-    try {
-      const response = await fetch(`/wall/tiles/${location.search}`, {
-        headers: { Accept: "application/json" },
-        signal: AbortSignal.timeout(Math.max(5_000, this.#everyMs * LOST_AFTER)),
-      })
-      if (response.status === 401) this.#isEnded = true
-      if (response.ok) this.#take(await response.json())
-    } catch {
-      // the line is away: the tick says so once it has been for a while
-    }
-    this.#tick()
-    if (!this.#isEnded) setTimeout(() => this.#ask(), Math.max(200, this.#everyMs - (Date.now() - began)))
+  /** Something happened that it may show. */
+  look() {
+    this.#lookout.poke()
   }
 
   #take(picture) {
     this.#picture = picture
-    this.#heardAt = Date.now()
-    clock.learn(picture.now)
-    const { now, ...rest } = picture
-    const written = JSON.stringify(rest)
-    if (written === this.#shown) return
-    this.#shown = written
     this.#paint()
   }
 
@@ -87,14 +73,14 @@ class Wall {
   #tick() {
     const now = new Date(clock.now()).toISOString()
     setText(this.#slots.clock, hour(now, language))
-    const isLost = this.#isEnded || Date.now() - this.#heardAt > this.#everyMs * LOST_AFTER + 1_000
+    const { isLost, isEnded, heardAt } = this.#lookout
     this.#root.classList.toggle("is-stale", isLost)
     if (!isLost) for (const row of this.#list.children) paintTime(row)
     setHidden(this.#slots.lost, !isLost)
     setTone(this.#slots.life, isLost ? "wait" : "ok")
-    const heard = second(new Date(clock.now() - (Date.now() - this.#heardAt)).toISOString(), language)
+    const heard = second(new Date(clock.now() - (Date.now() - heardAt)).toISOString(), language)
     setText(this.#slots.life, isLost ? word("wall.lost") : word("wall.live", { time: heard }))
-    if (isLost) setText(this.#slots["lost-words"], word(this.#isEnded ? "wall.ended" : "wall.lost_since", { time: heard }))
+    if (isLost) setText(this.#slots["lost-words"], word(isEnded ? "wall.ended" : "wall.lost_since", { time: heard }))
   }
 }
 
@@ -128,5 +114,12 @@ function paintTime(row) {
   return setText(place, `· ${word(`wall.${kind}`, { time: moment(at, clock.now(), language, dayWords()) })}`)
 }
 
+const boot = json("boot")
 readWords()
-new Wall(json("boot"))
+usePhrases(boot.phrases)
+clock.learn(boot.now)
+const wall = new Wall(boot)
+const { feed, connection } = live(boot)
+feed.on("welcome", ({ now }) => clock.learn(now)).on("pong", ({ now }) => clock.learn(now))
+hearRooms(boot, feed, urlsFrom(boot.urls), () => wall.look())
+connection.start()

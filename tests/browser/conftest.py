@@ -19,8 +19,8 @@ OpenWindow = Callable[..., Window]
 
 @pytest.fixture(scope="package")
 def server() -> Iterator[Shiproom]:
-    """A demo with three servers, whose pages notice silence after seconds."""
-    with shiproom.running(SHIPROOM_HEARTBEAT_S="1", SHIPROOM_WALL_S="0.5") as room:
+    """A demo with three servers, whose pages notice silence after seconds; its board hears by the rooms alone."""
+    with shiproom.running(SHIPROOM_HEARTBEAT_S="1", SHIPROOM_WALL_S="0.5", SHIPROOM_BOARD_S="600") as room:
         assert room.ended(1) == ("succeeded", "")  # the demo's own deployment to production
         yield room
 

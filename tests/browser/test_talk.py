@@ -140,6 +140,32 @@ def test_a_name_is_completed_called_and_notified_by_one_tab_only(server: Shiproo
     assert told == [["bob in demo", "look here @alice"]]
 
 
+def test_the_board_and_the_wall_change_where_they_stand_and_call_whom_a_line_calls(
+    server: Shiproom, open_window: OpenWindow
+) -> None:
+    alice, bob = open_window("alice", path="/board/"), open_window("bob")
+    alice.page.add_init_script(NOTIFIED)
+    alice.page.reload()
+    alice.is_connected()
+    wall = alice.page.context.new_page()
+    wall.goto(f"{server.url}/wall/")
+    for page in (alice.page, wall):
+        page.evaluate("window.isTheSame = true")
+
+    bob.say("look there @alice")
+    expect(alice.page.locator('.rail [data-slug="demo"] .count')).to_be_visible(timeout=DEADLINE_MS)
+    server.say("/lock shop staging for 1h", wait=False)
+
+    cell, tile = alice.page.locator('[data-part="shop/staging"]'), wall.locator('[data-key="shop/staging"]')
+    for place in (cell, tile):
+        expect(place).to_contain_text("Locked", timeout=DEADLINE_MS)
+    server.say("/unlock shop staging", wait=False)
+    for place in (cell, tile):
+        expect(place.filter(has_text="Locked")).to_have_count(0, timeout=DEADLINE_MS)
+    assert all(page.evaluate("window.isTheSame") for page in (alice.page, wall))
+    assert alice.page.evaluate("notified") == [["bob in demo", "look there @alice"]]
+
+
 def test_a_mistyped_command_is_neither_posted_nor_lost(open_window: OpenWindow) -> None:
     alice, bob = open_window("alice"), open_window("bob")
 

@@ -59,6 +59,7 @@ PAGES: dict[str, Page] = {
     "log-find": Page("viewer", **_LOG, query="?q=x"),
     "log-until": Page("viewer", **_LOG),
     "board": Page("nobody"),
+    "board-cells": Page("nobody"),
     "wall": Page("nobody"),
     "wall-tiles": Page("nobody"),
     # the fleet

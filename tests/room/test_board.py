@@ -104,7 +104,6 @@ def test_what_moves_waits_or_failed_comes_first_with_its_reason(reader, alice, s
     assert cells["shop", "production"].strip == ["is-mute is-skip"]
     assert "production-1 has no space left on its disk." in response.content.decode()
     assert (response.context["counts"]["failed"], response.context["counts"]["moving"]) == (1, 1)
-    assert response.context["is_moving"]
 
 
 def test_locks_and_freezes_are_noted_with_who_and_why(reader, alice, shop, stages):

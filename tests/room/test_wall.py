@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from chatops.deployments import wall
 from deploy_core import deployments
-from deploy_core.models import Deployment, Duty, Lock, Step
+from deploy_core.models import Deployment, Duty, Freeze, Lock, Step
 from deploy_core.rules.status import Status
+from deploy_core.rules.times import iso
 from deploy_core.safety import freezes
 from tests import factories
 
@@ -90,6 +91,21 @@ def test_one_sees_only_what_one_may_see(alice, production):
     assert wall.picture(bob, {})["last"] is None
 
 
+def test_freezes_and_duties_of_what_one_may_not_see_are_not_told(alice, production):
+    _ended(production, alice, Status.SUCCEEDED)
+    hidden = factories.app("payroll")
+    soon = timezone.now() + timedelta(hours=1)
+    for app, hours in ((hidden, 1), (production.app, 2)):
+        Freeze.objects.create(app=app, environment="*", author=alice, reason="x", starts=soon + timedelta(hours=hours))
+    Duty.objects.create(person=alice, app=None, starts=timezone.now())
+    bob, eve = factories.person("bob", role="viewer", app=production.app), factories.person("eve")
+
+    seen, nothing = wall.picture(bob, {}), wall.picture(eve, {})
+
+    assert seen["freeze"] == {"at": iso(soon + timedelta(hours=2))}
+    assert (seen["duty"], nothing["duty"], nothing["freeze"]) == ("alice", "", None)
+
+
 def test_trouble_comes_first_and_what_is_quiet_makes_room(alice, shop, monkeypatch):
     monkeypatch.setattr(wall, "MOST_TILES", 1)
     for name, status in (("staging", Status.AWAITING_APPROVAL), ("production", Status.FAILED)):
@@ -116,6 +132,20 @@ def test_the_page_and_its_news_are_one_picture(client, alice, production):
     assert elsewhere["tiles"] == []
 
 
+@pytest.mark.parametrize("address", ["/wall/tiles/", "/board/cells/"])
+def test_news_that_are_known_are_not_sent_again(client, alice, production, address):
+    _ended(production, alice, Status.SUCCEEDED)
+    client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    first = client.get(address)
+
+    known = client.get(address, headers={"If-None-Match": first["ETag"]})
+    _ended(production, alice, Status.FAILED)
+    other = client.get(address, headers={"If-None-Match": first["ETag"]})
+
+    assert (first.status_code, known.status_code, known.content, other.status_code) == (200, 304, b"", 200)
+    assert other["ETag"] != first["ETag"]
+
+
 def test_news_are_for_who_is_signed_in(client, db):
-    assert client.get("/wall/").status_code == 302
-    assert client.get("/wall/tiles/").status_code == 401
+    assert [client.get(address).status_code for address in ("/wall/", "/board/")] == [302, 302]
+    assert [client.get(address).status_code for address in ("/wall/tiles/", "/board/cells/")] == [401, 401]
