@@ -7,6 +7,7 @@ import pytest
 
 from deploy_core import deployments
 from deploy_core.ledger import log
+from deploy_core.models import Environment
 from deploy_core.reach import tar
 from deploy_core.run import preparing, runner
 from tests.core.world import told
@@ -23,7 +24,7 @@ def lose(artifacts):
         path.unlink()
 
 
-def walk_and_lose(world, artifacts, after="build"):
+def walk_and_lose(world, artifacts, after="build", do=lambda: None):
     """A deployment of main whose worker dies after a phase; another one, which has nothing of it, goes on."""
     deployment = world.request("main")
     runner.plan(deployment.pk)
@@ -32,6 +33,7 @@ def walk_and_lose(world, artifacts, after="build"):
         code = phase()
         if name == after:
             lose(artifacts)
+            do()
             raise KeyboardInterrupt
         return code
 
@@ -128,6 +130,16 @@ def test_what_is_sent_again_without_git_comes_from_the_servers_too(world, artifa
 
     again.refresh_from_db()
     assert again.status == "succeeded", told(again)
+
+
+def test_where_that_takes_longer_than_the_deployment_may_the_reason_is_the_time(world, artifacts):
+    world.app.pipeline = "timeouts: {total: 1}\nbuild: {commands: ['sleep ${NAP:-0}']}"
+    world.app.save()
+    environments = Environment.objects.filter(pk=world.environment.pk)
+
+    deployment = walk_and_lose(world, artifacts, do=lambda: environments.update(variables={"NAP": "30"}))
+
+    assert (deployment.status, deployment.reason) == ("failed", "total_timeout"), told(deployment)
 
 
 def damage(artifacts, at):

@@ -5,9 +5,9 @@ import pytest
 from deploy_core import deployments
 from deploy_core.errors import ConnectionLost
 from deploy_core.ledger import log
-from deploy_core.models import Artifact, Manifest, Release, ReleaseCopy
+from deploy_core.models import Artifact, Deployment, Manifest, Release, ReleaseCopy
 from deploy_core.reach import staging
-from deploy_core.run import bases, runner
+from deploy_core.run import bases, preparing, runner
 from tests.core.world import reasons, statuses, told
 
 
@@ -167,3 +167,15 @@ def test_artifacts_that_nobody_runs_are_removed_but_for_the_newest(world, settin
     kept = set(Artifact.objects.filter(app=world.app).values_list("manifest", flat=True))
     assert len(kept) == 3
     assert {path.name.partition(".")[0] for path in tmp_path.iterdir()} == kept
+
+
+def test_an_artifact_that_a_deployment_elsewhere_is_about_to_send_is_kept(db, staging, alice, settings, tmp_path):
+    settings.SHIPROOM_ARTIFACTS = tmp_path
+    for number in range(preparing.ARTIFACTS_KEPT + 2):
+        content = Manifest.objects.create(pk=f"{number:064}", packed=b"", files=0, size_bytes=0)
+        Artifact.objects.create(app=staging.app, revision=f"{number:040}", manifest=content, size_bytes=0)
+    Deployment.objects.create(app=staging.app, environment=staging, revision=f"{0:040}", requested_by=alice)
+
+    preparing.forget_unused(staging.app)
+
+    assert sorted(int(each.revision) for each in Artifact.objects.all()) == [0, 2, 3, 4]
