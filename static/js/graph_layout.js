@@ -85,9 +85,17 @@ export function batchesOf(nodes, turns = []) {
   return cuts
     .filter((members) => members.length)
     .map((members, at) => {
-      const text = members.length === 1 ? members[0].text : `${members[0].text} – ${members.at(-1).text}`
+      const text = members.length === 1 ? members[0].text : fromTo(members[0].text, members.at(-1).text)
       return { key: `batch:${at}`, kind: "batch", text, parent: members[0].parent, members }
     })
+}
+
+// `web-1 – 20`: what both names begin with is said once, for there is little room.
+function fromTo(first, last) {
+  const [, stem = ""] = /^(.*?)[0-9]+$/.exec(first) ?? []
+  return stem && last.startsWith(stem) && /^[0-9]+$/.test(last.slice(stem.length))
+    ? `${first} – ${last.slice(stem.length)}`
+    : `${first} – ${last}`
 }
 
 function equally(servers) {
@@ -213,8 +221,8 @@ function panelSizes(width, count) {
   const left = 12
   const right = 12
   const spare = width - left - right - count * head.w - health.w
-  const gap = count > 1 ? clamp((spare - 130) / (count + 3), 14, 24) : 24
-  const serverX = left + count * head.w + (count - 1) * gap + clamp(gap * 1.6, 26, 39)
+  const gap = count > 1 ? clamp((spare - 130) / (count + 3), 12, 24) : 24
+  const serverX = left + count * head.w + (count - 1) * gap + clamp(gap * 1.6, 19, 39)
   const serverW = clamp(width - right - health.w - clamp(gap, 14, 22) - serverX, 72, 190)
   const healthX = serverX + serverW + clamp(gap, 14, 22)
   return {

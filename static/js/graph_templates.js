@@ -176,7 +176,8 @@ function panelHead(tools) {
 }
 
 function chip(tools) {
-  const side = ({ w }) => (w < 104 ? 0 : 52) // a small chip says its state by colour and icon, the list by word
+  // A small chip says its state by colour and icon, the list by word; a batch always says how far it is.
+  const side = ({ w, isBatch }) => (isBatch ? 42 : w < 104 ? 0 : 52)
   return node(
     tools,
     body(tools, 6.5),

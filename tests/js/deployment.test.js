@@ -212,7 +212,7 @@ test("many servers stand in the batches they switch in", () => {
 
   assert.deepEqual(
     batches.map((batch) => batch.text),
-    ["web-1", "web-2 – web-30", "web-31 – web-60"],
+    ["web-1", "web-2 – 30", "web-31 – 60"],
   )
 })
 
