@@ -25,6 +25,8 @@ export function loadLibrary() {
   return library
 }
 
+/** A batch that is no wider has no room for the names of its servers. */
+const NARROW_PX = 150
 const LOUDNESS = { pending: 0, skipped: 0, succeeded: 1, cancelled: 2, lost: 3, running: 4, timed_out: 5, failed: 5 }
 
 export class Graph {
@@ -239,7 +241,7 @@ export class Graph {
       w,
       h,
       node: isBatch ? null : node,
-      text: title,
+      text: isBatch && w < NARROW_PX ? node.short : title,
       title: category === "health" ? `${node.text}, ${title}` : title,
       status: state.status,
       word: isBatch ? state.word : word(state.isBack ? "node.back" : `status.${state.status}`),

@@ -85,17 +85,18 @@ export function batchesOf(nodes, turns = []) {
   return cuts
     .filter((members) => members.length)
     .map((members, at) => {
-      const text = members.length === 1 ? members[0].text : fromTo(members[0].text, members.at(-1).text)
-      return { key: `batch:${at}`, kind: "batch", text, parent: members[0].parent, members }
+      const [{ text }, last] = [members[0], members.at(-1)]
+      const named = members.length === 1 ? { text, short: text } : fromTo(text, last.text)
+      return { key: `batch:${at}`, kind: "batch", ...named, parent: members[0].parent, members }
     })
 }
 
-// `web-1 – 20`: what both names begin with is said once, for there is little room.
+// `web-1 – 20`, and `1 – 20` where there is hardly any room: what both names begin with is said once, or not.
 function fromTo(first, last) {
-  const [, stem = ""] = /^(.*?)[0-9]+$/.exec(first) ?? []
-  return stem && last.startsWith(stem) && /^[0-9]+$/.test(last.slice(stem.length))
-    ? `${first} – ${last.slice(stem.length)}`
-    : `${first} – ${last}`
+  const [, stem, number] = /^(.+?)([0-9]+)$/.exec(first) ?? []
+  const rest = stem && last.startsWith(stem) ? last.slice(stem.length) : ""
+  if (!/^[0-9]+$/.test(rest)) return { text: `${first} – ${last}`, short: `${first} – ${last}` }
+  return { text: `${first} – ${rest}`, short: `${number} – ${rest}` }
 }
 
 function equally(servers) {
