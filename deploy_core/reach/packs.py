@@ -8,17 +8,27 @@ import json
 import os
 import secrets
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
+from weakref import WeakValueDictionary
 
 import zstandard
 
 from . import artifacts
 from .artifacts import Artifact
 
+#: How long another process is waited for, and how often it is looked whether it is done.
+ALONE_S = 60.0
+_LOOK_S = 0.02
 _PIECE = 1024 * 1024
+
+_guard = threading.Lock()
+#: Threads of this process wait for each other here, which costs them nothing; kept as long as somebody does.
+_locks: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -90,10 +100,25 @@ def _noted(target: Path) -> Packed | None:
 
 @contextlib.contextmanager
 def alone(target: Path) -> Iterator[None]:
-    """One at a time over threads and processes. The lock file stays: removing it would let a second one in."""
-    with target.with_name(target.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """One at a time over threads and processes. The lock file stays: removing it would let a second one in.
+
+    Another process is waited for no longer than `ALONE_S`: it may be frozen. What is done twice is only work.
+    """
+    with _guard:
+        mine = _locks.setdefault(target, threading.Lock())
+    with mine, target.with_name(target.name + ".lock").open("w") as lock:
+        end = time.monotonic() + ALONE_S
+        while not _is_taken(lock) and time.monotonic() < end:
+            time.sleep(_LOOK_S)
         yield
+
+
+def _is_taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class _Summing:

@@ -1,5 +1,6 @@
 """Artifacts: the same tree is the same file, and everything in it is in its manifest."""
 
+import fcntl
 import gzip
 import hashlib
 import os
@@ -145,6 +146,17 @@ def test_many_senders_compress_it_once(tree, tmp_path):
         assert told.stdout.split()[0] == checksum
     assert gzip.decompress(packs.packed(stored, "gzip").path.read_bytes()) == stored.path.read_bytes()
     assert not [name for name in os.listdir(tmp_path / "artifacts") if name.endswith(".part")]
+
+
+def test_a_frozen_process_that_has_the_lock_keeps_nobody_for_ever(tree, tmp_path, monkeypatch):
+    monkeypatch.setattr(packs, "ALONE_S", 0.1)
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+
+    with stored.path.with_name(f"{stored.path.name}.gz.lock").open("w") as frozen:
+        fcntl.flock(frozen, fcntl.LOCK_EX)
+        packed = packs.packed(stored, "gzip")
+
+    assert gzip.decompress(packed.path.read_bytes()) == stored.path.read_bytes()
 
 
 @pytest.mark.parametrize(
