@@ -113,7 +113,8 @@ function route() {
   if (match) view.want(match[1], match[2] ? Number(match[2]) : null)
 }
 
-const deployments = new Deployments(feed)
+// What one may not see any more is not there: the page of the server says so.
+const deployments = new Deployments(feed, () => location.reload())
 into.steps.replaceChildren()
 deployments.adopt(first, epoch)
 deployments.watch(first.id, update)

@@ -10,14 +10,17 @@ const NEWS_MS = 30_000
 
 export class Deployments {
   #feed
+  #gone
   #known = new Map()
   #changed = new Set()
   #watchers = new Map()
   #always = new Set()
   #flush = coalesced(() => this.#tell())
 
-  constructor(feed) {
+  /** `gone(id)` hears that the reader may not see a deployment any more; what it last was stays known. */
+  constructor(feed, gone = () => {}) {
     this.#feed = feed
+    this.#gone = gone
   }
 
   /** `{state, graph, isComplete}`, or undefined. */
@@ -78,6 +81,7 @@ export class Deployments {
       {
         apply: (events) => this.#apply(id, events),
         restart: ({ state: { graph, ...state }, q }) => this.#put(id, { state, graph, q, isComplete: true }),
+        gone: () => this.#gone(id),
       },
       at,
     )

@@ -289,3 +289,15 @@ test("what an old card says of a deployment does not make it one that runs", () 
     [2, 1],
   )
 })
+
+test("who may not see a deployment any more is told so", () => {
+  const streams = new Map()
+  const feed = { follow: (name, edges) => streams.set(name, edges), isFollowing: (name) => streams.has(name) }
+  const gone = []
+  const known = new Deployments(feed, (id) => gone.push(id))
+
+  known.want(7)
+  streams.get("deployment:7").gone()
+
+  assert.deepEqual(gone, [7])
+})
