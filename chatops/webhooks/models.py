@@ -1,5 +1,7 @@
 """Webhooks: who may knock from where a repository lives, what came, whom we tell, and what became of it."""
 
+from urllib.parse import urlsplit
+
 from django.db import models
 
 from deploy_core.models import App, Deployment, Person
@@ -63,6 +65,11 @@ class OutgoingHook(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def host(self) -> str:
+        """All of the address that is written into the audit: what follows is often a secret of the receiver."""
+        return urlsplit(self.url).netloc
 
 
 class Outgoing(models.Model):

@@ -22,8 +22,9 @@ from chatops.webhooks import secrets
 from chatops.webhooks.forms import IncomingForm, OutgoingForm
 from chatops.webhooks.models import Delivery, IncomingHook, OutgoingHook
 from deploy_core.ledger import audit
-from deploy_core.models import App, Person
-from deploy_core.rules.grants import EVERYWHERE
+from deploy_core.models import App, Deployment, Person
+from deploy_core.rules import grants
+from deploy_core.rules.grants import EVERYWHERE, GrantRow
 from deploy_core.safety import access
 
 #: How many deliveries a page lists.
@@ -93,7 +94,7 @@ class Hooks(View):
                 hook = form.keep()
                 secret = secrets.renew(hook)
                 apps = [app.name for app in form.cleaned_data["apps"]]
-                audit.record(self.request.user, "hook.out", hook.name, "done", url=hook.url, apps=apps)
+                audit.record(self.request.user, "hook.out", hook.name, "done", host=hook.host, apps=apps)
         except IntegrityError:
             return self._add_outgoing()  # the name is taken by now, perhaps by the first of two presses
         return self._draw(secret=secret, address=hook.url)
@@ -155,7 +156,7 @@ class Hook(View):
                 OutgoingHook.objects.filter(pk=hook.pk).update(is_active=asked == "go-on")
                 audit.record(request.user, f"hook.{asked}", hook.name, "done")
             elif asked == "remove":
-                audit.record(request.user, "hook.drop", hook.name, "done", url=hook.url)
+                audit.record(request.user, "hook.drop", hook.name, "done", host=hook.host)
                 hook.delete()
                 return redirect("webhooks")
             elif asked == "again":
@@ -171,13 +172,19 @@ class Hook(View):
         return hook
 
     def _draw(self, hook: OutgoingHook, **more: Any) -> HttpResponse:
+        newest = hook.deliveries.select_related("deployment__app", "deployment__environment").order_by("-pk")[:LISTED]
+        rights = access.held(self.request.user)  # who could see a deployment once may not any more
         context = {
             "page": "webhooks",
             "rooms": rail(self.request.user),
             "hook": hook,
-            "deliveries": hook.deliveries.select_related("deployment").order_by("-pk")[:LISTED],
+            "deliveries": [each for each in newest if _may_view(rights, each.deployment)],
         }
         return render(self.request, "webhooks/hook.html", context | more)
+
+
+def _may_view(rights: list[GrantRow], deployment: Deployment) -> bool:
+    return grants.can(rights, "view", deployment.app.name, deployment.environment.name)
 
 
 def _address(hook: IncomingHook) -> str:

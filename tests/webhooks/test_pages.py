@@ -169,6 +169,29 @@ def test_an_app_that_one_does_not_see_is_none(manager):
     assert manager.post("/webhooks/", {**OUT, "out-apps": [factories.app().pk]}).status_code == 400
 
 
+def test_what_follows_the_host_of_an_address_is_written_into_no_audit(manager):
+    manager.post("/webhooks/", OUT | {"out-url": "https://ops.example.org/in/its-own-secret"})
+    manager.post("/webhooks/ops/", {"do": "remove"})
+
+    told = [entry.params for entry in AuditEntry.objects.filter(action__in=("hook.out", "hook.drop"))]
+    assert [params["host"] for params in told] == ["ops.example.org"] * 2
+    assert "its-own-secret" not in str(told)
+
+
+def test_its_log_shows_no_deployment_that_its_reader_may_not_view_any_more(manager, shop):
+    manager.post("/webhooks/", OUT)
+    hook = OutgoingHook.objects.get()
+    for name in ("staging", "production"):
+        place = shop.environments.get(name=name)
+        deployment = Deployment.objects.create(app=shop, environment=place, ref="main", requested_by=hook.person)
+        Delivery.objects.create(hook=hook, deployment=deployment, key=name, event=f"deployment.{name}", state="done")
+    hook.person.grants.update(environment="staging")
+
+    page = manager.get("/webhooks/ops/").content.decode()
+
+    assert ("deployment.staging" in page, "deployment.production" in page) == (True, False)
+
+
 def test_its_log_can_be_read_and_a_delivery_sent_again(manager, shop, sign_in):
     manager.post("/webhooks/", OUT)
     hook = OutgoingHook.objects.get()

@@ -130,7 +130,7 @@ class Command(BaseCommand):
         hook.save()
         hook.apps.set([_app(name) for name in options["app"]])
         secret = secrets.renew(hook)
-        audit.record(None, "hook.out", hook.name, "done", person=person.username, url=hook.url, apps=options["app"])
+        audit.record(None, "hook.out", hook.name, "done", person=person.username, host=hook.host, apps=options["app"])
         self.stdout.write(f"secret   {secret}")
 
     def log(self, options: dict[str, Any]) -> None:
@@ -143,7 +143,7 @@ class Command(BaseCommand):
     def drop(self, options: dict[str, Any]) -> None:
         """The hook, with its log."""
         hook = _outgoing(options["name"])
-        audit.record(None, "hook.drop", hook.name, "done", url=hook.url)
+        audit.record(None, "hook.drop", hook.name, "done", host=hook.host)
         hook.delete()
 
     def list(self, options: dict[str, Any]) -> None:
