@@ -15,8 +15,8 @@ LINES = "bot/test_bad_inputs.py::test_no_row_is_forgotten"
 ADDRESSES = "rules/test_repository.py::test_other_addresses_are_refused_with_the_reason"
 REFS = "rules/test_repository.py::test_revision_syntax_options_and_noise_are_no_refs"
 ORIGINS = "room/test_handshake.py::test_a_page_that_is_not_ours_is_refused_and_audited"
-EXPORTED = "reach/test_git.py::test_what_leaves_the_tree_is_not_exported"
-BYTES = "reach/test_git.py::test_a_tree_is_exported_with_names_byte_for_byte"
+EXPORTED = "reach/git/test_files.py::test_what_leaves_the_tree_is_not_exported"
+BYTES = "reach/git/test_files.py::test_a_tree_is_exported_with_names_byte_for_byte"
 PIPELINE = "rules/test_pipeline.py::test_what_is_no_pipeline_file_is_refused_with_its_line"
 DOOR = "slack/test_door.py::"
 
@@ -87,7 +87,7 @@ PROOF: dict[str, dict[str, str]] = {
     },
     "git-url": {
         "ext::sh": "road/test_bad_inputs.py::test_a_forbidden_address_runs_nothing",
-        "file:///": "reach/test_git.py::test_a_file_address_needs_its_setting",
+        "file:///": "reach/git/test_fetching.py::test_a_file_address_needs_its_setting",
         "/etc": ADDRESSES,
         "--upload-pack": ADDRESSES,
         "ssh://-oProxyCommand": ADDRESSES,
@@ -97,17 +97,17 @@ PROOF: dict[str, dict[str, str]] = {
         "https://127.0.0.1:6379/": "road/test_bad_inputs.py::test_it_ends_with_its_reason_in_a_sentence",
         "https://[::1]": ADDRESSES,
         "https://good.example.evil.tld": (
-            "reach/test_git.py::test_a_name_that_leads_to_this_machine_is_refused_unless_it_is_an_internal_one"
+            "reach/git/test_fetching.py::test_a_name_that_leads_to_this_machine_is_refused_unless_it_is_an_internal_one"
         ),
         "do: allowed name that resolves": (
-            "reach/test_git.py::test_a_name_that_leads_to_this_machine_is_refused_unless_it_is_an_internal_one"
+            "reach/git/test_fetching.py::test_a_name_that_leads_to_this_machine_is_refused_unless_it_is_an_internal_one"
         ),
-        "do: server answers 302": "reach/test_git.py::test_a_redirect_to_somewhere_else_is_not_followed",
+        "do: server answers 302": "reach/git/test_fetching.py::test_a_redirect_to_somewhere_else_is_not_followed",
         "do: server sends a pack of 10 GiB": (
-            "reach/test_git.py::test_a_pack_over_the_limit_is_cut_off_and_leaves_nothing"
+            "reach/git/test_fetching.py::test_a_pack_over_the_limit_is_cut_off_and_leaves_nothing"
         ),
         "do: server accepts and never answers": (
-            "reach/test_git.py::test_a_silent_server_is_given_up_in_time_and_the_mirror_goes_on"
+            "reach/git/test_fetching.py::test_a_silent_server_is_given_up_in_time_and_the_mirror_goes_on"
         ),
     },
     "ref": {
@@ -119,25 +119,27 @@ PROOF: dict[str, dict[str, str]] = {
         "HEAD~1": REFS,
         "main:config/secrets.yml": REFS,
         "refs/pull/1/head": REFS,
-        "a branch and a tag both named v1": ("reach/test_git.py::test_a_name_that_is_both_is_ambiguous_and_shows_both"),
-        "full id of a commit": "reach/test_git.py::test_a_commit_that_no_branch_contains_is_not_found",
+        "a branch and a tag both named v1": (
+            "reach/git/test_refs.py::test_a_name_that_is_both_is_ambiguous_and_shows_both"
+        ),
+        "full id of a commit": "reach/git/test_refs.py::test_a_commit_that_no_branch_contains_is_not_found",
         "branch force-pushed": "core/test_gates.py::test_what_was_approved_is_what_ships_though_the_branch_has_moved",
     },
     "repo-content": {
         "symlink passwd": EXPORTED,
-        ".gitmodules": "reach/test_git.py::test_submodules_are_left_alone",
+        ".gitmodules": "reach/git/test_fetching.py::test_submodules_are_left_alone",
         "deploy.yml: releases_dir: /": (
             "rules/test_pipeline.py::test_an_unknown_key_is_refused_with_the_one_that_was_perhaps_meant"
         ),
         "symlink loop": "reach/test_artifacts.py::test_a_loop_of_links_is_a_link",
-        "tree entry .git/hooks": "reach/test_git.py::test_hooks_in_a_folder_called_git_are_not_exported",
+        "tree entry .git/hooks": "reach/git/test_files.py::test_hooks_in_a_folder_called_git_are_not_exported",
         "tree entry .GIT/config": EXPORTED,
-        ".gitattributes": "reach/test_git.py::test_attributes_in_a_repository_neither_drop_nor_change_files",
+        ".gitattributes": "reach/git/test_files.py::test_attributes_in_a_repository_neither_drop_nor_change_files",
         'file named "new\\nline"': BYTES,
         "file named bad\\xff": BYTES,
         "file named -rf": BYTES,
         "file named $(touch": BYTES,
-        "one file of 5 GiB": "reach/test_git.py::test_a_tree_over_the_limit_is_not_exported",
+        "one file of 5 GiB": "reach/git/test_files.py::test_a_tree_over_the_limit_is_not_exported",
         "a deploy.yml of billion-laughs": PIPELINE,
         "deploy.yml with !!python": PIPELINE,
     },
