@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import postgres
+from tests.services import migrated, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITERS, ENTRIES = 3, 40
@@ -41,6 +41,7 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[.
 
     if request.param == "sqlite":
         environment.pop("DATABASE_URL", None)
+        migrated.begin(tmp_path / "var")
         yield from on_database()
     else:
         with postgres.empty_database(request.getfixturevalue("postgres_url")) as url:

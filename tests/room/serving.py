@@ -13,6 +13,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.services import migrated
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -60,6 +61,8 @@ class Serving:
         return done.stdout
 
     def seed(self) -> None:
+        if "DATABASE_URL" not in self.environment:
+            migrated.begin(self.data)
         told = json.loads(self.manage("shell", "--no-imports", "-c", _SEED).splitlines()[-1])
         self.room, self.keys = told["room"], told["keys"]
 

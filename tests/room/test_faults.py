@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.room.faults import PAGES, SERVERS
-from tests.services import postgres
+from tests.services import migrated, postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IS_SOAK = bool(os.environ.get("SHIPROOM_SOAK"))
@@ -51,16 +51,15 @@ def _run(folder: Path, seeds: list[int], *words: str, database: str = "") -> tup
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory) -> Path:
+def begun(tmp_path_factory) -> Path:
     """A data folder whose database has all tables: to make them takes longer than what is tested here."""
     folder = tmp_path_factory.mktemp("migrated") / "var"
-    status, _, said = _run(folder, [])
-    assert (status, said) == (0, "")
+    migrated.begin(folder)
     return folder
 
 
-def test_every_member_has_every_event_once_and_in_order_on_sqlite(tmp_path, migrated):
-    shutil.copytree(migrated, tmp_path / "var")
+def test_every_member_has_every_event_once_and_in_order_on_sqlite(tmp_path, begun):
+    shutil.copytree(begun, tmp_path / "var")
     for first in range(0, len(SEEDS), AT_ONCE):
         status, found, said = _run(tmp_path / "var", SEEDS[first : first + AT_ONCE])
 
@@ -79,12 +78,12 @@ def test_every_member_has_every_event_once_and_in_order_on_postgres(tmp_path, po
             assert (status, said) == (0, "")
 
 
-def test_without_any_one_protection_it_would_not_hold(tmp_path, migrated):
+def test_without_any_one_protection_it_would_not_hold(tmp_path, begun):
     names = (*PAGES, *SERVERS) if IS_SOAK else SHORT
     count = 60 if IS_SOAK else 4
 
     def fails(name: str) -> bool:
-        shutil.copytree(migrated, tmp_path / name)
+        shutil.copytree(begun, tmp_path / name)
         words = ("--without", name, "--patience-s", "4")
         return any(result["faults"] for result in _run(tmp_path / name, SEEDS[:count], *words)[1])
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from tests.services import migrated
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -221,6 +222,7 @@ def running(*, servers: int = 3, **settings: str) -> Iterator[Shiproom]:
     # Not pytest's folder: Unix sockets and server paths below it must stay short.
     with tempfile.TemporaryDirectory(prefix=f"shiproom-{secrets.token_hex(2)}-", ignore_cleanup_errors=True) as folder:
         room = Shiproom(Path(folder, "var"), servers=servers, **settings)
+        migrated.begin(room.data)
         try:
             room.start()
             yield room
