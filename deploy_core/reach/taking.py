@@ -56,12 +56,12 @@ def take(
     try:
         with gzip.open(packed) as plain:
             tar.unpack(cast(IO[bytes], plain), tree, limit_bytes=TREE_LIMIT_BYTES)
-    except (tar.Refused, OSError, EOFError) as error:
+        complete(tree)
+        for each in shared:
+            _remove_empty(tree, Path(each).parent, manifest)
+        built = artifacts.store(tree, into)
+    except (tar.Refused, OSError, EOFError) as error:  # also of what somebody put in the place of a folder there
         raise BuildError("artifact_lost", revision=name) from error
-    complete(tree)
-    for each in shared:
-        _remove_empty(tree, Path(each).parent, manifest)
-    built = artifacts.store(tree, into)
     shutil.rmtree(tree)
     packed.unlink()
     if built.manifest.id != manifest.id:
@@ -72,7 +72,8 @@ def take(
 def _remove_empty(tree: Path, folder: Path, manifest: Manifest) -> None:
     """The folder of a link into `shared` was made for it, unless the artifact has one."""
     while folder.parts and os.fsencode(folder) not in manifest.folders:
-        if any((tree / folder).iterdir()):
-            return
-        (tree / folder).rmdir()
+        if (tree / folder).is_dir():
+            if any((tree / folder).iterdir()):
+                return
+            (tree / folder).rmdir()
         folder = folder.parent
