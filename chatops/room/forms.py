@@ -12,6 +12,7 @@ from deploy_core.models import App, Person
 from deploy_core.models.fleet import NAME
 
 TOPIC_LENGTH = 200
+TAKEN = _("There is a room of this name already, perhaps a closed one. Choose another name.")
 
 
 class RoomForm(forms.Form):
@@ -41,5 +42,5 @@ class NewRoomForm(RoomForm):
         slug: str = self.cleaned_data["slug"].lower().lstrip("#")
         NAME(slug)
         if Room.objects.filter(slug=slug).exists():
-            raise ValidationError(_("There is a room of this name already, perhaps a closed one. Choose another name."))
+            raise ValidationError(TAKEN)
         return slug

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db import IntegrityError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from bot import phrases
 from chatops.room import alerts, people, views
-from chatops.room.forms import NewRoomForm, RoomForm
+from chatops.room.forms import TAKEN, NewRoomForm, RoomForm
 from chatops.room.models import Membership, Room
 from chatops.room.views import MemberRequest
 from deploy_core.errors import Refused
@@ -37,8 +38,12 @@ def rooms(request: MemberRequest) -> HttpResponse:
         fields = form.cleaned_data
         room = Room(slug=fields["slug"], topic=fields["topic"], is_closed=fields["is_closed"])
         room.is_announcements = fields["is_announcements"]
-        people.create(request.user, room, list(fields["apps"]))
-        return redirect("room", room.slug)
+        try:
+            people.create(request.user, room, list(fields["apps"]))
+        except IntegrityError:  # somebody else made it in this moment
+            form.add_error("slug", TAKEN)
+        else:
+            return redirect("room", room.slug)
     return _list(request, form=form, status=400 if form.is_bound else 200)
 
 

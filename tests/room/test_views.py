@@ -8,7 +8,7 @@ from django.db import OperationalError
 from django.urls import reverse
 
 from chatops import health
-from chatops.room import messages
+from chatops.room import messages, people
 from deploy_core import deployments
 from deploy_core.ledger import journal, log
 from deploy_core.models import Step
@@ -73,6 +73,20 @@ def test_nobody_without_a_room_is_lost(reader):
 
     assert page.status_code == 200
     assert "/rooms/lobby/join/" in page.content.decode()
+
+
+def test_of_two_who_make_a_room_of_one_name_the_second_is_told_so(reader, monkeypatch):
+    create = people.create
+
+    def come_second(*what):
+        factories.room("ops")
+        return create(*what)
+
+    monkeypatch.setattr(people, "create", come_second)
+    page = reader.post("/rooms/", {"slug": "ops"})
+
+    assert page.status_code == 400
+    assert "There is a room of this name already" in page.content.decode()
 
 
 def test_a_room_with_any_name_that_is_allowed_has_a_page(reader, alice):
