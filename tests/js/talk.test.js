@@ -5,6 +5,8 @@ import { alertFor, isCalled } from "../../static/js/alerts.js"
 import { amended } from "../../static/js/amend.js"
 import { History } from "../../static/js/history.js"
 import { calling } from "../../static/js/line.js"
+import { News } from "../../static/js/news.js"
+import { Presence } from "../../static/js/presence.js"
 import { keyOf, linksIn } from "../../static/js/unfurl.js"
 
 const me = { id: 1, name: "alice" }
@@ -100,4 +102,29 @@ test("earlier commands of other devices come before one's own, and are found by 
   assert.deepEqual(history.find("stat"), { line: "/status", at: 0 })
   assert.deepEqual(history.find("a", 2), { line: "/apps", at: 1 })
   assert.equal(history.find("nothing"), null)
+})
+
+test("who types for long is shown until they stop", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] })
+  const shown = []
+  const presence = new Presence({ avatars: [] }, "alice", (names) => shown.push(names))
+
+  presence.showTyping([{ id: 2, name: "bob" }])
+  t.mock.timers.tick(30_000)
+  assert.deepEqual(shown.at(-1), ["bob"])
+
+  presence.showTyping([])
+  assert.deepEqual(shown.at(-1), [])
+})
+
+test("what is told to one person alone calls them wherever they are, and leads to its deployment", () => {
+  const calls = []
+  const urls = { deploymentPage: (id) => `/deployments/${id}/`, room: () => "" }
+  const news = new News(me, {}, { speaker: { say: (call) => calls.push(call) }, notify: { add() {}, urge() {} }, urls })
+  const event = { k: "reply", q: 3, d: { for_cid: "", code: "announce.failed", params: {}, deployment: 7 } }
+
+  news.tellPrivate(event)
+  news.tellPrivate({ ...event, d: { ...event.d, for_cid: "c1" } }) // the answer to a line of theirs
+
+  assert.deepEqual(calls.map(({ room, url, isUrgent }) => [room, url, isUrgent]), [[null, "/deployments/7/", true]])
 })
