@@ -5,7 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import close_old_connections
+from django.db import connections
+
+from chatops.keeping import keep_connections
 
 #: Between two rounds, however often they are woken: deployments may write hundreds of entries a second.
 REST_S = 0.2
@@ -64,6 +66,7 @@ class Rounds:
             except Exception:
                 logger.exception("a round of %s failed", self._name)
             finally:
-                close_old_connections()
+                keep_connections()
             stopped.wait(REST_S)
             self._woken.wait(max(wait_s - REST_S, 0.0))
+        connections.close_all()

@@ -1,8 +1,7 @@
 """Database work of the room, in a few threads of our own.
 
 Channels and Django would run it in one `thread_sensitive` thread, where a slow query stops every socket. Each thread
-keeps its database connection: to open one costs more than most of what is asked here. One that broke is closed with
-the work that met it, and on Postgres each is looked at before it is used again (`CONN_HEALTH_CHECKS`).
+keeps its database connection.
 """
 
 import asyncio
@@ -13,7 +12,8 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import connections
+
+from chatops.keeping import keep_connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,6 +39,4 @@ def _keeping(work: Callable[[], R]) -> R:
     try:
         return work()
     finally:
-        for connection in connections.all(initialized_only=True):
-            connection.close_at = None  # else it would end with every piece of work (CONN_MAX_AGE)
-            connection.close_if_unusable_or_obsolete()
+        keep_connections()

@@ -8,7 +8,8 @@ from concurrent.futures import TimeoutError as StillWorking
 from typing import Generic, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections
+
+from chatops.keeping import keep_connections
 
 R = TypeVar("R")
 
@@ -22,7 +23,7 @@ class Job(Generic[R]):
     """A piece of work in a thread of its own, begun at once."""
 
     def __init__(self, work: Callable[[], R]) -> None:
-        self._future: Future[R] = _pool().submit(_closing, work)
+        self._future: Future[R] = _pool().submit(_keeping, work)
 
     def within(self, budget_s: float) -> R | None:
         """What the work returned, if it has by then; else None. What it raised is raised."""
@@ -38,7 +39,7 @@ class Job(Generic[R]):
 
 def later(work: Callable[[], object]) -> None:
     """Do `work` some time soon; what it raises is logged."""
-    _pool().submit(_closing, lambda: _logging(work))
+    _pool().submit(_keeping, lambda: _logging(work))
 
 
 def _logging(work: Callable[[], object]) -> None:
@@ -48,11 +49,11 @@ def _logging(work: Callable[[], object]) -> None:
         logger.exception("what Slack sent could not be worked on")
 
 
-def _closing(work: Callable[[], R]) -> R:
+def _keeping(work: Callable[[], R]) -> R:
     try:
         return work()
     finally:
-        close_old_connections()
+        keep_connections()
 
 
 def _pool() -> ThreadPoolExecutor:
