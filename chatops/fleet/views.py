@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Model, ProtectedError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -69,7 +69,13 @@ class Page(View):
         form = self._form(section, row, data=request.POST)
         if not form.is_valid():
             return self._draw(section, form, status=400)
-        saved = keep(form, section.noun, request.user)
+        try:
+            saved = keep(form, section.noun, request.user)
+        except IntegrityError:
+            form = self._form(section, self._found(key, name)[1], data=request.POST)
+            if form.is_valid():
+                raise
+            return self._draw(section, form, status=400)  # somebody was quicker; now their name is in the way
         return redirect("fleet-page", key, saved.name)
 
     def _found(self, key: str, name: str | None) -> tuple[Section, Any]:
@@ -124,16 +130,27 @@ class EnvironmentPage(View):
         placements = self._placements(environment, request.POST)
         if not (form.is_valid() and placements.is_valid()):
             return self._draw(form, placements, status=400)
-        with transaction.atomic():
-            if name is None:
-                environment.position = environment.app.environments.count()
-            saved = form.save()
-            placements.instance = saved
-            placements.save()
-            servers = list(saved.placements.values_list("server__name", flat=True))
-            told = {"changed": sorted(form.changed_data), "servers": servers}
-            audit.record(request.user, "environment.save", str(saved), "done", **told)
+        if name is None:
+            environment.position = environment.app.environments.count()
+        try:
+            saved = self._keep(form, placements)
+        except IntegrityError:  # as in `Page`
+            environment = self._found(app, name)
+            form, placements = self._form(environment, request.POST), self._placements(environment, request.POST)
+            if form.is_valid() and placements.is_valid():
+                raise
+            return self._draw(form, placements, status=400)
         return redirect("fleet-environment", saved.app.name, saved.name)
+
+    @transaction.atomic
+    def _keep(self, form: EnvironmentForm, placements: Any) -> Environment:
+        saved = form.save()
+        placements.instance = saved
+        placements.save()
+        servers = list(saved.placements.values_list("server__name", flat=True))
+        told = {"changed": sorted(form.changed_data), "servers": servers}
+        audit.record(self.request.user, "environment.save", str(saved), "done", **told)
+        return saved
 
     def _found(self, app: str, name: str | None) -> Environment:
         of = access.apps(self.request.user).filter(name=app).first()
