@@ -527,6 +527,8 @@ SLACK_SLOW_S = env.float("SHIPROOM_SLACK_SLOW_S", 120.0)
 #: How long a link that ties a Slack account to a person is good for, and how long answers to requests are kept.
 SLACK_LINK_S = env.int("SHIPROOM_SLACK_LINK_S", 600)
 SLACK_KEEP_S = env.int("SHIPROOM_SLACK_KEEP_S", 24 * 3600)
+#: And how long messages that were sent, but for those of deployments.
+SLACK_KEEP_DAYS = env.int("SHIPROOM_SLACK_KEEP_DAYS", 30)
 #: Refused requests of one kind are written into the audit chain at most this often, with their count.
 SLACK_AUDIT_S = env.float("SHIPROOM_SLACK_AUDIT_S", 60.0)
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from chatops.rounds import Rounds
-from chatops.slack import strays
-from chatops.slack.deliveries import forget
+from chatops.slack import deliveries, outbox, strays
 from chatops.slack.sender import Sender
 
 
@@ -26,7 +25,12 @@ def _make() -> Callable[[], float]:
     return round_
 
 
-rounds = Rounds("slack-outbox", _make, forget)
+def _forget() -> None:
+    deliveries.forget()
+    outbox.forget()
+
+
+rounds = Rounds("slack-outbox", _make, _forget)
 
 
 def begin() -> None:

@@ -4,6 +4,11 @@ Slack has no idempotency key. So a message carries our id as metadata, and `begu
 finds a message begun and without a `ts` looks for it in the channel before it is sent again.
 """
 
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
 from chatops.slack.blocks import Json
 from chatops.slack.models import Channel, Post, Workspace
 
@@ -44,6 +49,12 @@ def whisper(workspace: Workspace, place: str, user: str, key: str, message: Json
     if not place or place.startswith("D"):
         return put(workspace, user, key, message)
     return put(workspace, place, f"{user}:{key}", message, whisper_to=user, thread=thread)
+
+
+def forget() -> None:
+    """Drop what was sent long ago. The message of a deployment stays: a line typed below it means that deployment."""
+    old = timezone.now() - timedelta(days=settings.SLACK_KEEP_DAYS)
+    Post.objects.filter(is_done=True, deployment__isnull=True, created__lt=old).delete()
 
 
 def card_of(channel: Channel, deployment_id: int) -> Post | None:

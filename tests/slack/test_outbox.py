@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chatops.slack import calls, workspaces
+from chatops.slack import calls, outbox, workspaces
 from chatops.slack.models import Channel, Post, Workspace
 from chatops.slack.sender import Sender
 from deploy_core.ledger import journal, notices
@@ -245,6 +245,20 @@ def test_one_process_sends_at_a_time_and_another_takes_over_when_it_is_silent(sh
 
     assert while_held == 0
     assert len(ship.messages) == 1
+
+
+def test_what_was_sent_long_ago_is_forgotten_but_for_deployments_and_what_still_waits(ship, deployment):
+    for key, is_done in (("sent", True), ("waits", False)):
+        post = outbox.put(ship.workspace, ship.there.id, key, {"text": "x"})
+        Post.objects.filter(pk=post.pk).update(is_done=is_done)
+    new = outbox.put(ship.workspace, ship.there.id, "new", {"text": "x"})
+    Post.objects.create(workspace=ship.workspace, place="C1", key="card", deployment=deployment, is_done=True)
+    Post.objects.exclude(pk=new.pk).update(created=timezone.now() - timedelta(days=31))
+    Post.objects.filter(pk=new.pk).update(is_done=True)
+
+    outbox.forget()
+
+    assert set(Post.objects.values_list("key", flat=True)) == {"waits", "new", "card"}
 
 
 def test_only_slacks_own_hooks_are_hooks(ship, settings):
