@@ -56,6 +56,18 @@ MUTANTS = {
         "if False:",
         "tests/trust/test_people.py",
     ),
+    "what was answered before a right went is believed": Mutant(
+        "chatops/room/guests.py",
+        "        while asked_at != self.words:\n",
+        "        while False:\n",
+        "tests/room/test_socket.py -k begins_to_follow",
+    ),
+    "nobody looks when a team or a room shows less": Mutant(
+        "chatops/room/apps.py",
+        '    if action in ("post_remove", "post_clear"):\n',
+        "    if False:\n",
+        "tests/room/test_socket.py -k shows_no_more",
+    ),
     # who one is
     "a sign-in link works twice": Mutant(
         "chatops/accounts/links.py",
