@@ -195,15 +195,24 @@ def package(course: Course) -> Act:
 
 def clear_leftovers() -> None:
     """Remove what was left on this machine when a process of ours was killed: homes of builds, folders of deployments
-    that have ended, artifacts that were never whole."""
+    that have ended, artifacts that were never whole; and mirrors of what is no app's repository any more."""
     isolation.clear_homes()
     artifacts.clear_parts(settings.SHIPROOM_ARTIFACTS)
+    _clear_mirrors()
     folders = {path: path.name.partition(".")[0] for path in Path(settings.SHIPROOM_DATA, "work").glob("*.*")}
     wanted = {int(number) for number in folders.values() if number.isdecimal()}
     unended = Deployment.objects.filter(pk__in=wanted, finished__isnull=True).values_list("pk", flat=True)
     kept = {str(number) for number in unended}
     for path, number in folders.items():
         if number not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _clear_mirrors() -> None:
+    there = list(Path(settings.SHIPROOM_DATA, "mirrors").glob("*.git"))
+    wanted = {mirror_of(app).path for app in App.objects.all()}  # asked last: an app comes before its mirror
+    for path in there:
+        if path not in wanted:
             shutil.rmtree(path, ignore_errors=True)
 
 

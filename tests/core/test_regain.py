@@ -7,9 +7,10 @@ import pytest
 
 from deploy_core import deployments
 from deploy_core.ledger import log
-from deploy_core.models import Environment
+from deploy_core.models import App, Environment
 from deploy_core.reach import tar
 from deploy_core.run import preparing, runner
+from tests import factories
 from tests.core.world import told
 
 
@@ -77,6 +78,19 @@ def test_what_killed_builds_left_is_removed_but_for_those_that_go_on(world, sett
     preparing.clear_leftovers()
 
     assert [path.name for path in work.iterdir()] == [f"{open_.pk}.7"]
+
+
+def test_mirrors_of_what_is_no_apps_repository_any_more_are_removed(db, settings, tmp_path):
+    settings.SHIPROOM_DATA = tmp_path
+    apps = [factories.app(name, repository=f"https://git.example.org/{name}.git") for name in ("kept", "gone")]
+    kept, gone = (preparing.mirror_of(app).path for app in apps)
+    for path in (kept, gone):
+        (path / "objects").mkdir(parents=True)
+    App.objects.filter(name="gone").update(repository="https://git.example.org/elsewhere.git")
+
+    preparing.clear_leftovers()
+
+    assert list((tmp_path / "mirrors").iterdir()) == [kept]
 
 
 def staged_on_one(world, artifacts, build):
