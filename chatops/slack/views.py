@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.crypto import constant_time_compare
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -46,7 +46,7 @@ def _page(request: MemberRequest, trouble: str = "", status: int = 200) -> HttpR
     context = {
         "rooms": rail(request.user),
         "page": "slack",
-        "workspaces": [(each, Post.objects.filter(workspace=each, is_done=False).count()) for each in known],
+        "workspaces": [(each, _is_slow(each)) for each in known],
         "channels": Channel.objects.filter(room__members=request.user, workspace__removed__isnull=True)
         .select_related("workspace", "room")
         .order_by("room__slug"),
@@ -56,6 +56,13 @@ def _page(request: MemberRequest, trouble: str = "", status: int = 200) -> HttpR
         "trouble": trouble,
     }
     return render(request, "slack/home.html", context, status=status)
+
+
+def _is_slow(workspace: Workspace) -> bool:
+    """Whether something waits because Slack does not take it."""
+    is_quiet = workspace.quiet_until is not None and workspace.quiet_until > timezone.now()
+    waits = is_quiet and Post.objects.filter(workspace=workspace, is_done=False).exists()
+    return waits or workspace.behind is not None
 
 
 def _may_install(person: Person) -> bool:

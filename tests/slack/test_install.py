@@ -2,14 +2,16 @@
 
 import json
 import re
+from datetime import timedelta
 from io import StringIO
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from chatops.slack import manifest, rooms, workspaces
-from chatops.slack.models import Identity, Workspace
+from chatops.slack.models import Identity, Post, Workspace
 from deploy_core import sealing
 from deploy_core.models import AuditEntry
 from tests import factories
@@ -131,6 +133,30 @@ def test_others_see_only_workspaces_that_know_them_or_show_their_rooms(ready, cl
         seen.append(("Acme 1" in page, "Acme 2" in page))
 
     assert seen == [(True, False), (True, False), (False, False)]
+
+
+@pytest.mark.parametrize(
+    ("quiet_s", "waits", "behind_s", "is_slow"),
+    [
+        (None, True, None, False),
+        (-60, True, None, False),
+        (60, False, None, False),
+        (60, True, None, True),
+        (-60, True, -600, True),
+    ],
+    ids=["all is well", "it was slow once", "nothing waits", "it waits", "it is behind"],
+)
+def test_the_page_says_that_slack_is_slow_while_it_is(ready, manager, quiet_s, waits, behind_s, is_slow):
+    def at(seconds):
+        return None if seconds is None else timezone.now() + timedelta(seconds=seconds)
+
+    workspace = workspaces.install({"team": {"id": "T1"}}, "xoxb", by=None)
+    Workspace.objects.update(quiet_until=at(quiet_s), behind=at(behind_s))
+    Post.objects.create(workspace=workspace, place="C1", key="k", is_done=not waits)
+
+    page = manager.get("/slack/").content.decode()
+
+    assert ("Slack is slow" in page) == is_slow
 
 
 def test_one_whose_token_does_not_open_can_be_removed_too(ready, manager):
