@@ -31,7 +31,7 @@ export function alertFor(event, room, wants, me, now) {
 
 /** Whether `@name` in a text is the reader: by name, as everybody, or as who is on call. */
 export function isCalled(name, me, wants) {
-  return name === me.name.toLowerCase() || name === "here" || name === "all" || (name === "oncall" && Boolean(wants.on_call))
+  return name === me.name.toLowerCase() || name === "here" || (name === "oncall" && Boolean(wants.on_call))
 }
 
 function kindOf({ k, d }, me, wants) {

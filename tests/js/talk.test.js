@@ -73,6 +73,7 @@ test("one is called by name, as everybody, and on duty", () => {
 
   assert.deepEqual(names.map((name) => isCalled(name, me, {})), [true, true, false, false])
   assert.equal(isCalled("oncall", me, { on_call: true }), true)
+  assert.equal(isCalled("all", me, {}), false) // the server counts no such call
 })
 
 test("links into logs are found, of this site only", () => {
