@@ -114,9 +114,11 @@ def compare(artifact: Artifact) -> None:
     left = dict(artifact.manifest.entries)
     with opened(artifact, _PIECE) as file:
         for member in members(file):
+            path = member.name.removeprefix(b"tree/").rstrip(b"/")
+            if not tar.is_sound(file, member):
+                raise Damaged(path)
             if member.name in (b"tree/", b"sums"):
                 continue
-            path = member.name.removeprefix(b"tree/").rstrip(b"/")
             if left.pop(path, None) != entry(member, file):
                 raise Damaged(path)
     if left:
@@ -139,7 +141,7 @@ def members(file: IO[bytes]) -> Iterator[tar.Member]:
     """The members of an artifact's file.
 
     Raises:
-        Damaged: naming the first whose header is not what it was.
+        Damaged: naming the first whose size is none.
     """
     try:
         yield from tar.members(file)

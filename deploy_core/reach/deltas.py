@@ -68,7 +68,7 @@ def _write(artifact: Artifact, delta: Delta, target: Path, *, checks: bool) -> N
         for member in artifacts.members(whole):
             path = member.name.removeprefix(b"tree/").rstrip(b"/")
             if path in wanted:
-                if artifacts.entry(member, whole) != wanted.pop(path):
+                if not tar.is_sound(whole, member) or artifacts.entry(member, whole) != wanted.pop(path):
                     raise Damaged(path)
                 whole.seek(member.start)
                 while left := member.end - whole.tell():

@@ -145,10 +145,10 @@ class Member(NamedTuple):
 def members(file: IO[bytes]) -> Iterator[Member]:
     """The members of an archive that `Writer` wrote.
 
-    Content is not read, and `file` may be moved meanwhile.
+    Content is not read, checksums are not looked at (`is_sound`), and `file` may be moved meanwhile.
 
     Raises:
-        Refused: `archive_damaged`: a header that tar would not take either.
+        Refused: `archive_damaged`: a size that is none.
     """
     start = at = 0
     long_name = long_target = b""
@@ -157,8 +157,6 @@ def members(file: IO[bytes]) -> Iterator[Member]:
         header = file.read(BLOCK)
         if len(header) != BLOCK or header == b"\0" * BLOCK:
             return
-        if not _is_header(header):
-            raise Refused("archive_damaged", long_name or header[:100].rstrip(b"\0"))
         size = _size(header)
         kind = header[156:157]
         if kind == b"L":
@@ -172,6 +170,20 @@ def members(file: IO[bytes]) -> Iterator[Member]:
             target = long_target or header[157:257].rstrip(b"\0")
             yield Member(name, kind, header[104:105] in b"1357", target, start, content, size, at)
             start, long_name, long_target = at, b"", b""
+
+
+def is_sound(file: IO[bytes], member: Member) -> bool:
+    """Whether the headers of a member have the checksums that tar will look for; moves `file`."""
+    file.seek(member.start)
+    headers = file.read(member.content - member.start)
+    at = 0
+    while at < len(headers):
+        header = headers[at : at + BLOCK]
+        if len(header) != BLOCK or not _is_header(header):
+            return False
+        size = _size(header) if header[156:157] in (b"L", b"K") else 0
+        at += BLOCK + size + -size % BLOCK
+    return True
 
 
 def _is_header(header: bytes) -> bool:

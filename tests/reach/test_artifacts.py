@@ -14,7 +14,8 @@ import pytest
 import zstandard
 
 from deploy_core.errors import BuildError
-from deploy_core.reach import artifacts, packs, tar
+from deploy_core.reach import artifacts, deltas, packs, tar
+from deploy_core.rules.delta import Delta
 from deploy_core.rules.manifest import Entry, Manifest, unpack
 
 
@@ -193,6 +194,17 @@ def test_a_wrong_byte_in_any_field_of_a_header_is_noticed_and_the_file_removed(t
         assert not stored.path.exists()
     with pytest.raises(artifacts.Damaged):
         packs.packed(stored, "gzip")
+
+
+def test_a_header_that_tar_would_not_take_goes_into_no_delta_either(tree, tmp_path):
+    stored = artifacts.store(tree, tmp_path / "artifacts")
+    base = deltas.Base("r1", Delta(Manifest({}), stored.manifest, ()), is_spare=False)
+    whole = bytearray(stored.path.read_bytes())
+    whole[tar.BLOCK + 108] ^= 1
+    stored.path.write_bytes(whole)
+
+    with pytest.raises(artifacts.Damaged):
+        deltas.packed(stored, base, "gzip", checks=False)
 
 
 def test_a_whole_artifact_stays(tree, tmp_path):
