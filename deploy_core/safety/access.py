@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from deploy_core.errors import Forbidden
@@ -9,12 +10,23 @@ from deploy_core.models import App, Grant, Person
 from deploy_core.rules import grants
 from deploy_core.rules.grants import EVERYWHERE, GrantRow
 
+#: Asked several times for every line, where the ORM takes longer to put it together than the database to answer it.
+_HELD = """
+    SELECT held.role, coalesce(app.name, %s), held.environment
+    FROM deploy_core_grant held LEFT JOIN deploy_core_app app ON app.id = held.app_id
+    WHERE held.person_id = %s
+       OR held.team_id IN (SELECT team_id FROM deploy_core_team_people WHERE person_id = %s)
+    ORDER BY held.id
+"""
+
 
 def held(person: Person) -> list[GrantRow]:
     """What `person` is granted, by name and through teams. Nothing for whoever is inactive."""
     if not person.is_active:
         return []
-    return [_row(grant) for grant in _granted(person).select_related("app").order_by("pk")]
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD, [EVERYWHERE, person.pk, person.pk])
+        return [GrantRow(*row) for row in cursor.fetchall()]
 
 
 def can(person: Person, action: str, app: str, environment: str) -> bool:
