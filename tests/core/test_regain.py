@@ -72,6 +72,7 @@ def test_where_no_server_has_it_it_is_built_again(world, artifacts):
 def test_what_killed_builds_left_is_removed_but_for_those_that_go_on(world, settings):
     ended, open_ = world.deploy("main"), world.request("main")
     work = Path(settings.SHIPROOM_DATA) / "work"
+    shutil.rmtree(work, ignore_errors=True)  # of other tests' deployments, which have the same numbers
     for name in (f"{ended.pk}.5", f"{open_.pk}.7", "999999.1", "odd.name"):
         (work / name / "tree").mkdir(parents=True)
 
