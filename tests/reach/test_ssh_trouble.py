@@ -12,8 +12,7 @@ import pytest
 from deploy_core.errors import CommandFailed, CommandTimeout, ConnectionLost
 from deploy_core.reach import ssh
 from deploy_core.reach.connection import Connection
-from tests.reach.test_ssh import is_running, no_thread_left
-from tests.reach.wires import PASSWORD, Wire, odd_server, wire_to
+from tests.reach.wires import PASSWORD, Wire, is_running, no_thread_left, odd_server, wire_to
 from tests.services import openssh
 from tests.services.openssh import Sshd
 from tests.waiting import asleep
