@@ -18,6 +18,7 @@ from deploy_core.reach.ssh import transport
             paramiko.SSHException("Error reading SSH protocol banner[Errno 104] Connection reset by peer"),
             "the connection was closed before a greeting came",
         ),
+        (paramiko.SSHException("Error reading SSH protocol bannera banner without end"), "a banner without end"),
         (paramiko.SSHException("one\ntwo"), "one"),
         (paramiko.SSHException(), "SSHException"),
     ],

@@ -25,6 +25,7 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 #: A peer that acknowledges nothing for so long is gone, whatever TCP still hopes for.
 SILENCE_S = 45
 BANNER_BYTES = 64 * 1024
+_ENDLESS = "a banner without end"
 
 #: OpenSSH invites 2 MB per channel, and keeps what its program has not read yet in one buffer that it copies whole for
 #: every packet that makes it grow: taking the invitation costs it more than all the rest of an upload. So we send this
@@ -57,7 +58,7 @@ class _Packets(Packetizer):
         piece: bytes = super()._read_timeout(timeout)  # type: ignore[misc]
         self._banner_bytes += len(piece)
         if self._banner_bytes > BANNER_BYTES:
-            raise EOFError("a banner without end")
+            raise EOFError(_ENDLESS)
         return piece
 
     def write_all(self, out: "ReadableBuffer") -> None:
@@ -173,7 +174,8 @@ def detail(error: BaseException) -> str:
     if isinstance(error, EOFError) and not str(error):
         return "the connection was closed"
     if isinstance(error, paramiko.SSHException) and str(error).startswith("Error reading SSH protocol banner"):
-        return "the connection was closed before a greeting came"  # paramiko's own words run on into an errno
+        # paramiko's own words run on into those of what it met.
+        return _ENDLESS if _ENDLESS in str(error) else "the connection was closed before a greeting came"
     return (str(error) or type(error).__name__).splitlines()[0][:200]
 
 
