@@ -200,6 +200,7 @@ def _hand_over(name: str) -> None:
                 client.resume_workflow(run.workflow_id, queue_name=run.queue_name)
         finally:
             client.destroy()
+    close_old_connections()  # this thread's may have died with a database that was started again since
     heartbeat.say_goodbye(name)
 
 

@@ -1,5 +1,6 @@
 """The whole road on a real server: from Slack to the servers and back, from the web to Slack, and through a kill -9."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -100,7 +101,8 @@ def test_killed_between_slacks_answer_and_our_row_there_is_one_message(road: Roa
     road.slack.trouble("chat.postMessage", after=road.server.kill)
     newest = road.server.newest_deployment()
 
-    road.alice.command("shop/main to staging")
+    with contextlib.suppress(httpx.TransportError):  # the server may die before it has told Slack that it heard
+        road.alice.command("shop/main to staging")
     number = road.server.deployment_after(newest)
     process = road.server.process
     assert process is not None

@@ -118,7 +118,7 @@ def test_a_silent_server_is_given_up_in_time_and_the_mirror_goes_on(mirror, repo
 
         assert time.monotonic() - began < 15
         assert caught.value.code == "git_timed_out"
-        assert helpers_of(port) == []
+        wait_until(lambda: not helpers_of(port), what="what was killed is gone")
     mirror.fetch()
 
 
