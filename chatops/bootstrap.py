@@ -109,7 +109,7 @@ def test(words: list[str]) -> int:
     """The tests; `words` go to pytest."""
     os.environ["PATH"] += os.pathsep + "/usr/sbin:/sbin"  # where sshd and useradd are
     install(EVERYTHING)
-    # One more than there are processors, for many tests wait for servers; tests/side_by_side.py says what stays together.
+    # One more than there are processors: many tests wait. tests/side_by_side.py says what stays together.
     workers = min((os.cpu_count() or 1) + 1, 4)
     return _run(_manage("assets")) or _become(_module("pytest", f"--numprocesses={workers}", *words))
 
