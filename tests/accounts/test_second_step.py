@@ -112,6 +112,15 @@ def test_a_recovery_code_lets_in_once_and_proves_nothing_anew(alice, secret):
     assert first.get("/accounts/prove/")["Location"] == "/accounts/again/code/?next=%2F"
 
 
+def let_age(client: Client) -> None:
+    """What was given in the session was given too long ago."""
+    session = client.session
+    session["account_authentication_methods"] = [
+        each | {"at": time.time() - 601} for each in session["account_authentication_methods"]
+    ]
+    session.save()
+
+
 def test_a_code_in_this_session_is_proof_and_another_sessions_is_not(secret):
     first, second = Client(), Client()
     sign_in(first)
@@ -119,11 +128,7 @@ def test_a_code_in_this_session_is_proof_and_another_sessions_is_not(secret):
     cache.clear()
     sign_in(second)
     second.post("/accounts/sign-in/second-step/", {"code": code_for(secret)})
-    session = second.session
-    session["account_authentication_methods"] = [
-        each | {"at": time.time() - 601} for each in session["account_authentication_methods"]
-    ]
-    session.save()
+    let_age(second)
 
     assert first.get("/accounts/prove/?next=/rooms/demo/")["Location"] == "/rooms/demo/"
     assert second.get("/accounts/prove/?next=/rooms/demo/")["Location"].startswith("/accounts/again/code/")
@@ -143,11 +148,7 @@ def with_the_password_alone(secret) -> Client:
     client = Client()
     sign_in(client)
     client.post("/accounts/sign-in/second-step/", {"code": code_for(secret)})
-    session = client.session
-    session["account_authentication_methods"] = [
-        each | {"at": time.time() - 601} for each in session["account_authentication_methods"]
-    ]
-    session.save()
+    let_age(client)
     client.post("/accounts/again/?next=/accounts/", {"password": "correct horse"})
     cache.clear()
     return client

@@ -88,7 +88,7 @@ def live(transactional_db, sshd, tmp_path) -> tuple[ReleaseCopy, Path]:
     tree.rename(there)
     os.symlink("releases/r1", place / "current")
     (there / "config.ini").unlink()
-    os.symlink("../../shared/config.ini", there / "config.ini")
+    os.symlink(os.path.relpath(place / "shared/config.ini", there), there / "config.ini")
     copy = ReleaseCopy.objects.create(
         environment=environment, server=server, release=release, is_current=True, staged=timezone.now()
     )

@@ -31,17 +31,22 @@ def test_after_the_canary_a_person_looks_and_resumes(world):
     assert (world.folder(1) / "current" / "version").read_text() == "1"
 
 
-def test_a_person_pauses_and_the_next_batch_does_not_begin(world):
-    pipeline(world, "batches: {size: 1}")
-    deployment = world.request("v1")
+def pause_in(world, deployment, named):
+    """Run until somebody, while the step that is `named` runs, pauses it."""
     runner.plan(deployment.pk)
 
-    def pause_in(name, phase):
-        if name == "restart-0":
+    def do_step(name, phase):
+        if name == named:
             steering.pause(deployment, by=world.person)
         return phase()
 
-    assert runner.run(deployment.pk, do_step=pause_in) == "paused"
+    assert runner.run(deployment.pk, do_step=do_step) == "paused"
+
+
+def test_a_person_pauses_and_the_next_batch_does_not_begin(world):
+    pipeline(world, "batches: {size: 1}")
+    deployment = world.request("v1")
+    pause_in(world, deployment, "restart-0")
 
     deployment.refresh_from_db()
     assert (deployment.status, deployment.reason_params) == ("paused", {"by": world.person.username})
@@ -53,14 +58,7 @@ def test_a_person_pauses_and_the_next_batch_does_not_begin(world):
 
 def test_a_pause_in_the_last_batch_holds_the_end(world):
     deployment = world.request("v1")
-    runner.plan(deployment.pk)
-
-    def pause_in(name, phase):
-        if name == "health-0":
-            steering.pause(deployment, by=world.person)
-        return phase()
-
-    assert runner.run(deployment.pk, do_step=pause_in) == "paused"
+    pause_in(world, deployment, "health-0")
     steering.resume(deployment, by=world.person)
     assert walk_once(deployment) == "ok", told(deployment)
 
