@@ -44,14 +44,19 @@ def test_a_round_comes_again_when_it_asks_for_it_and_what_is_old_is_forgotten_at
     assert (set(done), forgotten) == ({"a test"}, [1])
 
 
-def test_one_that_waits_long_is_woken(quick, go_round):
-    done = []
+def long_after(done):
+    """A round that is noted in `done`, with the next one far off."""
 
     def work():
         done.append(1)
         return 600.0
 
-    each = go_round(work)
+    return work
+
+
+def test_one_that_waits_long_is_woken(quick, go_round):
+    done = []
+    each = go_round(long_after(done))
     wait_until(lambda: done)
     each.wake()
 
@@ -75,12 +80,7 @@ def test_one_that_fails_is_logged_and_the_next_comes(quick, go_round, caplog):
 
 def test_after_its_end_there_is_none_and_it_can_begin_again(quick, go_round):
     done = []
-
-    def work():
-        done.append(1)
-        return 600.0
-
-    each = go_round(work)
+    each = go_round(long_after(done))
     wait_until(lambda: done)
     each.end()
     threads = [thread.name for thread in threading.enumerate()]
