@@ -66,14 +66,17 @@ def forms(secret: str) -> Iterator[tuple[str, bytes]]:
 
 
 def canary_file(password: str, *, fails: bool) -> str:
-    """A deploy.yml whose hook prints the password of a server, in halves, as base64, and in the environment's way."""
+    """A deploy.yml whose hook prints the password of a server, in halves, as base64, and in the environment's way.
+
+    Each of its commands has the word printf in its command line: by it `listening` tells them from the product's own.
+    """
     half = len(password) // 2
     whole = f"printf '%s%s' '{password[:half]}' '{password[half:]}'"
     lines = [
         f"{whole}; echo",
         f"{whole} | base64",
         f"S=$({whole}) env | grep ^S= >&2",
-        f"sh -c 'echo \"$1\"' - $({whole})",
+        f"sh -c 'printf \"%s\\n\" \"$1\"' - $({whole})",
     ]
     hooks = {"hooks": {"before_switch": [*lines, "exit 3" if fails else "true"]}}
     return json.dumps(hooks)[1:-1]
