@@ -76,7 +76,7 @@ def canary_file(password: str, *, fails: bool) -> str:
         f"{whole}; echo",
         f"{whole} | base64",
         f"S=$({whole}) env | grep ^S= >&2",
-        f"sh -c 'printf \"%s\\n\" \"$1\"' - $({whole})",
+        f'sh -c \'printf "%s\\n" "$1"\' - $({whole})',
     ]
     hooks = {"hooks": {"before_switch": [*lines, "exit 3" if fails else "true"]}}
     return json.dumps(hooks)[1:-1]
