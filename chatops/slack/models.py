@@ -76,7 +76,10 @@ class Ticket(models.Model):
 class Channel(models.Model):
     """A Slack channel that shows a room. `number`: how far the room's stream was told there.
 
-    `trouble` is the error with which Slack refused the channel; nothing is sent there until it is linked again.
+    `trouble` is the error with which Slack refused the channel; nothing is sent there until it is linked again. What
+    people say is shown on both sides from event `talk` of the room on; None: it stays where it is said. `is_private`
+    and `is_wide` are of the moment when that was turned on: only the channel's members read it, and somebody has
+    agreed that more people do than are let into the room.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="channels")
@@ -89,12 +92,38 @@ class Channel(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     linked = models.DateTimeField(auto_now_add=True)
+    talk = models.PositiveBigIntegerField(null=True, blank=True)
+    is_private = models.BooleanField(default=False)
+    is_wide = models.BooleanField(default=False)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "channel"), name="slack_channel_once"),)
 
     def __str__(self) -> str:
         return f"{self.name or self.channel} shows {self.room}"
+
+    @property
+    def may_talk(self) -> bool:
+        """Whether what people say is shown on both sides. A room that was closed meanwhile is read by its members."""
+        is_fit = self.is_private or self.is_wide or not self.room.is_closed
+        return self.talk is not None and not self.trouble and is_fit
+
+
+class Heard(models.Model):
+    """What somebody said in a channel (`place`, `ts`, in the thread of `thread`), and the message that it is here."""
+
+    room = models.ForeignKey("room.Room", on_delete=models.CASCADE, related_name="+")
+    place = models.CharField(max_length=32)
+    ts = models.CharField(max_length=32)
+    thread = models.CharField(max_length=32, blank=True)
+    message = models.ForeignKey("room.Message", on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("room", "place", "ts"), name="slack_heard_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.ts} in {self.place} is message {self.message_id}"
 
 
 class Delivery(models.Model):
@@ -123,10 +152,10 @@ class Post(models.Model):
     """A message that Slack has, or is to get: once per place and key, in the order of their ids.
 
     A card (`deployment` set, no `payload`) is drawn from the journal when it is sent, and again whenever the journal
-    has grown past `number`, until it `is_done`. All others are sent once. `place` is a channel, or a user for private
-    words; `whisper_to`: only this user sees it in the channel. `begun` is set before the call: with it and no `ts`,
-    nobody knows whether Slack has the message. `not_before` spaces calls out; `edits` counts those that only steps
-    caused.
+    has grown past `number`, until it `is_done`. What a person `said` is changed there when it was changed here, and
+    taken back when `is_gone`. All others are sent once. `place` is a channel, or a user for private words;
+    `whisper_to`: only this user sees it in the channel. `begun` is set before the call: with it and no `ts`, nobody
+    knows whether Slack has the message. `not_before` spaces calls out; `edits` counts those that only steps caused.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="posts")
@@ -140,6 +169,8 @@ class Post(models.Model):
     deployment = models.ForeignKey(
         "deploy_core.Deployment", on_delete=models.CASCADE, null=True, blank=True, related_name="slack_posts"
     )
+    said = models.ForeignKey("room.Message", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    is_gone = models.BooleanField(default=False)
     payload = models.JSONField(default=dict, blank=True)
     ts = models.CharField(max_length=32, blank=True)
     number = models.PositiveBigIntegerField(default=0)
