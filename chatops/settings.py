@@ -347,8 +347,9 @@ if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     # A process that freezes within a transaction, or whose machine is gone, keeps nobody else from its rows for longer.
     _patience = f"-c idle_in_transaction_session_timeout={int(EXECUTOR_SILENT_S * 1000)}"
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", _patience)
-#: How often the engine looks for work.
-ENGINE_POLL_S = env.float("SHIPROOM_ENGINE_POLL_S", 0.2)
+#: How often a worker looks for work in the queue. An embedded engine is woken, and finds there only what an older one
+#: left.
+ENGINE_POLL_S = env.float("SHIPROOM_ENGINE_POLL_S", 10.0 if IS_EMBEDDED else 0.2)
 #: How many deployments one process works on at once.
 ENGINE_CONCURRENCY = env.int("SHIPROOM_ENGINE_CONCURRENCY", 8)
 #: How many deployments all processes together work on at once; 0: as many as they can.

@@ -4,6 +4,9 @@ The only module that knows DBOS. Our rows are the truth: what is lost with its d
 how far a deployment is stands in its steps. So a workflow has no DBOS steps of its own: what one worker noted of them
 would stand in the way of the next, who may go another way. Arguments and results are numbers and codes, because DBOS
 stores them in clear.
+
+With workers, runs wait in DBOS's queues, into which each worker looks again and again. An embedded engine is alone: its
+ticker begins runs the moment it is woken, and the queues are only looked into for what an older one left there.
 """
 
 import fcntl
@@ -27,6 +30,7 @@ from deploy_core.rules.status import Status
 
 from . import heartbeat, preparing, runner
 from .job import Parked
+from .slots import Slots
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +55,20 @@ class _Lost(BaseException):
 class _Engine:
     """The launched engine of this process."""
 
-    def __init__(self, name: str, lock: IO[str] | None) -> None:
+    def __init__(self, name: str, lock: IO[str] | None, *, is_alone: bool) -> None:
         self.name = name
         self.lock = lock
+        self.is_alone = is_alone
+        self.slots = Slots(_at_once())
         self.is_stopping = threading.Event()
         self.acts: dict[str, Callable[..., str]] = {PLANS: runner.plan, DEPLOYMENTS: runner.run}
         self.workflows: dict[str, Callable[[int, int], str]] = {}
         self.ticker: heartbeat.Ticker | None = None
+
+    def wake(self) -> None:
+        """Something may run now."""
+        if self.ticker:
+            self.ticker.wake()
 
 
 _engine: _Engine | None = None
@@ -84,7 +95,7 @@ def launch(*, listen: bool = True) -> str:
         notification_listener_polling_interval_sec=1.0,
     )
     DBOS(config=config)
-    engine = _Engine(name, lock)
+    engine = _Engine(name, lock, is_alone=listen and settings.IS_EMBEDDED)
     for queue in (PLANS, DEPLOYMENTS):
         engine.workflows[queue] = DBOS.workflow(name=queue)(_workflow(engine, queue))
     if not listen:
@@ -94,12 +105,11 @@ def launch(*, listen: bool = True) -> str:
         heartbeat.say_alive(name)  # before it takes a run: who has one can be missed
         preparing.clear_leftovers()
     DBOS.launch()
-    limit = settings.ENGINE_LIMIT or None
     for queue in (PLANS, DEPLOYMENTS):
         DBOS.register_queue(
             queue,
-            worker_concurrency=min(settings.ENGINE_CONCURRENCY, limit or settings.ENGINE_CONCURRENCY),
-            global_concurrency=limit,
+            worker_concurrency=_at_once(),
+            global_concurrency=settings.ENGINE_LIMIT or None,
             partition_concurrency=1,
             polling_interval_sec=settings.ENGINE_POLL_S,
             on_conflict="always_update" if listen else "never_update",
@@ -112,10 +122,14 @@ def launch(*, listen: bool = True) -> str:
 
 
 def start(deployment_id: int) -> None:
-    """Put a deployment's run into its queue, once. In a process without an engine the ticker of another one does it."""
-    if _engine is None or _engine.is_stopping.is_set():
+    """Have a deployment run, once. In a process without an engine the ticker of another one sees to it."""
+    engine = _engine
+    if engine is None or engine.is_stopping.is_set():
         return
-    ensure(Deployment.objects.filter(pk=deployment_id))
+    if engine.is_alone:
+        engine.wake()
+    else:
+        ensure(Deployment.objects.filter(pk=deployment_id))
 
 
 def start_after_commit(deployment_id: int) -> None:
@@ -125,10 +139,14 @@ def start_after_commit(deployment_id: int) -> None:
 
 
 def ensure(deployments: Iterable[Deployment]) -> None:
-    """See to it that each of `deployments` has a run that waits or works, where its status wants one."""
-    from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
+    """See to it that each of `deployments` has a run that waits or works, where its status wants one.
 
-    if _engine is None:
+    An engine that is alone begins as many as it has room for; each that ends makes its ticker ask again.
+    """
+    from dbos import DBOS
+
+    engine = _engine
+    if engine is None:
         return
     rows = list(deployments)
     names = {_run_name(row.pk, row.run): row for row in rows}
@@ -137,18 +155,36 @@ def ensure(deployments: Iterable[Deployment]) -> None:
     found = DBOS.list_workflows(workflow_ids=list(names), load_input=False, load_output=False)
     status_of = {workflow.workflow_id: workflow.status for workflow in found}
     for name, row in names.items():
-        run, status = row.run, status_of.get(name)
+        status = status_of.get(name)
         if status in _ALIVE:
             continue
-        if status is not None:  # it ended, and the row still waits for it: a new run under a new name
-            again = Deployment.objects.filter(pk=row.pk, run=run, status=row.status)
-            if not again.update(run=F("run") + 1):
-                continue
-            run += 1
-            logger.warning("run %s of #%d ended as %s while it is %s", name, row.pk, status, row.status)
         queue = PLANS if row.status == Status.PLANNING else DEPLOYMENTS
-        with SetWorkflowID(_run_name(row.pk, run)), SetEnqueueOptions(queue_partition_key=str(row.environment_id)):
-            DBOS.enqueue_workflow(queue, _engine.workflows[queue], row.pk, run)
+        run = row.run if status is None else row.run + 1  # it ended, and the row still waits: a new run, a new name
+        if engine.is_alone and not engine.slots.take(_run_name(row.pk, run), queue, row.environment_id):
+            continue
+        if status is not None:
+            again = Deployment.objects.filter(pk=row.pk, run=row.run, status=row.status)
+            if not again.update(run=F("run") + 1):
+                engine.slots.free(_run_name(row.pk, run))
+                continue
+            logger.warning("run %s of #%d ended as %s while it is %s", name, row.pk, status, row.status)
+        _begin(engine, queue, row, run)
+
+
+def _begin(engine: _Engine, queue: str, row: Deployment, run: int) -> None:
+    from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
+
+    workflow = engine.workflows[queue]
+    with SetWorkflowID(_run_name(row.pk, run)):
+        if not engine.is_alone:
+            with SetEnqueueOptions(queue_partition_key=str(row.environment_id)):
+                DBOS.enqueue_workflow(queue, workflow, row.pk, run)
+            return
+        try:
+            DBOS.start_workflow(workflow, row.pk, run)
+        except Exception:
+            engine.slots.free(_run_name(row.pk, run))
+            raise
 
 
 def resume_runs_of(executor: str) -> int:
@@ -213,6 +249,8 @@ def _workflow(engine: _Engine, queue: str) -> Callable[[int, int], str]:
     def workflow(deployment_id: int, run: int) -> str:
         if engine.is_stopping.is_set():
             raise Parked
+        name = _run_name(deployment_id, run)
+        engine.slots.note(name, queue)
         close_old_connections()
         try:
             code = engine.acts[queue](deployment_id, run, executor=engine.name, do_step=do_step)
@@ -222,10 +260,16 @@ def _workflow(engine: _Engine, queue: str) -> Callable[[int, int], str]:
             return code
         finally:
             close_old_connections()
-            if engine.ticker:
-                engine.ticker.wake()  # what was planned runs, and what was queued behind it comes next
+            engine.slots.free(name)
+            engine.wake()  # what was planned runs, and what was queued behind it comes next
 
     return workflow
+
+
+def _at_once() -> int:
+    """How many runs of a queue this process has in hand at most."""
+    most: int = settings.ENGINE_CONCURRENCY
+    return min(most, settings.ENGINE_LIMIT or most)
 
 
 def _run_name(deployment_id: int, run: int) -> str:

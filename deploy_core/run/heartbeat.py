@@ -53,7 +53,10 @@ class Heart(threading.Thread):
 
 
 class Ticker(threading.Thread):
-    """Ticks every `TICK_S`, and when woken, until it is stopped. A tick that fails is logged; the next one comes."""
+    """Ticks every `TICK_S` until it is stopped; woken, it only sees to it that what may run does.
+
+    A tick that fails is logged; the next one comes.
+    """
 
     def __init__(self, executor: str, *, ensure: Ensure, resume_runs_of: Resume) -> None:
         super().__init__(name="ticker", daemon=True)
@@ -67,19 +70,24 @@ class Ticker(threading.Thread):
 
     def run(self) -> None:
         self._heart.start()
+        next_tick = time.monotonic()
         while not self._stopped.is_set():
             self._woken.clear()
             try:
-                tick(self._executor, self._ensure, self._resume_runs_of, self._watch)
+                if time.monotonic() < next_tick:
+                    self._ensure(wanting_work())
+                else:
+                    next_tick = time.monotonic() + settings.TICK_S
+                    tick(self._executor, self._ensure, self._resume_runs_of, self._watch)
             except Exception:
                 logger.exception("a tick of %s failed", self._executor)
             finally:
                 close_old_connections()
-            self._woken.wait(settings.TICK_S)
+            self._woken.wait(max(0.0, next_tick - time.monotonic()))
         self._heart.stop()
 
     def wake(self) -> None:
-        """Tick now: something ended, and another thing may begin."""
+        """Look now what may run: something was asked for, or has ended."""
         self._woken.set()
 
     def stop(self) -> None:
@@ -169,7 +177,7 @@ def take_over_silent(executor: str, resume_runs_of: Resume, watch: Watch) -> Non
 def wanting_work() -> list[Deployment]:
     """The deployments a worker should have: planning, active, and the next one of each free environment."""
     working = Deployment.objects.filter(status__in={Status.PLANNING, *ACTIVE} - {Status.PAUSED})
-    return [*working, *_next_ones()]
+    return [*working.order_by("pk"), *_next_ones()]
 
 
 def _next_ones() -> list[Deployment]:

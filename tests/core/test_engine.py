@@ -14,6 +14,7 @@ from django.db import connections
 from deploy_core import deployments, steering
 from deploy_core.models import Deployment, Environment, Placement
 from deploy_core.run import engine
+from deploy_core.run.slots import Slots
 from tests.core.world import make_world, told
 from tests.services.openssh import free_port
 from tests.waiting import wait_until
@@ -27,7 +28,7 @@ def live_world(transactional_db, boxes, repository, doctors, settings):
     """A world whose rows the engine's threads see, and settings that make it quick."""
     settings.SHIPROOM_GIT_FILE_URLS = True
     settings.STOP_POLL_S = 0.02
-    settings.ENGINE_POLL_S = 0.05
+    settings.ENGINE_POLL_S = 600  # nobody waits for a look into the queues
     settings.TICK_S = 0.1
     return make_world(repository, boxes, doctors, f"engine-{free_port()}")
 
@@ -120,8 +121,32 @@ def test_a_run_that_ended_without_moving_its_row_is_run_again(live_world, launch
     assert found.run > 2
 
 
-def test_a_run_of_another_version_waits_for_a_worker_that_knows_it(live_world, monkeypatch):
-    world = live_world
+def test_whoever_asks_wakes_the_engine_and_so_does_each_run_that_ends(live_world, settings):
+    settings.TICK_S = 600
+    engine.launch()
+    try:
+        found = ended(live_world.request("v1"), live_world.request("v2"))
+    finally:
+        engine.stop()
+
+    assert [each.status for each in found] == ["succeeded"] * 2, "\n".join(map(told, found))
+    assert found[0].finished <= found[1].started
+
+
+def test_a_process_has_so_many_runs_of_each_queue_in_hand_and_one_of_an_environment():
+    slots = Slots(2)
+    slots.note("taken up again", "plans")
+
+    assert slots.take("first", "plans", 1)
+    assert not slots.take("too many", "plans", 2)
+    assert slots.take("another queue", "deployments", 1)
+    assert not slots.take("same place", "deployments", 1)
+    slots.free("another queue")
+    assert slots.take("same place", "deployments", 1)
+
+
+def test_a_run_of_another_version_waits_for_a_worker_that_knows_it(live_world, settings, monkeypatch):
+    world, settings.ENGINE_POLL_S = live_world, 0.05
     world.app.pipeline = "keep: 5\n"
     world.app.save()
     other = Environment.objects.create(app=world.app, name="qa", path=f"{world.environment.path}-qa")
