@@ -1,41 +1,35 @@
 """Fills a room with members on each server and measures: how many messages reach members, how late, at what cost.
 
+All servers are up, each with its members in, and are measured one after the other; one message at a time and 60 a
+second in short turns, because a machine is faster in one minute than in the next. The median of the turns counts.
+
 Writes docs/benchmarks/room.json whole and its part of docs/benchmarks.md. `--quick`: 1,000 members only, under five
-minutes. `--members 200`, `--servers ws,picows`, `--scenarios single`: only so much, and nothing is written.
+minutes. `--members 200`, `--servers ws,picows`, `--scenarios single`, `--turns 9`: only so much, and nothing written.
 """
 
 import argparse
 import asyncio
-import json
 import os
 import resource
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import redis as redis_client
-
-from tests.bench.room import beside, page, peers
+from tests.bench.room import beside, contest, page, peers
 from tests.bench.room.ours import Ours
-from tests.bench.room.peers import Peer
-from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 HOME = HERE.parents[2]
 OURS = "shiproom"
 SCENARIOS = ("single", "rate-5", "rate-60", "saturated")
 SIZES = (200, 1000, 2000)
-SECONDS = 5.0
+TURNS = 5
 #: Files that stay open beside the members' sockets, in the client and in each server.
 FILES_BESIDE = 400
-TICKS = os.sysconf("SC_CLK_TCK")
 Row = dict[str, Any]
 
 
@@ -45,7 +39,7 @@ def main() -> int:
     asked.add_argument("--members", type=int)
     asked.add_argument("--servers", default="")
     asked.add_argument("--scenarios", default=",".join(SCENARIOS))
-    asked.add_argument("--seconds", type=float, default=SECONDS)
+    asked.add_argument("--turns", type=int, default=TURNS)
     words = asked.parse_args()
     sizes = (words.members,) if words.members else (1000,) if words.quick else SIZES
     named = words.servers.split(",") if words.servers else [OURS, *(peer.name for peer in peers.PEERS)]
@@ -54,15 +48,16 @@ def main() -> int:
         return 2
     data = Path(os.environ.get("SHIPROOM_DATA", HOME / "var")) / "bench-room"
     peers.install(data)
-    client = data / "members"
-    subprocess.run(["gcc", "-O2", "-o", str(client), str(HERE / "members.c")], check=True)
+    subprocess.run(["gcc", "-O2", "-o", str(data / "members"), str(HERE / "members.c")], check=True)
     rows: list[Row] = []
     for size in sizes:
-        for name in named:
-            found = _server(name, size, words.scenarios.split(","), words.seconds, data)
-            rows += found
-            page.compare(rows)
-            print("\n".join(map(page.line, found)) or f"{name} did not take {size} members", flush=True)
+        with ExitStack() as stack:
+            contestants = [stack.enter_context(contest.entering(name, size, data)) for name in named]
+            for scenario in words.scenarios.split(","):
+                found = contest.hold(contestants, scenario, words.turns)
+                page.compare(found)
+                print("\n".join(map(page.line, found)), flush=True)
+                rows += found
     others = _beside() if not (words.members or words.servers) else {}
     is_whole = not (words.members or words.servers) and words.scenarios == ",".join(SCENARIOS)
     if is_whole:
@@ -102,135 +97,6 @@ def _lacking(members: int) -> str:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return ""
-
-
-def _server(name: str, size: int, scenarios: list[str], seconds: float, data: Path) -> list[Row]:
-    """One server in all scenarios; after one in which it could not keep up it is started anew, for a clean begin."""
-    rows: list[Row] = []
-    left = list(scenarios)
-    while left:
-        with _running(name, size, data) as (process, words):
-            found = _measure(process, [str(data / "members"), *words[:3], str(size), ",".join(left), str(seconds),
-                                       *words[3:]])  # fmt: skip
-        if not found:
-            break
-        rows += [row | {"server": name, "members": size} for row in found]
-        left = left[len(found) :]
-    return rows
-
-
-@contextmanager
-def _running(name: str, size: int, data: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
-    """A server that answers, and what the load client has to be told of it."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shiproom-bench-")))
-        if name == OURS:
-            ours = Ours(folder / "ours", size)
-            process = ours.start()
-            port = ours.origin.rsplit(":", 1)[1]
-            words = [port, "/rt/ws", OURS, str(ours.cookies), ours.origin, ours.room]
-        else:
-            peer = next(peer for peer in peers.PEERS if peer.name == name)
-            port = str(_free_port())
-            url = stack.enter_context(_redis(folder)) if peer.needs_redis else ""
-            process = _start(peer, data, port, url)
-            words = [port, peer.path, peer.kind]
-        try:
-            yield process, words
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-
-
-def _start(peer: Peer, data: Path, port: str, redis_url: str) -> subprocess.Popen[bytes]:
-    with (data / f"{peer.name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            peers.argv(peer, data, int(port), redis_url),
-            cwd=data, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-
-    def answers() -> bool:
-        if process.poll() is not None:
-            raise SystemExit((data / f"{peer.name}.log").read_text())
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", int(port))) == 0
-
-    wait_until(answers, what=f"{peer.name} answers")
-    return process
-
-
-@contextmanager
-def _redis(folder: Path) -> Iterator[str]:
-    """A Redis on a port of its own, which keeps nothing."""
-    from tests.services import redis as redis_service  # with it come the settings of tests, and their data folder
-
-    port = _free_port()
-    process = subprocess.Popen(
-        [redis_service.program(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-    def answers() -> bool:
-        try:
-            return bool(redis_client.Redis(port=port).ping())
-        except redis_client.ConnectionError:
-            return False
-
-    try:
-        wait_until(answers, what="Redis answers")
-        yield f"redis://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _measure(process: subprocess.Popen[bytes], argv: list[str]) -> list[Row]:
-    """Run the load client and read what it says; the server's own cost is looked up when it says so."""
-    rows: list[Row] = []
-    size = int(argv[4])
-    empty_kb = _resident_kb(process.pid)
-    per_connection, began_cpu_s, used_s = 0.0, 0.0, 0.0
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as client:
-        assert client.stdout
-        for line in client.stdout:
-            word = line.split()[0]
-            if word == "in":
-                per_connection = (_resident_kb(process.pid) - empty_kb) / size
-            elif word == "start":
-                began_cpu_s = _cpu_s(process.pid)
-            elif word == "end":
-                used_s = _cpu_s(process.pid) - began_cpu_s
-            else:
-                told = json.loads(line)
-                rows.append(
-                    {
-                        "scenario": told["scenario"],
-                        "deliveries_per_s": round(told["deliveries"] / told["seconds"]),
-                        "per_cpu_s": round(told["deliveries"] / max(used_s, 1 / TICKS)),
-                        "p50_ms": told["p50_ms"],
-                        "p99_ms": told["p99_ms"],
-                        "kb_per_connection": round(per_connection, 1),
-                        "missing": told["missing"],
-                        "gone": told["gone"],
-                    }
-                )
-    return rows
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def _resident_kb(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
 if __name__ == "__main__":

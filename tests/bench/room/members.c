@@ -1,19 +1,21 @@
 /* A room full of members: one process, many sockets, every message looked at.
  *
- *   members PORT PATH KIND MEMBERS SCENARIOS SECONDS [COOKIES ORIGIN ROOM]
+ *   members PORT PATH KIND MEMBERS [COOKIES ORIGIN ROOM]
  *
  * KIND says what a server speaks: `plain` (what one sends all get), `socketio`, or `shiproom` (hello, welcome, numbered
- * events; COOKIES is a file with one Cookie header per member). SCENARIOS is a list like `single,rate-60`. A message holds
- * `~number:nanoseconds~`, by which it is known again and timed, and letters to make it as long as people write.
+ * events; COOKIES is a file with one Cookie header per member). A message holds `~number:nanoseconds~`, by which it is known
+ * again and timed, and letters to make it as long as people write.
  *
- * For each scenario `start NAME` and `end NAME` are printed around the measured seconds, and then one line of JSON. It ends
- * early, with exit status 3, after a scenario that left messages undelivered: the next one would measure those.
+ * `in MEMBERS` says that all are there. Then each line of the input, like `rate-60 5 1.5`, is a scenario, the seconds to measure
+ * and those to warm up before: `start NAME` and `end NAME` are printed around the measured seconds, and then one line of JSON.
+ * After one that left messages undelivered the next would measure those. Between two the members go on listening.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,7 +30,7 @@
 enum { TEXT = 120, OPENING_AT_ONCE = 50, SATURATED = 32, LINES = 10, MOST_MESSAGES = 1 << 20, MOST_MS = 30000 };
 /* A person sends at most 10 lines in 5 s; a little more time, because clocks differ. */
 static const double WINDOW_S = 5.05;
-static const double CONNECT_S = 240, SETTLE_S = 1.5, WARM_S = 1.5, DRAIN_S = 4;
+static const double CONNECT_S = 240, SETTLE_S = 1.5, DRAIN_S = 4;
 
 enum state { CONNECTING, SHAKING_HANDS, GREETING, IN, GONE };
 
@@ -367,9 +369,8 @@ static void tell_missing(long from) {
             (unsigned long long)refused);
 }
 
-/* Returns whether every message reached everybody. */
-static int measure(const char *scenario, double seconds) {
-  for (int i = 0; i < 5; i++) in_flight(1, WARM_S / 5);
+static void measure(const char *scenario, double seconds, double warm_s) {
+  for (int i = 0; i < 5; i++) in_flight(1, warm_s / 5);
   drain();
   long sent_before = sent_count;
   uint64_t before = deliveries;
@@ -396,7 +397,6 @@ static int measure(const char *scenario, double seconds) {
          scenario, took, sent_count - sent_before, (unsigned long long)delivered, missing, (unsigned long long)copies,
          at_share(timed, 0.5), at_share(timed, 0.99), used, in, gone);
   fflush(stdout);
-  return done_count == sent_count;
 }
 
 static void read_cookies(const char *name) {
@@ -419,16 +419,15 @@ static void read_cookies(const char *name) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 7) return 2;
+  if (argc < 5) return 2;
   port = atoi(argv[1]);
   path = argv[2];
   kind = argv[3];
   count = atoi(argv[4]);
-  double seconds = atof(argv[6]);
-  if (argc > 9) {
-    read_cookies(argv[7]);
-    origin = argv[8];
-    room = argv[9];
+  if (argc > 7) {
+    read_cookies(argv[5]);
+    origin = argv[6];
+    room = argv[7];
   }
   members = calloc((size_t)count, sizeof *members);
   arrived = calloc(MOST_MESSAGES, sizeof *arrived);
@@ -441,7 +440,14 @@ int main(int argc, char **argv) {
   printf("in %d\n", in);
   fflush(stdout);
   if (in < count) return 2;
-  for (char *name = strtok(argv[5], ","); name; name = strtok(NULL, ","))
-    if (!measure(name, seconds)) return 3;
+  struct pollfd either[] = {{.fd = 0, .events = POLLIN}, {.fd = poller, .events = POLLIN}};
+  for (char line[128]; poll(either, 2, -1) > 0;) {
+    char scenario[32];
+    double seconds, warm_s;
+    look(0);
+    if (!either[0].revents) continue;
+    if (!fgets(line, sizeof line, stdin) || sscanf(line, "%31s %lf %lf", scenario, &seconds, &warm_s) != 3) break;
+    measure(scenario, seconds, warm_s);
+  }
   return 0;
 }
