@@ -15,6 +15,7 @@ import { live } from "./live.js"
 import { MovesView } from "./moves_view.js"
 import { hearRooms } from "./outside.js"
 import { ReplayView } from "./replay_view.js"
+import { decoded } from "./route.js"
 import { ServersView } from "./servers_view.js"
 import { sentence, short } from "./telling.js"
 import { clock, showTook } from "./ticker.js"
@@ -109,7 +110,7 @@ function show(state, ms) {
 
 /** `#restart:web-1/L88` opens that log at that line. */
 function route() {
-  const match = /^#([a-z]+(?::[^/]+)?)(?:\/L(\d+))?$/.exec(decodeURIComponent(location.hash))
+  const match = /^#([a-z]+(?::[^/]+)?)(?:\/L(\d+))?$/.exec(decoded(location.hash))
   if (match) view.want(match[1], match[2] ? Number(match[2]) : null)
 }
 

@@ -1,5 +1,6 @@
 // One event of a room as a row of the timeline: a clone of its template, filled with text.
 
+import { contain } from "./contain.js"
 import { clone, el, setHidden, setIcon, setTone, slots } from "./dom.js"
 import { MessageView, paintSaid, stamp } from "./message_view.js"
 import { renderReply } from "./reply_view.js"
@@ -35,6 +36,10 @@ export class EventView {
   /** A row for an event of the room's stream; null for what is told elsewhere on the page. */
   row(event) {
     if (ON_THE_CARD.test(event.d?.code ?? "")) return null
+    return contain(() => this.#drawn(event), () => undrawn(event))
+  }
+
+  #drawn(event) {
     switch (event.k) {
       case "message":
         return this.#messages.message(event)
@@ -59,7 +64,11 @@ export class EventView {
   }
 
   /** A private answer of the bot; `act(name, row)` hears of its buttons. */
-  privateRow(event, { dismiss, sendAsMessage }) {
+  privateRow(event, acts) {
+    return contain(() => this.#private(event, acts), () => undrawn(event))
+  }
+
+  #private(event, { dismiss, sendAsMessage }) {
     const row = clone("private")
     const into = slots(row)
     const { text, code, params, suggest } = event.d
@@ -151,6 +160,11 @@ function changed({ by, d }) {
   if (d.apps) return word(d.apps.length ? "room.apps" : "room.no_apps", { name: by?.name ?? "", apps: d.apps.join(", ") })
   const kind = d.is_announcements ? "room.announcements" : d.is_closed ? "room.closed" : "room.open"
   return word(kind, { name: by?.name ?? "" })
+}
+
+// One line that cannot be drawn leaves the room as it is.
+function undrawn(event) {
+  return note(event, word("undrawn"), "warning", "mute")
 }
 
 function note(event, text, name, tone) {

@@ -1,5 +1,6 @@
 // What comes of the room's stream and of the reader's own: each event goes to the parts of the page that show it.
 
+import { contain } from "./contain.js"
 import { setHidden, setText, slot } from "./dom.js"
 import { plural, word } from "./words.js"
 
@@ -25,7 +26,7 @@ export class RoomEvents {
   follow() {
     const { room_stream: room, person_stream: person, you, rooms } = this.#boot
     const { feed, news, privates } = this.#parts
-    if (room) this.#restart(room, 0, this.#read)
+    if (room) contain(() => this.#restart(room, 0, this.#read))
     if (room) this.#offerJump(room.last[0]?.q ?? 0)
     feed.follow(
       `room:${this.#room.id}`,

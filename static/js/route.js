@@ -22,10 +22,11 @@ export function format({ pane, deployment, step = null, line = null }) {
   return `#deployment-${deployment}${place}`
 }
 
-function decoded(text) {
+/** A part of an address as text; as it stands where somebody cut it in the middle of a character. */
+export function decoded(text) {
   try {
     return decodeURIComponent(text)
   } catch {
-    return text // somebody cut the address in the middle of a character
+    return text
   }
 }

@@ -3,6 +3,8 @@
 // An event is applied when its number is the cursor's next. A lower one is a duplicate; a higher one waits in a
 // buffer while the missing ones are fetched. As long as the head is ahead, one request is outstanding.
 
+import { contain } from "./contain.js"
+
 const RETRY_FIRST_MS = 500
 const RETRY_LAST_MS = 10_000
 /** Further behind than this, the newest part is shown first and the gap is named. */
@@ -89,7 +91,7 @@ export class Stream {
       this.q = event.q
       next.push(event)
     }
-    if (next.length) this.#edges.apply(next)
+    if (next.length) contain(() => this.#edges.apply(next))
     return next.length
   }
 
@@ -121,7 +123,7 @@ export class Stream {
         this.#fruitless = 0
         for (const [q, event] of this.#waiting) if (q <= this.q || event.e !== this.e) this.#waiting.delete(q)
         this.head = Math.max(this.q, ...this.#waiting.keys())
-        this.#edges.restart(answer, missed)
+        contain(() => this.#edges.restart(answer, missed))
         this.#drain()
         this.#pull()
       },

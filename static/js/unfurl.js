@@ -2,6 +2,7 @@
 
 import { plain } from "./ansi.js"
 import { el, setHidden, setTone } from "./dom.js"
+import { decoded } from "./route.js"
 import { look } from "./status.js"
 import { word } from "./words.js"
 
@@ -14,7 +15,7 @@ export function linksIn(text, logPage, origin) {
   const shape = new URL(logPage, origin).pathname.replace("/0/", "/(\\d+)/").replace("STEP", "([^/\\s]+)")
   const inLog = new RegExp(`${origin.replaceAll(".", "\\.")}${shape}?#L(\\d+)(?:-L?(\\d+))?`, "g")
   for (const [href, deployment, step, line, to] of text.matchAll(inLog)) {
-    const link = { deployment: Number(deployment), step: decodeURIComponent(step), line: Number(line), href }
+    const link = { deployment: Number(deployment), step: decoded(step), line: Number(line), href }
     if (to) link.to = Number(to)
     found.set(keyOf(link), link)
   }

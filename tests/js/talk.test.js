@@ -87,6 +87,12 @@ test("links into logs are found, of this site only", () => {
   assert.deepEqual(found.map(keyOf), ["5/restart:web-1/88/91", "5/build/3/0"])
 })
 
+test("a link that was cut in the middle of a character names the step as it stands", () => {
+  const found = linksIn("https://ship.example/deployments/5/log/100%/#L3", "/deployments/0/log/STEP/", "https://ship.example")
+
+  assert.deepEqual(found.map(keyOf), ["5/100%/3/0"])
+})
+
 test("a name is being called at the caret, and an address is not", () => {
   assert.equal(calling("hi @al", 6), true)
   assert.equal(calling("@", 1), true)
