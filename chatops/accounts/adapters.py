@@ -11,10 +11,12 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from chatops import proxy
+from chatops.accounts import profile
 from deploy_core import sealing
 from deploy_core.ledger import audit
 from deploy_core.models import Person
@@ -42,9 +44,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return render(request, "accounts/closed.html", status=403)
 
     def post_login(self, request: HttpRequest, user: Person, **kwargs: Any) -> HttpResponse:
-        """All steps are done."""
+        """All steps are done, whichever way they began."""
         audit.record(user, "sign_in", user.username, "done", by=_steps(request, user))
         response: HttpResponse = super().post_login(request, user, **kwargs)
+        profile.remember_browser(user, request, response)
         return response
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
@@ -121,9 +124,9 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
 
 
 def _known(sociallogin: Any) -> Person | None:
-    addresses = [each.email for each in sociallogin.email_addresses if each.verified]
+    addresses = [each.email.lower() for each in sociallogin.email_addresses if each.verified and each.email]
     people = Person.objects.filter(is_active=True, kind=Person.Kind.PERSON)
-    found = list(people.filter(email__in=addresses).exclude(email="")[:2])
+    found = list(people.annotate(address=Lower("email")).filter(address__in=addresses)[:2])
     if len(found) == 1:
         return found[0]
     name = str(sociallogin.account.extra_data.get("userinfo", {}).get("preferred_username") or "")

@@ -1,4 +1,4 @@
-"""The sign-in form."""
+"""The sign-in form, and a field for a time zone."""
 
 from typing import Any
 
@@ -10,13 +10,27 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from chatops.accounts import throttle
+from chatops.accounts.profile import is_zone
 from deploy_core.models import Person
 
 
-class SignInForm(AuthenticationForm):
-    """Name and password; a small script adds the browser's time zone."""
+class ZoneField(forms.CharField):
+    """The name of a time zone; its page has a list of them all with the id `zones`."""
 
-    time_zone = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    def __init__(self, **kwargs: Any) -> None:
+        told = {"label": _("Time zone"), "help_text": _("Like Europe/Berlin or Asia/Shanghai.")}
+        super().__init__(max_length=64, **told | kwargs)
+        self.widget.attrs |= {"list": "zones", "autocomplete": "off"}
+
+    def validate(self, value: str) -> None:
+        """Refuse what the IANA database does not have."""
+        super().validate(value)
+        if value and not is_zone(value):
+            raise ValidationError(_("There is no such time zone. Write it like Europe/Berlin."), code="unknown")
+
+
+class SignInForm(AuthenticationForm):
+    """Name and password."""
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)

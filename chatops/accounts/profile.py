@@ -1,6 +1,10 @@
-"""What a person's browser says about them, kept at the first sign-in and left alone afterwards."""
+"""What a person's browser says about them, kept at the first sign-in and left alone afterwards.
 
-from zoneinfo import ZoneInfo
+The pages that lead in put the browser's time zone into a cookie (static/js/sign_in.js): it is there whichever way
+somebody takes, also by way of another site.
+"""
+
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -9,11 +13,12 @@ from django.utils.translation import get_language_from_request
 from deploy_core.models import Person
 
 YEAR_S = 365 * 24 * 3600
+ZONE_COOKIE = "time_zone"
 
 
 def remember_browser(person: Person, request: HttpRequest, response: HttpResponse) -> None:
     """Fill in the time zone and the language where the profile has none; give `response` the profile's language."""
-    zone = request.POST.get("time_zone", "")
+    zone = request.COOKIES.get(ZONE_COOKIE, "")
     if not person.time_zone and is_zone(zone):
         person.time_zone = zone
     if not person.language:
@@ -32,6 +37,11 @@ def speak(language: str, response: HttpResponse) -> None:
         httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
         samesite="Lax",
     )
+
+
+def zones() -> list[str]:
+    """Every time zone's name."""
+    return sorted(available_timezones())
 
 
 def is_zone(name: str) -> bool:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from django.views.generic import View
 from django.views.i18n import set_language
 
-from chatops.accounts import links, profile
+from chatops.accounts import links
 from chatops.accounts.forms import SignInForm
 from deploy_core.models import Person
 
@@ -29,12 +29,11 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Sign in, or ask for the second step (the session key changes), and learn zone and language."""
+        """Sign in, or ask for the second step (the session key changes)."""
         person = form.get_user()
         flow.record_authentication(self.request, person, "password")
         login = Login(user=person, redirect_url=self.get_success_url())
         response: HttpResponse = flow.perform_login(self.request, login)
-        profile.remember_browser(person, self.request, response)
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -71,7 +70,6 @@ class Link(RedirectURLMixin, View):
             return render(request, "accounts/link.html", {"person": None}, status=410)
         flow.record_authentication(request, person, "link")
         response: HttpResponse = flow.perform_login(request, Login(user=person, redirect_url=self.get_success_url()))
-        profile.remember_browser(person, request, response)
         return response
 
 

@@ -11,7 +11,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
 from bot import phrases
-from chatops.accounts.profile import is_zone
+from chatops.accounts.forms import ZoneField
 from chatops.fleet import access
 from chatops.fleet.forms import FleetForm
 from deploy_core.errors import Refused
@@ -31,9 +31,7 @@ class ClosingForm(FleetForm):
     refusal: Any
 
     environment = forms.ChoiceField(label=_("Environment"))
-    time_zone = forms.CharField(
-        label=_("Time zone"), max_length=64, help_text=_("Like Europe/Berlin or Asia/Shanghai.")
-    )
+    time_zone = ZoneField()
     reason = forms.CharField(label=_("Why"), max_length=500, help_text=_("Told to whoever wants to deploy meanwhile."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,13 +42,6 @@ class ClosingForm(FleetForm):
         environment: Any = self.fields["environment"]
         environment.choices = [(EVERYWHERE, _("Every environment")), *((name, name) for name in sorted(set(names)))]
         self.fields["time_zone"].initial = self.initial["time_zone"] = self.reader.time_zone or "UTC"
-        self.fields["time_zone"].widget.attrs |= {"list": "zones"}
-
-    def clean_time_zone(self) -> str:
-        name = str(self.cleaned_data["time_zone"]).strip()
-        if not is_zone(name):
-            raise ValidationError(_("There is no such time zone. Write it like Europe/Berlin."))
-        return name
 
     def clean(self) -> dict[str, Any]:
         """Only where the person may do it."""

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any, NamedTuple
-from zoneinfo import available_timezones
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from chatops.accounts.profile import zones
 from chatops.fleet import access, sections
 from chatops.fleet.closing_forms import ClosingForm, FreezeForm, WindowForm
 from chatops.room.views import MemberRequest, rail
@@ -74,7 +74,7 @@ def add(request: MemberRequest, noun: str) -> HttpResponse:
         "title": _("Add window") if is_window else _("Freeze"),
         "save": _("Add window") if is_window else _("Freeze"),
         "cancel": reverse("fleet-closings"),
-        "zones": sorted(available_timezones()),
+        "zones": zones(),
     }
     return render(request, "fleet/closing.html", context, status=400 if form.errors else 200)
 

@@ -13,8 +13,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from chatops.accounts import proof, visits
+from chatops.accounts import profile, proof, visits
 from chatops.room.views import MemberRequest, rail
+from chatops.trust.forms import ZoneForm
 from deploy_core.ledger import audit
 from deploy_core.models import Person
 from deploy_core.safety.proof import is_fresh
@@ -58,6 +59,18 @@ def password(request: MemberRequest) -> HttpResponse:
         return redirect("account")
     context = {"form": form, "page": "account", "rooms": rail(request.user)}
     return render(request, "trust/password.html", context, status=400 if form.errors else 200)
+
+
+@never_cache
+@login_required
+def time_zone(request: MemberRequest) -> HttpResponse:
+    """By which clocks the times are meant that one types."""
+    form = ZoneForm(request.POST or None, instance=Person.objects.get(pk=request.user.pk))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        return redirect("account")
+    context = {"form": form, "zones": profile.zones(), "page": "account", "rooms": rail(request.user)}
+    return render(request, "trust/time_zone.html", context, status=400 if form.errors else 200)
 
 
 @require_POST

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from chatops.accounts.forms import ZoneField
 from deploy_core.models import App, Environment, Person, Team
 from deploy_core.rules.grants import EVERYWHERE
 
@@ -28,6 +29,20 @@ class _Dressed:
         for field in self.fields.values():
             if not isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
                 field.widget.attrs["class"] = "input"
+
+
+class ZoneForm(_Dressed, forms.ModelForm):  # type: ignore[type-arg]
+    """One's own time zone."""
+
+    time_zone = ZoneField()
+
+    class Meta:
+        model = Person
+        fields = ("time_zone",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.dress()
 
 
 class PersonForm(_Dressed, forms.ModelForm):  # type: ignore[type-arg]

@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/two-steps/", _OWN, name="mfa_index"),
     path("accounts/passkeys/", _OWN, name="mfa_list_webauthn"),
     path("accounts/password/", account.password, name="password"),
+    path("accounts/time-zone/", account.time_zone, name="time-zone"),
     path("accounts/sessions/end/", account.end_visit, name="end-visit"),
     path("accounts/prove/", account.prove, name="prove"),
     path("accounts/stale/", account.stale, name="account-stale"),

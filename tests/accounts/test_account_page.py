@@ -56,6 +56,20 @@ def test_a_session_that_was_ended_is_no_way_in_and_says_so_to_open_sockets(alice
     assert AuditEntry.objects.get(action="session.end").params == {"count": 1}
 
 
+def test_the_zone_that_times_are_typed_in_can_be_changed(alice):
+    here = signed_in()
+
+    refused = here.post("/accounts/time-zone/", {"time_zone": "Mars/Olympus"})
+    saved = here.post("/accounts/time-zone/", {"time_zone": " Asia/Tokyo"})
+
+    assert (refused.status_code, saved.status_code) == (400, 302)
+    assert 'value="Mars/Olympus"' in refused.content.decode()
+    assert "There is no such time zone" in refused.content.decode()
+    alice.refresh_from_db()
+    assert alice.time_zone == "Asia/Tokyo"
+    assert "Asia/Tokyo" in here.get("/accounts/").content.decode()
+
+
 def test_all_others_end_at_once(alice):
     others = [signed_in(f"Browser {number}") for number in range(3)]
     here = signed_in()

@@ -127,8 +127,12 @@ def test_zone_and_language_come_from_the_browser_once(client):
     alice = factories.person("alice")
     chinese = Client(headers={"Accept-Language": "zh-Hans-CN,zh;q=0.9"})
 
-    answer = try_in(chinese, time_zone="Asia/Shanghai")
-    try_in(Client(headers={"Accept-Language": "en"}), time_zone="Europe/Berlin")
+    chinese.cookies["time_zone"] = "Asia/Shanghai"
+    english = Client(headers={"Accept-Language": "en"})
+    english.cookies["time_zone"] = "Europe/Berlin"
+
+    answer = try_in(chinese)
+    try_in(english)
 
     alice.refresh_from_db()
     assert (alice.time_zone, alice.language) == ("Asia/Shanghai", "zh-hans")
@@ -139,7 +143,8 @@ def test_zone_and_language_come_from_the_browser_once(client):
 def test_a_zone_that_is_none_is_not_kept(client, zone):
     alice = factories.person("alice")
 
-    try_in(client, time_zone=zone)
+    client.cookies["time_zone"] = zone
+    try_in(client)
 
     alice.refresh_from_db()
     assert alice.time_zone == ""

@@ -50,10 +50,12 @@ def test_a_verified_address_is_the_person_who_has_it(provider, client):
     alice = factories.person("alice")
     Person.objects.filter(pk=alice.pk).update(email="alice@example.org")
 
-    answer = come_by(provider, client, sub="7", email="alice@example.org", email_verified=True)
+    client.cookies["time_zone"] = "Europe/Berlin"
+    answer = come_by(provider, client, sub="7", email="Alice@Example.org", email_verified=True)
 
     assert (answer.status_code, answer["Location"]) == (302, "/")
     assert client.session["_auth_user_id"] == str(alice.pk)
+    assert Person.objects.get(pk=alice.pk).time_zone == "Europe/Berlin"
     assert AuditEntry.objects.filter(action="sign_in", actor=alice, outcome="done").exists()
     assert "code_challenge" in provider.seen[-1]
 

@@ -113,6 +113,7 @@ PAGES: dict[str, Page] = {
     "mfa_index": Page("anonymous"),
     "mfa_list_webauthn": Page("anonymous"),
     "password": Page("nobody"),
+    "time-zone": Page("nobody"),
     "end-visit": Page("nobody", takes_get=False),
     "prove": Page("nobody"),
     "account-stale": Page("nobody at all"),  # 403 by itself
