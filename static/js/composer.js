@@ -46,12 +46,18 @@ export class Composer {
     this.#field.focus()
   }
 
-  /** Put a line in for its author to look at, and to send or not. What was being written is kept in the history. */
+  /** Put a line in for its author to look at, and to send or not: a line of its own. What was being written is kept in the history. */
   fill(text) {
-    const draft = toSend(this.#field.value)
-    if (draft && draft !== text) this.#history.add(draft)
+    this.#keepDraft(text)
+    if (this.leave()) this.#keepDraft(text)
     this.#write(text)
     this.focus()
+  }
+
+  // What stands in the field, for Arrow Up, unless it is what comes next or what an edit began with.
+  #keepDraft(next) {
+    const draft = toSend(this.#field.value)
+    if (draft && ![next, this.#about.value?.text].includes(draft)) this.#history.add(draft)
   }
 
   /** The next line answers this message: `{id, q, by, text}`. */
@@ -85,7 +91,7 @@ export class Composer {
 
   /** Give a line back that was not sent, unless something else is being written. */
   giveBack(text, why) {
-    if (this.#field.value.trim()) this.#history.add(text)
+    if (this.#field.value.trim() || this.#about.value?.kind === "edit") this.#history.add(text)
     else this.#write(text)
     this.say(why)
   }

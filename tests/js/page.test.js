@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { template, withSlots } from "./paper.js"
+import { sheet, template, withSlots } from "./paper.js"
+import { Composer } from "../../static/js/composer.js"
 import { EventView } from "../../static/js/event_view.js"
 import { Stream } from "../../static/js/stream.js"
 
@@ -38,4 +39,40 @@ test("a stream goes on when its events could not be shown", (t) => {
   for (const q of [1, 2]) stream.offer({ q, e: "k1" })
 
   assert.deepEqual([shown, found], [[2], ["broken"]])
+})
+
+/** A composer on paper; `sent` notes what goes out, as `[what, text]`. */
+function composer() {
+  const field = sheet("textarea")
+  const complete = sheet("div", { class: "complete" }, sheet("ul", { role: "listbox" }), withSlots("p", "usage", "part"))
+  const leave = sheet("button", { "data-action": "leave" })
+  const about = sheet("div", { class: "about" }, withSlots("p", "what", "text"), leave)
+  const buttons = ["slash", "down"].map((name) => sheet("button", { "data-action": name }))
+  const form = sheet("form", {}, withSlots("p", "say", "paint", "hint", "typing", "who", "new"), complete, about, ...buttons)
+  form.elements = { line: field }
+  const sent = []
+  const made = new Composer(form, { room: 7, limit: 8000 }, {
+    whyNot: () => "",
+    send: (text) => sent.push(["send", text]),
+    edit: (id, text) => sent.push(["edit", text]),
+    lines: async () => [],
+    complete: async () => ({ items: [], from: 0, to: 0 }),
+  })
+  const enter = () => form.dispatchEvent(new Event("submit"))
+  const up = () => field.dispatchEvent(Object.assign(new Event("keydown"), { key: "ArrowUp" }))
+  return { made, field, form, sent, enter, up }
+}
+
+test("a line that a button puts in is a line of its own, whatever was being changed", () => {
+  const { made, field, sent, enter, up } = composer()
+  field.value = "half a thought"
+  made.edit({ id: 5, text: "as it was" })
+  field.value = "as it shall be"
+
+  made.fill("/rollback shop in production")
+  enter()
+
+  assert.deepEqual(sent, [["send", "/rollback shop in production"]])
+  const kept = [1, 2, 3].map(() => (up(), field.value))
+  assert.deepEqual(kept, ["/rollback shop in production", "half a thought", "as it shall be"])
 })
