@@ -21,10 +21,11 @@ from deploy_core.ledger import audit
 
 logger = logging.getLogger(__name__)
 
-#: Where each provider writes the event, the delivery's id, and the proof of who sent it.
+#: Where each provider writes the event, the delivery's id, and the proof of who sent it; the first header there is.
+#: GitLab's `Idempotency-Key` (17.4) stays the same when a delivery is sent again; older ones have the event's id alone.
 _HEADERS = {
-    "github": ("X-GitHub-Event", "X-GitHub-Delivery", "X-Hub-Signature-256"),
-    "gitlab": ("X-Gitlab-Event", "X-Gitlab-Event-UUID", "X-Gitlab-Token"),
+    "github": (("X-GitHub-Event",), ("X-GitHub-Delivery",), ("X-Hub-Signature-256",)),
+    "gitlab": (("X-Gitlab-Event",), ("Idempotency-Key", "X-Gitlab-Event-UUID"), ("X-Gitlab-Token",)),
 }
 
 
@@ -35,20 +36,23 @@ def knock(request: HttpRequest, provider: str, app: str) -> JsonResponse:
     """200 and what came of it; 401 for what no hook of the app can have sent; 400 for what is no delivery."""
     if provider not in _HEADERS:
         return JsonResponse({"error": "not_found"}, status=404)
-    event, delivery_id, proof = (request.headers.get(name, "") for name in _HEADERS[provider])
-    heard = Knock(event, delivery_id, proof)
+    heard = Knock(*(_first(request, names) for names in _HEADERS[provider]))
     hook = incoming.hook_of(provider, app)
     try:
         if hook is None or not incoming.is_genuine(hook, heard, request.body):
             _record(request, f"{provider}/{app}"[:200])
             return JsonResponse({"error": "bad_signature"}, status=401)
         payload = _payload(request)
-        if payload is None or not event:
+        if payload is None or not heard.event:
             return JsonResponse({"error": "bad_frame"}, status=400)
         return JsonResponse(incoming.take(hook, heard, request.body, payload))
     except DeployError as error:  # the secret does not open
         logger.error("a delivery to %s/%s was not taken: %s", provider, app, error)
         return JsonResponse({"error": error.code}, status=503)
+
+
+def _first(request: HttpRequest, names: tuple[str, ...]) -> str:
+    return next((request.headers[name] for name in names if name in request.headers), "")
 
 
 def _payload(request: HttpRequest) -> dict[str, Any] | None:

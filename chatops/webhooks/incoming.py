@@ -1,6 +1,8 @@
 """What comes in: a signed push deploys the environments that follow its branch, by the line that one would type.
 
-A delivery counts once, by its id and by its body: who catches one cannot send it again under another id.
+A delivery counts once. GitHub's are signed and hold the moment of the push: who catches one cannot send it again under
+another id. GitLab's hold neither, so that a branch forced back and forth says the same twice and means it: those are
+told apart by their id and body together.
 """
 
 import hashlib
@@ -50,8 +52,7 @@ def take(hook: IncomingHook, knock: Knock, body: bytes, payload: dict[str, Any])
 
     `result`: pong, ignored (nobody follows that), done; each deployment has `environment, outcome`.
     """
-    digest = hashlib.sha256(body).hexdigest()
-    delivery_id = knock.delivery_id[:_ID_LENGTH] or digest
+    delivery_id, digest = _identity(hook, knock, body)
     try:
         with transaction.atomic():
             kept = IncomingDelivery.objects.create(
@@ -70,6 +71,15 @@ def take(hook: IncomingHook, knock: Knock, body: bytes, payload: dict[str, Any])
     kept.outcome = outcome
     kept.save(update_fields=["outcome"])
     return outcome
+
+
+def _identity(hook: IncomingHook, knock: Knock, body: bytes) -> tuple[str, str]:
+    """By which of its two names a delivery may be known already; either is enough."""
+    if hook.provider == IncomingHook.Provider.GITHUB:
+        digest = hashlib.sha256(body).hexdigest()
+        return knock.delivery_id[:_ID_LENGTH] or digest, digest
+    both = hashlib.sha256(knock.delivery_id.encode() + b"\0" + body).hexdigest()
+    return both, both
 
 
 def _hear_check(hook: IncomingHook, event: str, payload: dict[str, Any]) -> None:

@@ -63,11 +63,28 @@ def test_the_same_delivery_deploys_once(client, hook):
     assert second.json() == first.json() | {"dup": True}
 
 
+@pytest.mark.parametrize("hook", ["github"], indirect=True)
 def test_a_delivery_that_was_caught_cannot_be_sent_under_another_id(client, hook):
     send(client, hook, delivery="d-1")
 
     assert send(client, hook, delivery="d-2").json()["dup"]
     assert Deployment.objects.count() == 1
+
+
+@pytest.mark.parametrize("hook", ["gitlab"], indirect=True)
+def test_a_branch_that_goes_back_and_forth_deploys_each_time(client, hook):
+    """GitLab's body says the same when a branch is pushed to where it was before."""
+    first, again, later = (send(client, hook, delivery=each) for each in ("e-1", "e-1", "e-2"))
+
+    assert [answer.json().get("dup", False) for answer in (first, again, later)] == [False, True, False]
+    assert Deployment.objects.count() == 2
+
+
+@pytest.mark.parametrize("hook", ["gitlab"], indirect=True)
+def test_what_one_event_of_gitlab_set_off_is_not_taken_for_it(client, hook):
+    send(client, hook, delivery="e-1")
+
+    assert "dup" not in send(client, hook, payload(after="4" * 40), delivery="e-1").json()
 
 
 @pytest.mark.parametrize("secret", ["", "guessed", "sécret"])
