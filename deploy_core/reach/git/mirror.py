@@ -30,6 +30,9 @@ PACKS = 30
 #: A tree is exported as it was committed: attributes in it neither drop files nor change them.
 _ATTRIBUTES = "* -export-ignore -export-subst -text -ident -filter !eol !working-tree-encoding\n"
 
+#: The last day of all, as a time zone that is ahead would be past it.
+_LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+
 
 def is_allowed_url(url: str) -> bool:
     """Whether a repository may be fetched from `url` here (`rules.repository.why_not_allowed` says why not)."""
@@ -278,4 +281,9 @@ def _full(revision: str) -> str:
 
 
 def _time(seconds: str) -> datetime:
-    return datetime.fromtimestamp(int(seconds), UTC)
+    """When git says that something was made. It takes any number as a date, and a tag without one: the nearest that a
+    row and every time zone can hold."""
+    try:
+        return min(datetime.fromtimestamp(int(seconds or 0), UTC), _LATEST)
+    except (ValueError, OverflowError, OSError):
+        return _LATEST

@@ -1,5 +1,7 @@
 """What a ref means, and which commits there are."""
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
 from deploy_core.errors import GitError
@@ -78,6 +80,28 @@ def test_commits_are_listed_newest_first_and_bounded(repository, mirror):
     assert found[0].at.tzinfo is not None
     with pytest.raises(GitError):
         mirror.commits("nope")
+
+
+def test_an_odd_date_is_the_nearest_that_can_be_told(repository, mirror):
+    """git keeps any number as a date, and tags of its first years have none at all."""
+    parent, tree = repository.git("rev-parse", "HEAD", "HEAD^{tree}").split()
+    revision = ""
+    for date in ("253402300799", "253402300800", "9999999999999", "99999999999999999999", "-5", ""):
+        by = f"A <a@example.com> {date} +0000"
+        text = f"tree {tree}\nparent {parent}\nauthor {by}\ncommitter {by}\n\nDate {date}\n".encode()
+        revision = repository.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", data=text)
+        repository.git("update-ref", f"refs/heads/date{date}", revision)
+    tag = f"object {parent}\ntype commit\ntag v0\n\nWithout a tagger\n".encode()
+    repository.git("update-ref", "refs/tags/v0", repository.git("mktag", "--no-strict", data=tag))
+    mirror.fetch()
+
+    times = {ref.name: ref.at for ref in mirror.refs()}
+    assert times["v0"] == datetime(1970, 1, 1, tzinfo=UTC)
+    assert times["date9999999999999"] == max(times.values())
+    for at in times.values():
+        assert at.astimezone(timezone(timedelta(hours=14)))
+    assert mirror.resolve("v0").id == parent
+    assert mirror.commits("date", 1)[0].revision == revision
 
 
 def test_commits_between_two_revisions(repository, mirror):
