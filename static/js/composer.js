@@ -96,6 +96,12 @@ export class Composer {
     this.say(why)
   }
 
+  /** A line that was given back is not needed again: it goes, unless it was changed. */
+  takeOut(text, why) {
+    if (this.#field.value === text && !this.#about.value) this.#write("")
+    this.say(why)
+  }
+
   /** One sentence above the field, for a while or (`isLasting`) until it is taken back by an empty one. */
   say(text, isLasting = false) {
     clearTimeout(this.#sayTimer)

@@ -24,7 +24,7 @@ export class Outgoing {
 
   /** Send a line; `reply` (`{id, q, by, text}`) is what it answers. */
   send(text, reply) {
-    const cid = crypto.randomUUID()
+    const cid = this.#outbox.again(text) ?? crypto.randomUUID()
     const kind = isCommand(text) ? "command" : "message"
     const item = this.#outbox.add(cid, { kind, room: this.#edges.room, text, reply: kind === "message" ? reply : undefined })
     const { row, event } = this.#edges.view.echo(item, this.#edges.me)
@@ -54,19 +54,27 @@ export class Outgoing {
 
   /** Answered. A line that all may see comes back as an event, and its echo waits for it. */
   acked({ cid, q }) {
-    this.#outbox.settle(cid)
-    if (!q) this.#timeline.unecho(cid)
+    this.#settle(cid)
+    if (!q || q <= this.#timeline.newest) this.#timeline.unecho(cid)
     this.#edges.changed()
   }
 
   /** Seen, in the room or as a private answer. */
   settle(cid) {
-    this.#outbox.settle(cid)
+    this.#settle(cid)
     this.#timeline.unecho(cid)
+  }
+
+  // A line that was given back for want of an answer, and had arrived: its author need not send it again.
+  #settle(cid) {
+    const isBack = this.#outbox.isInDoubt(cid)
+    const item = this.#outbox.settle(cid)
+    if (isBack) this.#composer.takeOut(item.text, word("arrived"))
   }
 
   refused({ cid, code }) {
     if (!cid) return
+    if (this.#outbox.isInDoubt(cid)) return void this.#stillBack(cid, code)
     const item = this.#outbox.settle(cid)
     this.#timeline.unecho(cid)
     this.#edges.changed()
@@ -75,13 +83,25 @@ export class Outgoing {
       this.#composer.giveBack(item.text, word(KNOWN_ERRORS.has(code) ? `error.${code}` : "error.other", { code }))
   }
 
+  // Nobody but the server knows what became of a line in doubt; another refusal says nothing of it.
+  #stillBack(cid, code) {
+    if (code !== "expired") return
+    this.#outbox.unknown(cid)
+    this.#composer.say(word("not_run"))
+  }
+
   #pump() {
     for (const item of this.#outbox.expired()) {
       this.#timeline.unecho(item.cid)
       if (item.kind === "delete") this.#composer.say(word("error.not_done"))
-      else this.#composer.giveBack(item.text, word(item.kind === "command" ? "not_run" : "not_sent"))
+      else this.#composer.giveBack(item.text, whyBack(item))
     }
     if (this.#connection.isOpen) for (const frame of this.#outbox.due()) this.#connection.send(frame)
     else for (const row of this.#timeline.echoes()) this.#edges.view.waits(row)
   }
+}
+
+function whyBack({ kind, wasSent }) {
+  if (kind === "command") return word(wasSent ? "perhaps_run" : "not_run")
+  return word(wasSent ? "perhaps_sent" : "not_sent")
 }

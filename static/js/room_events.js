@@ -92,11 +92,12 @@ export class RoomEvents {
   }
 
   #restart({ e, state, last }, missed, read = null) {
-    const { head, deployments, presence, timeline, changed } = this.#parts
+    const { head, deployments, presence, timeline, outgoing, changed } = this.#parts
     head.show(state)
     for (const each of state.deployments ?? []) deployments.adopt(each, e)
     if (state.people) presence.show(state.people)
     timeline.restart(last, { read, missed })
+    for (const { cid } of last) if (cid) outgoing.settle(cid)
     changed()
   }
 

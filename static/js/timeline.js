@@ -45,6 +45,11 @@ export class Timeline {
     return this.#rows.length === 0 && this.#echoes.size === 0
   }
 
+  /** The number of the newest event that has come, shown or not. */
+  get newest() {
+    return this.#newest
+  }
+
   /** The event a row shows, or undefined. */
   eventOf(row) {
     return this.#rows.find((each) => each.row === row)?.event
@@ -343,6 +348,7 @@ export class Timeline {
 }
 
 function continues(above, event) {
-  if (above?.k !== "message" || event?.k !== "message" || above.by?.id !== event.by?.id) return false
+  if (above?.k !== "message" || event?.k !== "message") return false
+  if (above.by?.id !== event.by?.id || above.by?.name !== event.by?.name) return false // guests have no id
   return !event.d.reply && Date.parse(event.at) - Date.parse(above.at) < MORE_MS
 }

@@ -71,3 +71,47 @@ test("an answer settles a line once", () => {
   assert.equal(box.settle("c1").text, "hello")
   assert.equal(box.settle("c1"), undefined)
 })
+
+test("a command that got no answer is asked about, and runs once whoever sends it again", () => {
+  const { box, pass } = outbox()
+  box.add("c1", command)
+  box.due()
+  pass(COMMAND_TTL_MS + 1)
+
+  assert.equal(box.expired()[0].wasSent, true)
+  const [question] = box.due()
+  assert.deepEqual(question, { t: "message", cid: "c1", room: 7, text: command.text, age_ms: COMMAND_TTL_MS + 1 })
+  assert.deepEqual(box.due(), [])
+  box.reconnected()
+  assert.equal(box.due().length, 1)
+  box.unknown("c1")
+  box.reconnected()
+  assert.deepEqual(box.due(), [])
+
+  assert.equal(box.again(command.text), "c1")
+  assert.equal(box.again(command.text), undefined)
+})
+
+test("what never went out is in no doubt", () => {
+  const { box, pass } = outbox()
+  box.add("c1", command)
+  pass(COMMAND_TTL_MS + 1)
+
+  assert.equal(box.expired()[0].wasSent, false)
+  assert.equal(box.isInDoubt("c1"), false)
+  assert.equal(box.again(command.text), undefined)
+})
+
+test("so many lines are kept in doubt, and a message is not asked about", () => {
+  const { box, pass } = outbox()
+  for (let each = 0; each < 25; each += 1) box.add(`c${each}`, message)
+  box.due()
+  pass(MESSAGE_TTL_MS + 1)
+  box.expired()
+
+  assert.deepEqual([box.isInDoubt("c4"), box.isInDoubt("c5"), box.isInDoubt("c24")], [false, true, true])
+  box.reconnected()
+  assert.deepEqual(box.due(), [])
+  assert.equal(box.settle("c24").text, "hello")
+  assert.equal(box.isInDoubt("c24"), false)
+})

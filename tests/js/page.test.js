@@ -3,6 +3,8 @@ import { test } from "node:test"
 import { sheet, template, withSlots } from "./paper.js"
 import { Composer } from "../../static/js/composer.js"
 import { EventView } from "../../static/js/event_view.js"
+import { COMMAND_TTL_MS } from "../../static/js/outbox.js"
+import { Outgoing } from "../../static/js/outgoing.js"
 import { Stream } from "../../static/js/stream.js"
 
 /** What the page reported as uncaught, while `t` runs. */
@@ -75,4 +77,55 @@ test("a line that a button puts in is a line of its own, whatever was being chan
   assert.deepEqual(sent, [["send", "/rollback shop in production"]])
   const kept = [1, 2, 3].map(() => (up(), field.value))
   assert.deepEqual(kept, ["/rollback shop in production", "half a thought", "as it shall be"])
+})
+
+/** What is typed on its way over a line that is open; `time.now` is the clock. */
+function outgoing(t) {
+  t.mock.timers.enable({ apis: ["setInterval", "setTimeout", "Date"] })
+  const { made: field, field: box, form } = composer()
+  const frames = []
+  const view = { echo: () => ({ row: sheet("li"), event: {} }), waits() {} }
+  const timeline = { newest: 0, echo() {}, unecho() {}, echoes: () => [] }
+  const line = { isOpen: true, send: (frame) => frame.t === "typing" || frames.push(frame) }
+  const made = new Outgoing(line, timeline, field, { view, me: {}, room: 7, changed() {} })
+  const said = () => form.querySelector('[data-slot="say"]').textContent
+  return { made, box, said, frames, pass: (ms) => t.mock.timers.tick(ms) }
+}
+
+test("a command whose answer was lost comes back in doubt, and goes when it is seen to have run", (t) => {
+  const { made, box, said, frames, pass } = outgoing(t)
+  made.send("/deploy shop to staging")
+  pass(COMMAND_TTL_MS + 1_000)
+  assert.deepEqual([box.value, said()], ["/deploy shop to staging", "perhaps_run"])
+
+  made.settle(frames[0].cid)
+
+  assert.deepEqual([box.value, said()], ["", "arrived"])
+})
+
+test("the server's word that it never came makes it sure, and a second try is the same line", (t) => {
+  const { made, box, said, frames, pass } = outgoing(t)
+  made.send("/deploy shop to staging")
+  pass(COMMAND_TTL_MS + 1_000)
+  const [{ cid }] = frames
+
+  made.refused({ cid, code: "rate_limited" })
+  assert.equal(said(), "perhaps_run")
+  made.refused({ cid, code: "expired" })
+  assert.deepEqual([box.value, said()], ["/deploy shop to staging", "not_run"])
+  made.send("/deploy shop to staging")
+
+  assert.equal(frames.at(-1).t, "command")
+  assert.equal(frames.at(-1).cid, cid)
+})
+
+test("what was written over a line in doubt stays", (t) => {
+  const { made, box, frames, pass } = outgoing(t)
+  made.send("/deploy shop to staging")
+  pass(COMMAND_TTL_MS + 1_000)
+  box.value = "/deploy shop to production"
+
+  made.acked({ cid: frames[0].cid, q: 9 })
+
+  assert.equal(box.value, "/deploy shop to production")
 })
