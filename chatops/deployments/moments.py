@@ -35,9 +35,9 @@ def asked(given: str, zone: ZoneInfo, begin: datetime, end: datetime) -> datetim
         return min(found, key=lambda each: max(begin - each, each - end - WHOLE_SECOND, timedelta()))
     try:
         found_at = datetime.fromisoformat(given)
-    except ValueError:
+        return found_at.astimezone(UTC) if found_at.tzinfo else None
+    except (ValueError, OverflowError):  # the first and the last day there are have no moment in every zone
         return None
-    return found_at.astimezone(UTC) if found_at.tzinfo else None
 
 
 def state_at(deployment_id: int, moment: datetime) -> dict[str, Any]:

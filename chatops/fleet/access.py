@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from chatops.room import access as room_access
 from deploy_core.models import App, Credential, Environment, Group, Person, Placement, Server
+from deploy_core.rules import grants
 from deploy_core.rules.grants import EVERYWHERE
 from deploy_core.safety import access as rights
 
@@ -49,7 +50,12 @@ def placeable(person: Person) -> QuerySet[Server]:
     if manages_all(person):
         return servers(person)
     placed = Placement.objects.filter(server__in=servers(person)).select_related("environment__app")
-    managed = {each.server_id for each in placed if manages(person, each.environment.app.name, each.environment.name)}
+    rows = rights.held(person)
+    managed = {
+        each.server_id
+        for each in placed
+        if grants.can(rows, "manage", each.environment.app.name, each.environment.name)
+    }
     return Server.objects.filter(pk__in=managed).order_by("name")
 
 

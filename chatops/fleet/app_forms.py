@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from bot import phrases
@@ -223,6 +223,7 @@ class PlacementForm(ModelForm):
         *args: Any,
         reader: Person,
         environment: Environment,
+        servers: QuerySet[Server],
         is_open: bool = True,
         following: int = 0,
         **kwargs: Any,
@@ -237,8 +238,7 @@ class PlacementForm(ModelForm):
         self.fields["server"].widget.attrs["class"] = "input"
         self.fields["position"].widget.attrs["class"] = "input"
         chosen = [self.instance.server_id] if self.instance.pk else []
-        open_to = access.placeable(reader) if is_open else Server.objects.none()
-        self.fields["server"].queryset = open_to | Server.objects.filter(pk__in=chosen).order_by("name")  # type: ignore[attr-defined]
+        self.fields["server"].queryset = servers | Server.objects.filter(pk__in=chosen).order_by("name")  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.disabled = not is_open
 

@@ -18,6 +18,7 @@ from chatops.fleet import access, sections
 from chatops.fleet.closing_forms import ClosingForm, FreezeForm, WindowForm
 from chatops.room.views import MemberRequest, rail
 from deploy_core.models import Freeze, Person, Window
+from deploy_core.rules import grants
 from deploy_core.rules.grants import EVERYWHERE, Action
 from deploy_core.rules.times import zone_named
 from deploy_core.safety import access as rights
@@ -113,12 +114,12 @@ def _standing(person: Person) -> list[Freeze]:
 
 
 def _covering(person: Person, found: Any) -> Any:
-    seen = list(access.environments(person))
+    seen, rows = list(access.environments(person)), rights.held(person)
     ids = [
         each.pk
         for each in found
         if any(each.app_id in (None, it.app_id) and each.environment in (EVERYWHERE, it.name) for it in seen)
-        or rights.can(person, "manage", each.app.name if each.app else EVERYWHERE, each.environment)
+        or grants.can(rows, "manage", each.app.name if each.app else EVERYWHERE, each.environment)
     ]
     return found.filter(pk__in=ids)
 
@@ -159,8 +160,9 @@ def _may(person: Person, action: Action, closing: Window | Freeze) -> bool:
 
 def _places(person: Person, action: Action) -> bool:
     """Whether there is anything where `person` may do it."""
-    return rights.can(person, action, EVERYWHERE, EVERYWHERE) or any(
-        rights.can(person, action, each.app.name, each.name) for each in access.environments(person)
+    rows = rights.held(person)
+    return grants.can(rows, action, EVERYWHERE, EVERYWHERE) or any(
+        grants.can(rows, action, each.app.name, each.name) for each in access.environments(person)
     )
 
 

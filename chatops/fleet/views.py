@@ -19,7 +19,7 @@ from chatops.fleet.forms import FleetForm
 from chatops.fleet.sections import Section
 from chatops.room.views import MemberRequest, rail
 from deploy_core.ledger import audit
-from deploy_core.models import Environment, Person
+from deploy_core.models import Environment, Person, Server
 from deploy_core.safety import access as rights
 
 SEARCH_LIMIT = 100
@@ -176,10 +176,12 @@ class EnvironmentPage(View):
 
     def _placements(self, environment: Environment, data: Any = None) -> Any:
         following = environment.placements.count() if environment.pk else 0
+        is_open = self._may_change(environment)
         told = {
             "reader": self.request.user,
             "environment": environment,
-            "is_open": self._may_change(environment),
+            "is_open": is_open,
+            "servers": access.placeable(self.request.user) if is_open else Server.objects.none(),
             "following": following,
         }
         return PlacementSet(data, instance=environment, prefix="on", form_kwargs=told)

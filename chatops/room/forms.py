@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chatops.room import people
 from chatops.room.models import Room
-from deploy_core.models import App, Person
+from deploy_core.models import Person
 from deploy_core.models.fleet import NAME
 
 TOPIC_LENGTH = 200
@@ -31,8 +31,7 @@ class NewRoomForm(RoomForm):
     def __init__(self, *args: Any, person: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.choices = people.may_follow(person)
-        mine = App.objects.filter(pk__in=[app.pk for app in self.choices]).order_by("name")
-        self.fields["apps"] = forms.ModelMultipleChoiceField(mine, required=False, to_field_name="name")
+        self.fields["apps"] = forms.ModelMultipleChoiceField(self.choices, required=False, to_field_name="name")
 
     def clean_slug(self) -> str:
         """

@@ -52,9 +52,9 @@ def to_join(person: Person) -> QuerySet[Room]:
     return Room.objects.filter(is_closed=False).exclude(members=person).order_by("slug")
 
 
-def may_follow(person: Person) -> list[App]:
+def may_follow(person: Person) -> QuerySet[App]:
     """The apps that the person may have a room follow."""
-    return [app for app in access.visible_apps(person) if access.can(person, "manage", app.name, EVERYWHERE)]
+    return access.managed_apps(person)
 
 
 @transaction.atomic

@@ -22,7 +22,7 @@ from chatops.webhooks import secrets
 from chatops.webhooks.forms import IncomingForm, OutgoingForm
 from chatops.webhooks.models import Delivery, IncomingHook, OutgoingHook
 from deploy_core.ledger import audit
-from deploy_core.models import App, Deployment, Person
+from deploy_core.models import Deployment, Person
 from deploy_core.rules import grants
 from deploy_core.rules.grants import EVERYWHERE, GrantRow
 from deploy_core.safety import access
@@ -38,12 +38,6 @@ def _makes_secret(request: HttpRequest) -> bool:
 #: A hook outlives the session that makes it, as a token does: whoever makes one proves anew who they are.
 _proven = proof.asked_again(_makes_secret)
 _page = method_decorator([never_cache, login_required, _proven], name="dispatch")
-
-
-def managed(person: Person) -> QuerySet[App]:
-    """The apps that `person` manages as a whole."""
-    names = [app.name for app in access.visible_apps(person) if access.can(person, "manage", app.name, EVERYWHERE)]
-    return App.objects.filter(name__in=names).order_by("name")
 
 
 def kept(person: Person) -> QuerySet[OutgoingHook]:
@@ -100,7 +94,7 @@ class Hooks(View):
         return self._draw(secret=secret, address=hook.url)
 
     def _remove(self, pk: str) -> HttpResponse:
-        mine = IncomingHook.objects.filter(app__in=managed(self.request.user))
+        mine = IncomingHook.objects.filter(app__in=access.managed_apps(self.request.user))
         hook = mine.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
         if hook is None:
             raise Http404
@@ -110,13 +104,14 @@ class Hooks(View):
         return redirect("webhooks")
 
     def _incoming(self, data: Any = None) -> IncomingForm:
-        return IncomingForm(data, apps=managed(self.request.user), prefix="in")
+        return IncomingForm(data, apps=access.managed_apps(self.request.user), prefix="in")
 
     def _outgoing(self, data: Any = None) -> OutgoingForm:
         return OutgoingForm(data, by=self.request.user, prefix="out")
 
     def _draw(self, status: int = 200, **more: Any) -> HttpResponse:
-        mine = IncomingHook.objects.filter(app__in=managed(self.request.user)).select_related("app", "person")
+        apps = access.managed_apps(self.request.user)
+        mine = IncomingHook.objects.filter(app__in=apps).select_related("app", "person")
         incoming = [
             {"hook": hook, "address": _address(hook), "last": hook.deliveries.order_by("-pk").first()}
             for hook in mine.order_by("app__name", "provider")
@@ -128,7 +123,7 @@ class Hooks(View):
             "outgoing": kept(self.request.user),
             "incoming_form": self._incoming(),
             "outgoing_form": self._outgoing(),
-            "manages": managed(self.request.user).exists(),
+            "manages": apps.exists(),
         }
         return render(self.request, "webhooks/list.html", context | more, status=status)
 

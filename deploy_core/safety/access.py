@@ -69,6 +69,13 @@ def visible_apps(person: Person) -> QuerySet[App]:
     return App.objects.filter(pk__in=mine.values("app")).order_by("name")
 
 
+def managed_apps(person: Person) -> QuerySet[App]:
+    """The apps that `person` manages as a whole, by name."""
+    rows = held(person)
+    names = [app.name for app in visible_apps(person) if grants.can(rows, "manage", app.name, EVERYWHERE)]
+    return App.objects.filter(name__in=names).order_by("name")
+
+
 def _granted(person: Person) -> QuerySet[Grant]:
     return Grant.objects.filter(Q(person=person) | Q(team__in=person.teams.all()))
 

@@ -27,6 +27,8 @@ DAY = datetime(2026, 11, 27, tzinfo=UTC)
         ("2026-11-27T05:00", None),
         ("yesterday", None),
         ("25:00", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-11:00", None),
     ],
 )
 def test_a_moment_is_the_one_within_the_run_by_the_clocks_of_who_says_it(given, expected):
