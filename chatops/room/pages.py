@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -90,7 +90,7 @@ def settings(request: MemberRequest, slug: str) -> HttpResponse:
         "mine": mine,
         "is_manager": people.may_manage(request.user, room),
         "choices": people.may_follow(request.user),
-        "followed": set(room.apps.values_list("name", flat=True)),
+        "shown": _typed(request.POST) if mistake and request.POST.get("act") == "change" else _held(room),
         "levels": _levels(),
         "mistake": mistake,
         "rooms": views.rail(request.user),
@@ -100,6 +100,18 @@ def settings(request: MemberRequest, slug: str) -> HttpResponse:
 
 
 def _change(request: MemberRequest, room: Room) -> HttpResponse:
+def _held(room: Room) -> dict[str, Any]:
+    """What the form of a room's manager shows."""
+    told = {name: getattr(room, name) for name in ("topic", "is_closed", "is_announcements")}
+    return told | {"apps": set(room.apps.values_list("name", flat=True))}
+
+
+def _typed(form: QueryDict) -> dict[str, Any]:
+    """The same as it was sent, where it was refused: nobody types it again."""
+    told = {name: form.get(name, "") for name in ("topic", "is_closed", "is_announcements")}
+    return told | {"apps": set(form.getlist("apps"))}
+
+
     """Do what the pressed button says, and show what holds now.
 
     Raises:

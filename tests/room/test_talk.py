@@ -376,6 +376,21 @@ def test_nobody_is_looked_for_by_a_name_that_no_database_holds(cast: Cast, clien
     assert not [value for value in values if "\0" in value]
 
 
+def test_a_form_that_was_refused_keeps_what_was_typed_and_chosen(cast: Cast, client) -> None:
+    """A room's apps, and a room's topic, are not given twice."""
+    factories.grant(cast.alice, "manager", app=cast.shop)
+    client.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
+    client.post("/rooms/", {"slug": "ops", "topic": "Watch", "is_closed": "on"})
+
+    again = client.post("/rooms/", {"slug": "ops", "apps": ["shop"]}).content.decode()
+    long = client.post("/rooms/ops/settings/", {"act": "change", "topic": "x" * 201, "apps": ["shop"]}).content.decode()
+
+    assert 'value="shop" checked' in again
+    assert 'value="shop" checked' in long
+    assert "x" * 201 in long
+    assert 'name="is_closed" checked' not in long
+
+
 def test_the_pages_of_rooms_work_without_script(cast: Cast, client) -> None:
     factories.grant(cast.alice, "manager", app=cast.shop)
     client.force_login(cast.alice, backend="django.contrib.auth.backends.ModelBackend")
