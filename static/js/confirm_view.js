@@ -1,6 +1,7 @@
 // The confirm card: what exactly will be done, one press to do it, one to drop it, and how long there is. It is bound to
 // the plan that was made: what was agreed to is what ships.
 
+import { GONE } from "./deployment_state.js"
 import { el, setHidden, setText } from "./dom.js"
 import { short } from "./telling.js"
 import { clock, everySecond } from "./ticker.js"
@@ -34,7 +35,7 @@ export class ConfirmView {
       setText(left, until ? word("confirm.left", { time: elapsed(until - clock.now()) }) : "")
     })
     this.#deployments.watch(id, ({ state, isComplete }) => {
-      if (!isComplete) return
+      if (!isComplete && state.status !== GONE) return
       until = Date.parse(state.params?.until?.at ?? state.params?.until ?? "") || null
       setText(facts, factsOf(state))
       const isAsking = state.status === "awaiting_confirmation"

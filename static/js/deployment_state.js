@@ -1,6 +1,9 @@
 // A deployment as its journal tells it: the same answer as deploy_core/rules/states.py `replay`.
 
-const ENDED = new Set(["succeeded", "failed", "cancelled", "rejected", "expired", "rolled_back"])
+/** The page's own word for a deployment that is not there, or not the reader's to see. */
+export const GONE = "gone"
+
+const ENDED = new Set(["succeeded", "failed", "cancelled", "rejected", "expired", "rolled_back", GONE])
 const STEP_ENDED = new Set(["succeeded", "failed", "skipped", "cancelled", "timed_out"])
 const ACTIVE = new Set(["running", "paused", "verifying", "cancelling", "rolling_back"])
 

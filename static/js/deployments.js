@@ -1,6 +1,6 @@
 // The deployments a page knows, each kept up to date from its own stream as long as it runs.
 
-import { applyAll, blank, hasEnded } from "./deployment_state.js"
+import { applyAll, blank, GONE, hasEnded } from "./deployment_state.js"
 import { withSteps } from "./graph_fold.js"
 import { coalesced } from "./frame.js"
 import { clock } from "./ticker.js"
@@ -17,7 +17,7 @@ export class Deployments {
   #always = new Set()
   #flush = coalesced(() => this.#tell())
 
-  /** `gone(id)` hears that the reader may not see a deployment any more; what it last was stays known. */
+  /** `gone(id)` hears that a deployment is not there, or not the reader's to see; whoever watches it gets a state that says so. */
   constructor(feed, gone = () => {}) {
     this.#feed = feed
     this.#gone = gone
@@ -81,10 +81,17 @@ export class Deployments {
       {
         apply: (events) => this.#apply(id, events),
         restart: ({ state: { graph, ...state }, q }) => this.#put(id, { state, graph, q, isComplete: true }),
-        gone: () => this.#gone(id),
+        gone: () => this.#lose(id),
       },
       at,
     )
+  }
+
+  // What a card said of it may stay; what only its readers know may not. It is forgotten once it was told.
+  #lose(id) {
+    const { app, environment, ref, by } = this.#known.get(id).state
+    this.#put(id, { state: { ...blank(id), app, environment, ref, by, status: GONE }, graph: [], q: 0, isComplete: false })
+    this.#gone(id)
   }
 
   #apply(id, events) {
@@ -108,7 +115,8 @@ export class Deployments {
       const entry = this.#known.get(id)
       for (const act of this.#watchers.get(id) ?? []) act(entry)
       for (const act of this.#always) act(entry)
-      if (hasEnded(entry.state) && entry.isComplete) this.#feed.leave(name(id))
+      if (entry.state.status === GONE) this.#known.delete(id)
+      else if (hasEnded(entry.state) && entry.isComplete) this.#feed.leave(name(id))
     }
   }
 }

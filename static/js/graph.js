@@ -171,7 +171,8 @@ export class Graph {
   }
 
   #paint() {
-    if (!this.#entry?.graph.length) return
+    if (!this.#entry) return
+    if (!this.#entry.graph.length) return this.#clear()
     const width = this.#box.parentElement.clientWidth
     if (!width) return
     const { graph, state } = this.#entry
@@ -181,6 +182,14 @@ export class Graph {
     this.#states = nodeStates(graph, state, this.#states)
     const wanted = this.#data()
     this.#diagram.commit(() => this.#change(wanted), null)
+  }
+
+  // Nothing is known of this one yet, or it is not there: the picture is not that of the one before.
+  #clear() {
+    this.#shape = []
+    setHidden(this.#viewButton, true)
+    this.#diagram.commit(() => this.#change({ nodes: [], links: [] }), null)
+    return undefined
   }
 
   #turnView() {

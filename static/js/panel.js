@@ -102,6 +102,7 @@ export class Panel {
     into.page.href = this.#edges.urls.deploymentPage(state.id)
     this.#root.dataset.status = state.status
     paintChip(into.status, state.status)
+    setHidden(into.status, state.status === "planning" && !state.requested_at) // nobody knows yet
     this.#facts(state)
     const { text, tone } = outcome(state)
     setHidden(into.fault, !text)

@@ -1,6 +1,6 @@
 // What a deployment is doing, in one sentence; shared by card, panel and page.
 
-import { faultOf, hasEnded } from "./deployment_state.js"
+import { faultOf, GONE, hasEnded } from "./deployment_state.js"
 import { list, phrase, plural, word } from "./words.js"
 
 /** What changes the release, so that there is one to go back to. */
@@ -14,6 +14,7 @@ export function short(revision) {
 
 /** The sentence under the fleet strip. */
 export function sentence(state) {
+  if (state.status === GONE) return word("gone")
   if (state.status === "succeeded" && state.kind === "task") return word("task_done", { ref: state.ref })
   if (state.status === "succeeded") return state.subject || word("live", { ref: state.ref })
   if (["failed", "rolled_back"].includes(state.status) && faultOf(state)) return standing(state)
@@ -87,6 +88,7 @@ export function fault(state) {
 
 /** What stands over the graph: how it ended badly, or what is failing now; `{text, tone}`, text "" when all is well. */
 export function outcome(state) {
+  if (state.status === GONE) return { text: word("gone"), tone: "mute" }
   const isBad = ["failed", "rolled_back"].includes(state.status)
   if (hasEnded(state) && state.status !== "succeeded" && state.reason) {
     return { text: phrase(state.reason, state.params), tone: isBad ? "bad" : "mute" }

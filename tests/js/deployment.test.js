@@ -1,12 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { apply, faultOf, hasEnded, replay } from "../../static/js/deployment_state.js"
+import { apply, blank, faultOf, hasEnded, replay } from "../../static/js/deployment_state.js"
 import { Deployments } from "../../static/js/deployments.js"
 import { cells } from "../../static/js/fleet.js"
 import { byKey, fold, nodeState, servers, withSteps } from "../../static/js/graph_fold.js"
 import { batchesOf, batchState, layOut, MOST_BATCHES, MOST_SERVERS, ownOf } from "../../static/js/graph_layout.js"
 import { History } from "../../static/js/history.js"
 import { rowsOf, telling } from "../../static/js/rows.js"
+import { outcome } from "../../static/js/telling.js"
 import { dayName, elapsed, hour, took } from "../../static/js/time.js"
 
 const HEAD = ["start", "fetch", "build", "package"]
@@ -290,14 +291,22 @@ test("what an old card says of a deployment does not make it one that runs", () 
   )
 })
 
-test("who may not see a deployment any more is told so", () => {
+test("a deployment that is not there says so to whoever watches it, and is forgotten", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  globalThis.requestAnimationFrame ??= () => 0
   const streams = new Map()
   const feed = { follow: (name, edges) => streams.set(name, edges), isFollowing: (name) => streams.has(name) }
   const gone = []
+  const shown = []
   const known = new Deployments(feed, (id) => gone.push(id))
 
   known.want(7)
+  known.watch(7, ({ state }) => shown.push(state.status))
   streams.get("deployment:7").gone()
+  t.mock.timers.tick(200)
 
   assert.deepEqual(gone, [7])
+  assert.deepEqual(shown, ["planning", "gone"])
+  assert.deepEqual([known.get(7), known.newest, known.live], [undefined, null, []])
+  assert.deepEqual(outcome({ ...blank(7), status: "gone" }), { text: "gone", tone: "mute" })
 })
