@@ -1,5 +1,6 @@
 // Questions to the server that may be put before the line is open: they wait for it.
 
+import { ConnectionLost } from "./connection.js"
 import { tellingLine } from "./log_lines.js"
 
 export class Asking {
@@ -12,10 +13,16 @@ export class Asking {
     this.#isOpen = isOpen
   }
 
-  /** The answer to a frame, as soon as there is a line to ask over. */
+  /** The answer to a frame, as soon as there is a line to ask over; asked again where that is cut meanwhile. */
   async ask(frame) {
-    if (!this.#isOpen()) await new Promise((resolve) => this.#waiting.push(resolve))
-    return this.#feed.ask(frame)
+    for (;;) {
+      if (!this.#isOpen()) await new Promise((resolve) => this.#waiting.push(resolve))
+      try {
+        return await this.#feed.ask(frame)
+      } catch (error) {
+        if (!(error instanceof ConnectionLost) || this.#isOpen()) throw error
+      }
+    }
   }
 
   /** The line is open. */
@@ -24,7 +31,7 @@ export class Asking {
   }
 }
 
-/** The line of a failed step's log that says most; asked once per step. */
+/** The line of a failed step's log that says most; asked once per step, and again where nobody answered. */
 export class Excerpts {
   #asking
   #known = new Map()
@@ -35,7 +42,11 @@ export class Excerpts {
 
   of(step) {
     const key = `${step.step_id}/${step.lines}`
-    if (!this.#known.has(key)) this.#known.set(key, this.#ask(step))
+    if (!this.#known.has(key)) {
+      const answer = this.#ask(step)
+      this.#known.set(key, answer)
+      answer.catch(() => this.#known.delete(key))
+    }
     return this.#known.get(key)
   }
 

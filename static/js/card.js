@@ -176,7 +176,9 @@ class Card {
   async #quote(step) {
     if (!step.step_id || !step.lines || this.#excerptOf === step.lines) return
     this.#excerptOf = step.lines
-    const line = await this.#edges.excerpt(step).catch(() => null) // it is one press away in the log
+    const line = await this.#edges.excerpt(step).catch(() => {
+      this.#excerptOf = null // the next look at it asks again; it is one press away in the log
+    })
     if (!line) return
     setText(this.#slots["fault-line"], String(line.q))
     setText(this.#slots["fault-text"], line.text)

@@ -1,6 +1,6 @@
 // All streams of a page over one connection: who is followed, and which frame belongs to whom.
 
-import { Stream } from "./stream.js"
+import { pause, Stream } from "./stream.js"
 
 export class Feed {
   #connection
@@ -26,7 +26,7 @@ export class Feed {
 
   /** Follow a stream from `at` (`{e, q}` of a picture one has), or from a picture that is asked for. */
   follow(id, { apply, restart, gone = () => {} }, at) {
-    this.#followed.get(id)?.stream.closed()
+    this.#quiet(this.#followed.get(id))
     const stream = new Stream(
       {
         apply,
@@ -36,7 +36,7 @@ export class Feed {
       },
       at,
     )
-    this.#followed.set(id, { stream, gone })
+    this.#followed.set(id, { stream, gone, timer: null })
     if (this.#connection?.isOpen) this.#subscribe(id)
     return stream
   }
@@ -44,7 +44,7 @@ export class Feed {
   leave(id) {
     const followed = this.#followed.get(id)
     if (!followed) return
-    followed.stream.closed()
+    this.#quiet(followed)
     this.#followed.delete(id)
     this.#connection.send({ t: "unsub", s: id })
   }
@@ -79,7 +79,12 @@ export class Feed {
   }
 
   closed() {
-    for (const { stream } of this.#followed.values()) stream.closed()
+    for (const followed of this.#followed.values()) this.#quiet(followed)
+  }
+
+  #quiet(followed) {
+    clearTimeout(followed?.timer)
+    followed?.stream.closed()
   }
 
   get isBehind() {
@@ -112,6 +117,7 @@ export class Feed {
   }
 
   #welcome(frame) {
+    for (const { timer } of this.#followed.values()) clearTimeout(timer)
     const told = new Set()
     for (const each of frame.streams) {
       told.add(each.s)
@@ -120,14 +126,21 @@ export class Feed {
     for (const id of this.#followed.keys()) if (!told.has(id)) this.#subscribe(id)
   }
 
-  async #subscribe(id) {
+  // What was refused for a while, or got no answer, is asked again as long as it is wanted. After a cut the welcome asks.
+  async #subscribe(id, failures = 0) {
+    const followed = this.#followed.get(id)
+    let answer = null
     try {
-      const answer = await this.#connection.request({ t: "sub", s: id })
-      this.#stream(id)?.opened(answer)
-      this.#joined()
+      answer = await this.#connection.request({ t: "sub", s: id })
     } catch (error) {
-      if (error.code === "not_found" || error.code === "forbidden") this.#gone(id)
+      if (this.#followed.get(id) !== followed || !this.#connection.isOpen) return
+      if (error.code === "not_found" || error.code === "forbidden") return void this.#gone(id)
+      const wait = Math.max(pause(failures), error.frame?.retry_after_ms ?? 0)
+      followed.timer = setTimeout(() => this.#subscribe(id, failures + 1), wait)
+      return
     }
+    this.#stream(id)?.opened(answer)
+    this.#joined()
   }
 
   #sawHead(id, e, head) {
@@ -145,7 +158,7 @@ export class Feed {
   #gone(id) {
     const followed = this.#followed.get(id)
     this.#followed.delete(id)
-    followed?.stream.closed()
+    this.#quiet(followed)
     followed?.gone()
   }
 

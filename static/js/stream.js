@@ -7,6 +7,12 @@ import { contain } from "./contain.js"
 
 const RETRY_FIRST_MS = 500
 const RETRY_LAST_MS = 10_000
+
+/** How long to wait after try number `failures` (from 0) before a question is asked again. */
+export function pause(failures) {
+  return Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** failures)
+}
+
 /** Further behind than this, the newest part is shown first and the gap is named. */
 export const TOO_FAR = 500
 
@@ -148,7 +154,7 @@ export class Stream {
   }
 
   #later(again) {
-    const wait = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** this.#failures)
+    const wait = pause(this.#failures)
     this.#failures += 1
     this.#timer = setTimeout(() => {
       this.#isFetching = false

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { Asking, Excerpts } from "../../static/js/asking.js"
+import { ConnectionLost } from "../../static/js/connection.js"
 import { Feed } from "../../static/js/feed.js"
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -88,6 +90,63 @@ test("who may not see a stream any more is told, and it is followed no longer", 
   made.frame({ t: "reset", s: "room:7", reason: "access" })
 
   assert.equal(gone, 2)
+})
+
+test("a stream that could not be followed is asked for again, not before the server's time", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  const refusals = [new Error("no answer"), Object.assign(new Error(), { code: "rate_limited", frame: { retry_after_ms: 3_000 } })]
+  const sub = ({ s }) => (refusals.length ? Promise.reject(refusals.shift()) : { s, e: "k1", head: 1, floor: 1 })
+  const { made, asked } = feed({ sub, snapshot: () => ({ e: "k1", q: 1, last: [], state: {} }) })
+  const subs = () => asked.filter((frame) => frame.t === "sub").length
+
+  made.follow("deployment:5", silent)
+  await turn()
+  t.mock.timers.tick(500)
+  await turn()
+  assert.equal(subs(), 2)
+  t.mock.timers.tick(2_999)
+  await turn()
+  assert.equal(subs(), 2)
+  t.mock.timers.tick(1)
+  await turn()
+
+  assert.deepEqual(asked.map((frame) => frame.t), ["sub", "sub", "sub", "snapshot"])
+})
+
+test("a stream that is left meanwhile is not asked for again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  const { made, asked } = feed({ sub: () => Promise.reject(new Error("no answer")) })
+
+  made.follow("deployment:5", silent)
+  await turn()
+  made.leave("deployment:5")
+  t.mock.timers.tick(60_000)
+  await turn()
+
+  assert.deepEqual(asked.map((frame) => frame.t), ["sub", "unsub"])
+})
+
+test("a question that a cut left without an answer is put again when the line is back", async () => {
+  let isOpen = true
+  const answers = [() => ((isOpen = false), Promise.reject(new ConnectionLost())), () => "found"]
+  const asking = new Asking({ ask: async () => answers.shift()() }, () => isOpen)
+
+  const answer = asking.ask({ t: "range" })
+  await turn()
+  isOpen = true
+  asking.opened()
+
+  assert.equal(await answer, "found")
+})
+
+test("an excerpt that nobody answered is asked for again", async () => {
+  const answers = [() => Promise.reject(new Error("unavailable")), async () => ({ events: [{ q: 3, c: "e", text: "boom" }] })]
+  const excerpts = new Excerpts({ ask: () => answers.shift()() })
+  const step = { step_id: 9, lines: 3 }
+
+  await assert.rejects(excerpts.of(step))
+
+  assert.equal((await excerpts.of(step)).text, "boom")
 })
 
 test("other frames go to whoever asked for their type", () => {
