@@ -157,6 +157,7 @@ export class Connection {
     let generation = 0 // of the connection that this socket is, once it is that
     const isMine = () => generation === this.#generation
     const fail = () => {
+      this.#probing = null
       probe.close()
       this.#after(PROBE_MS, () => this.#probe())
     }

@@ -143,6 +143,25 @@ withTimers("polling goes on until the socket that was tried is welcomed", (tick)
   assert.equal(opened.filter((each) => each.kind === "poll").length, 1)
 })
 
+withTimers("a socket that is refused at once while polling is tried once a minute", (tick) => {
+  const { connection: made, line, opened } = connection()
+  made.start()
+  line().edges.closed(1006)
+  tick(300)
+  line().edges.closed(1006)
+  welcome(line())
+  const before = opened.length
+
+  for (let minute = 0; minute < 4; minute += 1) {
+    tick(PROBE_MS)
+    line().edges.closed(1006)
+    tick(WELCOME_MS)
+  }
+
+  assert.equal(made.state, "polling")
+  assert.equal(opened.length - before, 4)
+})
+
 withTimers("a socket that opens but is never welcomed counts as none", (tick) => {
   const { connection: made, line } = connection()
   made.start()
