@@ -5,14 +5,16 @@
 
 import { mentions } from "./markup.js"
 
-const FAILED = /^announce\.(?:failed|rolled_back|rollback_failed|taken_over)$/
+const FAILED = /^announce\.(?:failed|rolled_back|rollback_failed)$/
+/** It was interrupted and goes on: news for who watches it, and nothing that went wrong. */
+const RESUMED = /^announce\.taken_over$/
 const ASKS = /^announce\.(?:awaiting_approval|confirm|paused)$/
 const ENDED = /^announce\.(?:finished|cancelled|rejected|expired|task_done)$/
 /** A person's words to everybody: called out whatever the level, but nothing. */
 const ANNOUNCED = /^announce\.said$/
 
 /**
- * Null, or `{kind, isUrgent, tag}`: `kind` is mention, announced, failed, asks, ended or message; an urgent one is
+ * Null, or `{kind, isUrgent, tag}`: `kind` is mention, announced, failed, asks, resumed, ended or message; an urgent one is
  * heard as well as seen. `tag` is the same for things that replace each other.
  */
 export function alertFor(event, room, wants, me, now) {
@@ -41,6 +43,7 @@ function kindOf({ k, d }, me, wants) {
   if (ANNOUNCED.test(d.code)) return "announced"
   if (FAILED.test(d.code)) return "failed"
   if (ASKS.test(d.code)) return "asks"
+  if (RESUMED.test(d.code)) return "resumed"
   return ENDED.test(d.code) ? "ended" : null
 }
 

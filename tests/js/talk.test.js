@@ -39,12 +39,18 @@ test("a message that was taken back has no text, here or where it is quoted", ()
 })
 
 test("a room calls for what its level says", () => {
-  const kinds = [said("hello"), said("@alice look"), told("announce.failed"), told("announce.finished")]
+  const kinds = [
+    said("hello"),
+    said("@alice look"),
+    told("announce.failed"),
+    told("announce.finished"),
+    told("announce.taken_over"),
+  ]
   const called = (level) => kinds.map((event) => alertFor(event, 7, { levels: { 7: level } }, me, now)?.kind ?? null)
 
-  assert.deepEqual(called("all"), ["message", "mention", "failed", "ended"])
-  assert.deepEqual(called("mentions"), [null, "mention", "failed", null])
-  assert.deepEqual(called("nothing"), [null, null, null, null])
+  assert.deepEqual(called("all"), ["message", "mention", "failed", "ended", "resumed"])
+  assert.deepEqual(called("mentions"), [null, "mention", "failed", null, null])
+  assert.deepEqual(called("nothing"), [null, null, null, null, null])
   assert.equal(alertFor(said("@alice", me), 7, { levels: { 7: "all" } }, me, now), null)
 })
 
