@@ -1,6 +1,6 @@
 // What the reader sees of the line to the server: a word in the rail, and a banner once it has been away for a while.
 
-import { setHidden, setText, setTone, slot } from "./dom.js"
+import { setHidden, setText, setTone, slots } from "./dom.js"
 import { clock, everySecond } from "./ticker.js"
 import { elapsed } from "./time.js"
 import { word } from "./words.js"
@@ -22,6 +22,7 @@ const LOOKS = {
 export class ConnectionView {
   #label
   #banner
+  #slots
   #app
   #edges
   #connection = null
@@ -33,6 +34,7 @@ export class ConnectionView {
   constructor({ label, banner, app }, edges) {
     this.#label = label
     this.#banner = banner
+    this.#slots = slots(banner)
     this.#app = app
     this.#edges = edges
     banner.querySelector('[data-action="retry"]').addEventListener("click", () => edges.retry())
@@ -62,6 +64,7 @@ export class ConnectionView {
     setHidden(this.#label, false)
     setHidden(this.#banner, !isLost)
     if (isLost) this.#say(state, isFinal)
+    else setText(this.#slots.said, "") // so that it is read out anew the next time
     if (isLost === this.#app.classList.contains("is-stale")) return
     this.#app.classList.toggle("is-stale", isLost)
     this.#edges.stale?.(isLost ? new Date(clock.now() - (Date.now() - (this.#lostAt ?? Date.now()))).toISOString() : null)
@@ -85,12 +88,8 @@ export class ConnectionView {
       ? [word(LOOKS[state][1]), state === "ended" ? word("ended_more") : ""]
       : [word("lost"), again, word("runs_on")]
     const [first, ...rest] = sentences
-    const text = slot(this.#banner, "text")
-    const written = `${first} ${rest.join(" ")}`
-    if (text.textContent === written) return
-    const strong = document.createElement("strong")
-    strong.textContent = first
-    text.replaceChildren(strong, ` ${rest.join(" ")}`)
+    setText(this.#slots.said, first) // read out once; the seconds that count down beside it are for the eye
+    setText(this.#slots.more, rest.join(" "))
     setHidden(this.#banner.querySelector('[data-action="retry"]'), isFinal)
   }
 }
