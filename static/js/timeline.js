@@ -38,7 +38,10 @@ export class Timeline {
     this.#edges = edges
     this.#place = new Place(scroll, () => this.#rows.map((each) => each.row))
     scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true })
-    document.addEventListener("visibilitychange", () => this.#looked())
+    document.addEventListener("visibilitychange", () => {
+      if (this.#isHidden && this.#isAtEnd) this.#newFrom = null // all was read: what comes now is new
+      this.#looked()
+    })
   }
 
   get isEmpty() {
