@@ -2,8 +2,10 @@
 // pointer or with the focus.
 
 import { clone, setHidden, slot } from "./dom.js"
+import { word } from "./words.js"
 
-const SURE_MS = 4_000
+/** Time enough to be read out, and to press again. */
+const SURE_MS = 8_000
 
 export class MessageTools {
   #bar = clone("tools")
@@ -14,7 +16,7 @@ export class MessageTools {
 
   /**
    * `edges`: `me` (`{id, name}`), `isManager()`, `mayWrite()`, `answer(event)`, `edit(event)`, `remove(event)`,
-   * `said(text)` hears what to say aloud, `words` (`{copied}`).
+   * `said(text)` hears what to say aloud.
    */
   constructor(list, timeline, edges) {
     this.#timeline = timeline
@@ -86,12 +88,15 @@ export class MessageTools {
   async #copy({ q }) {
     const address = new URL(`#e${q}`, location.href.replace(/#.*/, "")).href
     await navigator.clipboard.writeText(address)
-    this.#edges.said(this.#edges.words.copied)
+    this.#edges.said(word("copied"))
   }
 
-  // The second press does it.
+  // The second press does it. Whoever listens is told so, and hears another name of the button.
   #ask(button) {
     button.classList.add("is-sure")
+    button.dataset.label = button.getAttribute("aria-label")
+    button.setAttribute("aria-label", slot(button, "sure").textContent)
+    this.#edges.said(word("take_back_sure"))
     setHidden(slot(button, "sure"), false)
     this.#sure = setTimeout(() => this.#forget(), SURE_MS)
   }
@@ -102,6 +107,8 @@ export class MessageTools {
     const button = this.#bar.querySelector(".is-sure")
     if (!button) return
     button.classList.remove("is-sure")
+    button.setAttribute("aria-label", button.dataset.label)
+    this.#edges.said("")
     setHidden(slot(button, "sure"), true)
   }
 

@@ -185,7 +185,6 @@ class RoomPage {
       edit: ({ d }) => this.#composer.edit({ id: d.id, text: d.text }),
       remove: ({ d }) => this.#outgoing.remove(d.id),
       said: (text) => this.#composer.say(text),
-      words: { copied: word("copied") },
     })
     const finder = new Find(find("#find"), {
       search: (question) => this.#feed.ask({ t: "search", ...question }),

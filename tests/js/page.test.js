@@ -1,11 +1,14 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { sheet, template, withSlots } from "./paper.js"
+import { look, sheet, template, withSlots } from "./paper.js"
 import { Composer } from "../../static/js/composer.js"
+import { ConnectionView } from "../../static/js/connection_view.js"
 import { EventView } from "../../static/js/event_view.js"
+import { MessageTools } from "../../static/js/message_tools.js"
 import { COMMAND_TTL_MS } from "../../static/js/outbox.js"
 import { Outgoing } from "../../static/js/outgoing.js"
 import { Stream } from "../../static/js/stream.js"
+import { Timeline } from "../../static/js/timeline.js"
 
 /** What the page reported as uncaught, while `t` runs. */
 function reported(t) {
@@ -128,4 +131,80 @@ test("what was written over a line in doubt stays", (t) => {
   made.acked({ cid: frames[0].cid, q: 9 })
 
   assert.equal(box.value, "/deploy shop to production")
+})
+
+test("a cut is read out once, and the seconds to the next try are not", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval", "Date"] })
+  const said = sheet("strong", { role: "alert", "data-slot": "said" })
+  const more = sheet("span", { "data-slot": "more" })
+  const banner = sheet("div", {}, said, more, sheet("button", { "data-action": "retry" }))
+  const view = new ConnectionView({ label: sheet("span"), banner, app: sheet("main") }, { isBehind: () => false, retry() {} })
+  const told = []
+  const change = (state) => view.changed({ state, isOpen: state === "live", isOver: false, retryAt: Date.now() + 9_000 })
+  const note = () => (view.paint(), told.push([banner.hidden, said.textContent, said.closest("[role=alert]") === more.closest("[role=alert]")]))
+
+  change("live")
+  change("waiting")
+  t.mock.timers.tick(3_000)
+  note()
+  const before = more.textContent
+  t.mock.timers.tick(2_000)
+  note()
+  change("live")
+  note()
+
+  assert.deepEqual(told, [[false, "lost", false], [false, "lost", false], [true, "", false]])
+  assert.match(before, /retry_in/)
+})
+
+/** A timeline on paper, at its end. */
+function timeline(read = () => {}) {
+  template("divider", sheet("li", { class: "divider" }))
+  const list = sheet("ol")
+  const scroll = sheet("div", {}, list)
+  Object.assign(scroll, { scrollTop: 0, scrollHeight: 0, clientHeight: 0 })
+  const view = { row: (event) => sheet("li", { class: "event", "data-q": event.q }) }
+  const made = new Timeline(list, scroll, { view, me: "alice", unseen() {}, read, lost() {} })
+  const order = () => list.children.map((each) => (each.matches(".divider--new") ? "new" : each.dataset.q)).filter(Boolean)
+  return { made, list, order }
+}
+
+const line = (q) => ({ k: "message", q, at: "2026-11-27T10:00:00Z", by: { id: 2, name: "bob" }, d: { id: q, text: `line ${q}` } })
+
+test("what is new is said anew each time the reader looked away", () => {
+  const { made, order } = timeline()
+  made.restart([line(1), line(2)], { read: 1 })
+  assert.deepEqual(order(), [1, "new", 2])
+
+  look(false)
+  made.append([line(3)])
+  made.append([line(4)])
+  look(true)
+
+  assert.deepEqual(order(), [1, 2, "new", 3, 4])
+})
+
+test("whoever listens hears that a message is taken back with the next press", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  const remove = sheet("button", { "data-action": "delete", "aria-label": "Take back" }, sheet("span", { "data-slot": "sure" }, "Take back for everyone"))
+  template("tools", sheet("div", {}, remove))
+  const { made, list } = timeline()
+  made.restart([line(1)])
+  const said = []
+  const removed = []
+  const edges = { me: { id: 2 }, isManager: () => false, mayWrite: () => true, said: (text) => said.push(text), remove: (event) => removed.push(event.q) }
+  new MessageTools(list, made, edges)
+  const row = list.querySelector(".event")
+  row.tell("focusin")
+  const button = row.querySelector("[data-action=delete]")
+  const press = () => button.tell("click")
+
+  press()
+  assert.deepEqual([button.getAttribute("aria-label"), said.at(-1)], ["Take back for everyone", "take_back_sure"])
+  t.mock.timers.tick(8_000)
+  assert.deepEqual([button.getAttribute("aria-label"), said.at(-1)], ["Take back", ""])
+  press()
+  press()
+
+  assert.deepEqual(removed, [1])
 })

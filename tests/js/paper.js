@@ -132,16 +132,20 @@ class Sheet extends EventTarget {
 
   cloneNode() {
     const copy = new Sheet(this.tagName)
-    copy.className = this.className
+    for (const [name, value] of this.#attributes) copy.setAttribute(name, value)
     Object.assign(copy.dataset, this.dataset)
     copy.hidden = this.hidden
     copy.append(...this.children.map((each) => (typeof each === "string" ? each : each.cloneNode())))
     return copy
   }
 
-  press() {
-    const press = new Event("click", { bubbles: true })
-    for (let at = this; at; at = at.parent) at.dispatchEvent(Object.assign(press, { pressed: this }))
+  /** An event of this element, as all that hold it hear it. */
+  tell(type, more = {}) {
+    for (let at = this; at; at = at.parent) {
+      const told = Object.assign(new Event(type), more)
+      Object.defineProperty(told, "target", { value: this })
+      at.dispatchEvent(told)
+    }
   }
 
   focus() {
@@ -174,6 +178,7 @@ globalThis.ResizeObserver = class {
   observe() {}
 }
 globalThis.addEventListener ??= () => {}
+globalThis.navigator ??= { onLine: true }
 globalThis.sessionStorage = { getItem: () => null, setItem() {}, removeItem() {} }
 globalThis.matchMedia = () => ({ matches: false, addEventListener() {} })
 
