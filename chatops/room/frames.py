@@ -45,7 +45,7 @@ def of_event(event: Event, epoch: str = "") -> Frame:
         "q": event.number,
         "k": event.kind,
         "at": iso(event.at),
-        "by": by(event.author, event.surface),
+        "by": by(event.author, event.surface) or _guest(event),
         "d": event.payload,
     }
     if event.client_id:
@@ -70,6 +70,12 @@ def of_entry(entry: JournalEntry, epoch: str) -> Frame:
 def by(person: Person | None, surface: str) -> Frame | None:
     """Who did it, and through which door; None is the bot."""
     return {"id": person.pk, "name": person.username, "via": surface} if person else None
+
+
+def _guest(event: Event) -> Frame | None:
+    """Somebody who has no account here, and spoke through another door."""
+    name = event.payload.get("guest")
+    return {"id": None, "name": name, "via": event.surface} if name else None
 
 
 def pinned(message: Message) -> Frame:

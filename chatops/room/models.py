@@ -121,6 +121,7 @@ class Line(models.Model):
 class Message(models.Model):
     """What the room shows. `author` null: the bot. A card names its deployment; words of the bot are code + params.
 
+    Chat without an author is what somebody said who has no account here: `params` has their name as `guest`.
     `number` is that of its event in the room's stream. A deleted message has no text any more.
     """
 
@@ -160,6 +161,11 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk} in {self.room}"
+
+    @property
+    def said_by(self) -> str:
+        """The name of who said it; "" for the bot. `author` is read."""
+        return self.author.username if self.author else str(self.params.get("guest", ""))
 
 
 class Mention(models.Model):

@@ -52,6 +52,6 @@ def _item(message: Message) -> dict[str, Any]:
         "slug": message.room.slug,
         "q": message.number,
         "at": iso(message.at),
-        "by": message.author.username if message.author else "",
+        "by": message.said_by,
         "text": message.text[:400],
     }

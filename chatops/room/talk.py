@@ -38,6 +38,18 @@ def edit(person: Person, room: Room, message_id: int, text: str) -> Changed:
     if message.author_id != person.pk or message.kind != Message.Kind.CHAT:
         raise Refused("forbidden")
     people.require_voice(person, room)
+    return _say_anew(message, text, by=person)
+
+
+@transaction.atomic
+def follow_edit(room: Room, message_id: int, text: str) -> None:
+    """Its author has changed it where it was said: the message says `text` too, without any secret in it."""
+    message = Message.objects.select_for_update().filter(room=room, pk=message_id, deleted__isnull=True).first()
+    if message is not None:
+        _say_anew(message, text, by=message.author)
+
+
+def _say_anew(message: Message, text: str, *, by: Person | None) -> Changed:
     text = bot.mask(text).text
     if message.text == text:
         return Changed(message.pk, None)
@@ -47,7 +59,7 @@ def edit(person: Person, room: Room, message_id: int, text: str) -> Changed:
     _rewrite(message, {"text": text, "edited": iso(message.edited)})
     _retell(message, text)
     _requote(message, text[:EXCERPT])
-    return _tell(message, "message.edited", person, {"id": message.pk, "text": text})
+    return _tell(message, "message.edited", by, {"id": message.pk, "text": text})
 
 
 @transaction.atomic
@@ -65,6 +77,21 @@ def delete(person: Person, room: Room, message_id: int) -> Changed:
         raise Refused("forbidden")
     if message.deleted:
         return Changed(message.pk, None)
+    changed = _take_back(message, by=person)
+    if not is_own:
+        audit.record(person, "message.delete", room.slug, "done", message=message.pk, author=message.said_by)
+    return changed
+
+
+@transaction.atomic
+def follow_delete(room: Room, message_id: int) -> None:
+    """It was taken back where it was said: so it is here."""
+    message = Message.objects.select_for_update().filter(room=room, pk=message_id, deleted__isnull=True).first()
+    if message is not None:
+        _take_back(message, by=message.author)
+
+
+def _take_back(message: Message, *, by: Person | None) -> Changed:
     message.text, message.deleted = "", timezone.now()
     message.save(update_fields=["text", "deleted"])
     message.mentions.all().delete()
@@ -72,11 +99,7 @@ def delete(person: Person, room: Room, message_id: int) -> Changed:
     _rewrite(message, {"text": "", "deleted": True})
     _retell(message, "")
     _requote(message, "")
-    changed = _tell(message, "message.deleted", person, {"id": message.pk})
-    if not is_own:
-        author = message.author.username if message.author else ""
-        audit.record(person, "message.delete", room.slug, "done", message=message.pk, author=author)
-    return changed
+    return _tell(message, "message.deleted", by, {"id": message.pk})
 
 
 def _message(room: Room, message_id: int) -> Message:
@@ -114,7 +137,7 @@ def _requote(message: Message, text: str) -> None:
             Event.objects.filter(pk=quoted.pk).update(payload=said)
 
 
-def _tell(message: Message, kind: str, person: Person, told: dict[str, Any]) -> Changed:
+def _tell(message: Message, kind: str, person: Person | None, told: dict[str, Any]) -> Changed:
     timeline = Timeline()
     event = timeline.changed(message.room_id, kind, told, by=person)
     timeline.write()

@@ -43,7 +43,7 @@ class Timeline:
         shown = self._add(
             Stream("room", room_id),
             event,
-            {"text": text, **_quoted(line)},
+            {"text": text, **_quoted(line.reply_to)},
             at=line.at,
             author=line.author,
             surface=line.surface,
@@ -57,6 +57,24 @@ class Timeline:
             text=text,
             at=line.at,
             reply_to=line.reply_to,
+        )
+        self._shown.append((message, shown))
+        return shown
+
+    def guest(
+        self, room: Room, name: str, text: str, client_id: str, *, surface: str, reply_to: Message | None, at: datetime
+    ) -> Event:
+        """Somebody who has no account here said something. The event's `id` is there once all is written."""
+        told = {"text": text, "guest": name, **_quoted(reply_to)}
+        shown = self._add(_stream_of(room), "message", told, at=at, surface=surface, client_id=client_id)
+        message = Message(
+            room=room,
+            kind=Message.Kind.CHAT,
+            client_id=client_id,
+            text=text,
+            params={"guest": name},
+            at=at,
+            reply_to=reply_to,
         )
         self._shown.append((message, shown))
         return shown
@@ -223,13 +241,11 @@ def _ring_after_commit(stream: Stream, events: list[Event]) -> None:
     transaction.on_commit(lambda: hub.deliver(stream, [frames.of_event(event) for event in events]), robust=True)
 
 
-def _quoted(line: Line) -> dict[str, Any]:
-    """What the line answers, as far as it is said under it."""
-    said = line.reply_to
+def _quoted(said: Message | None) -> dict[str, Any]:
+    """What a line answers, as far as it is said under it."""
     if said is None:
         return {}
-    by = said.author.username if said.author else ""
-    return {"reply": {"id": said.pk, "q": said.number, "by": by, "text": said.text[:EXCERPT]}}
+    return {"reply": {"id": said.pk, "q": said.number, "by": said.said_by, "text": said.text[:EXCERPT]}}
 
 
 def _stream_of(room: Room) -> Stream:

@@ -60,7 +60,8 @@ export class MessageView {
     into.author.textContent = name
     stamp(into.time, event.at)
     into.when.textContent = into.time.textContent
-    if (event.by?.via && event.by.via !== "web") into.via.textContent = word(`via.${event.by.via}`)
+    // A guest's name says where they speak.
+    if (event.by?.via && event.by.via !== "web" && event.by.id) into.via.textContent = word(`via.${event.by.via}`)
     return { row, into }
   }
 
