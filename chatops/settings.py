@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
+    "chatops.middleware.Unavailable",
 ]
 TEMPLATES = [
     {
@@ -530,6 +531,10 @@ SLACK_LINK_S = env.int("SHIPROOM_SLACK_LINK_S", 600)
 SLACK_KEEP_S = env.int("SHIPROOM_SLACK_KEEP_S", 24 * 3600)
 #: And how long messages that were sent, but for those of deployments.
 SLACK_KEEP_DAYS = env.int("SHIPROOM_SLACK_KEEP_DAYS", 30)
+#: How long we remember what a Slack user is called.
+SLACK_NAME_S = env.float("SHIPROOM_SLACK_NAME_S", 3600.0)
+#: How often somebody is told that the room does not show what they say in its channel.
+SLACK_HINT_S = env.float("SHIPROOM_SLACK_HINT_S", 600.0)
 #: Refused requests of one kind are written into the audit chain at most this often, with their count.
 SLACK_AUDIT_S = env.float("SHIPROOM_SLACK_AUDIT_S", 60.0)
 

@@ -34,7 +34,48 @@ SLACK = {
         " If that is right: /deploy room %(room)s anyway."
     ),
     "slack_others": _("people of other organisations"),
+    # what people say to each other
+    "slack_mirror_on": _(
+        "What people say here and in the room %(room)s is shown in both. /deploy mirror off ends that."
+    ),
+    "slack_mirror_off": _(
+        "What people say stays where it is said, here or in the room %(room)s. /deploy mirror on shows it in both."
+    ),
+    "slack_mirror_forbidden": _(
+        "Only who manages the room %(room)s decides whether what is said there is shown here[[: %(managers)s]]."
+    ),
+    "slack_mirror_usage": _("Type /deploy mirror on or /deploy mirror off."),
+    "slack_mirror_scope": _(
+        "Slack does not let the app read this channel: it was installed without %(scope)s. Give the app the manifest"
+        " that manage.py slack_manifest prints (App manifest at api.slack.com/apps), add it to the workspace again"
+        " under %(url)s, then type /deploy mirror on."
+    ),
+    "slack_mirror_sure": _(
+        "Everybody in this channel would read what is said in %(room)s[[, and %(others)s would too]]."
+        " If that is right: /deploy mirror on anyway."
+    ),
+    "slack_not_shown": _("The room %(room)s does not show what you said. %(why)s"),
+    "slack_secret": _(
+        "There is a secret in it[[ (%(kinds)s)]], which still stands in Slack: delete it here, and revoke it where it"
+        " was made."
+    ),
+    "slack.files": _("(files that stay in Slack: %(names)s)"),
+    "slack.from.web": _("web"),
+    "slack.from.slack": _("Slack"),
     # told in rooms
+    "announce.slack_mirror_on": _(
+        "From now on what people say in the room %(room)s and in the Slack channel %(channel)s is shown in both."
+        " %(by)s turned that on; /deploy mirror off, typed in the channel, ends it."
+    ),
+    "announce.slack_mirror_ended": _(
+        "What people say in the room %(room)s and in the Slack channel %(channel)s is not shown in the other any"
+        " more[[: %(by)s turned that off]]."
+    ),
+    "announce.slack_mirror_wider": _(
+        "What people say in the room %(room)s is not shown in the Slack channel %(channel)s any more, nor the other"
+        " way round: more people than are let into the room would read it. A manager of the room can turn it on again"
+        " there: /deploy mirror on."
+    ),
     "announce.slack_stopped": _(
         "The Slack channel %(channel)s gets no more news of this room: Slack says %(error)s."
         " Invite the app there and type /deploy room %(room)s."

@@ -86,6 +86,7 @@ def settings(request: MemberRequest, slug: str) -> HttpResponse:
     context = {
         "room": room,
         "apps": room.apps.order_by("name"),
+        "channels": [each for each in room.slack_channels.select_related("room") if each.may_talk],
         "members": members[:SHOWN],
         "mine": mine,
         "is_manager": people.may_manage(request.user, room),
@@ -99,7 +100,6 @@ def settings(request: MemberRequest, slug: str) -> HttpResponse:
     return render(request, "room/settings.html", context, status=400 if mistake else 200)
 
 
-def _change(request: MemberRequest, room: Room) -> HttpResponse:
 def _held(room: Room) -> dict[str, Any]:
     """What the form of a room's manager shows."""
     told = {name: getattr(room, name) for name in ("topic", "is_closed", "is_announcements")}
@@ -112,6 +112,7 @@ def _typed(form: QueryDict) -> dict[str, Any]:
     return told | {"apps": set(form.getlist("apps"))}
 
 
+def _change(request: MemberRequest, room: Room) -> HttpResponse:
     """Do what the pressed button says, and show what holds now.
 
     Raises:

@@ -9,6 +9,9 @@ from chatops.slack.asks import Ask
 from chatops.slack.blocks import Json
 from chatops.slack.models import Workspace
 
+#: A code of the phrases, its parameters, and whether it is a refusal.
+Told = tuple[str, dict[str, Any], bool]
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

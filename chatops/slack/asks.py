@@ -12,9 +12,13 @@ from typing import Any, Literal
 
 Json = Mapping[str, Any]
 #: What was asked with: a command, a mention, a button, the button that asks for a reason, Slack's menu, or one of the
-#: two forms.
-Kind = Literal["command", "mention", "press", "why", "menu", "form", "reason"]
+#: two forms. What people say to each other asks for nothing.
+Kind = Literal["command", "mention", "press", "why", "menu", "form", "reason", "said"]
 
+#: What Slack calls messages that a person wrote; all others tell of something that happened in the channel.
+_WRITTEN = frozenset({"", "file_share", "thread_broadcast", "me_message"})
+#: What only messages of apps and bots have: ours too, so nothing that we said is ever heard.
+_BY_APPS = frozenset({"bot_id", "app_id", "bot_profile"})
 _MENTION = re.compile(r"^\s*<@[A-Z0-9]+(?:\|[^>]*)?>[:,]?\s*")
 
 
@@ -24,7 +28,8 @@ class Ask:
 
     `thread` is the message whose thread it was typed in, `ts` the message itself, `button` the button or form that was
     pressed, `name` and `value` a button's action, `about` what we had written on a form; `hook` is where a late answer
-    may go, `trigger` opens a form.
+    may go, `trigger` opens a form. Of talk, `name` is `said`, `changed` or `deleted`, and `about` has the names of its
+    files, one a line.
     """
 
     kind: Kind
@@ -137,6 +142,49 @@ def of_mention(body: Json, began: float) -> Ask:
         ts=_text(event, "ts"),
         began=began,
     )
+
+
+def of_message(body: Json, began: float) -> Ask | None:
+    """What a person said in a channel, changed or took back; None for what apps wrote and what merely happened."""
+    event, team = body["event"], _text(body, "team_id")
+    said, name = event, "said"
+    match _text(event, "subtype"):
+        case "message_changed":
+            said, name = _json(event, "message"), "changed"
+        case "message_deleted":
+            said, name = {**_json(event, "previous_message"), "ts": event.get("deleted_ts")}, "deleted"
+    if name == "changed" and _text(said, "subtype") == "tombstone":  # what is left of it, above the answers to it
+        said, name = {**_json(event, "previous_message"), "ts": said.get("ts")}, "deleted"
+    is_written = _text(said, "subtype") in _WRITTEN and bool(_text(said, "user")) and bool(_text(said, "ts"))
+    if not is_written or _json(said, "metadata") or any(said.get(each) for each in _BY_APPS):
+        return None
+    if name == "changed" and _text(said, "text") == _text(_json(event, "previous_message"), "text"):
+        return None  # a link that was looked up, or a file that came
+    thread, ts = _text(said, "thread_ts"), _text(said, "ts")
+    return Ask(
+        kind="said",
+        key=f"evt:{_text(body, 'event_id')}",
+        team=_text(said, "user_team") or _text(said, "team") or team,
+        user=_text(said, "user"),
+        channel=_text(event, "channel"),
+        text=_text(said, "text"),
+        thread=thread if thread != ts else "",
+        ts=ts,
+        name=name,
+        about="\n".join(_files(said)),
+        began=began,
+    )
+
+
+def _files(said: Json) -> list[str]:
+    files = said.get("files")
+    known = [each for each in files if isinstance(each, dict)] if isinstance(files, list) else []
+    return [" ".join((_text(each, "name") or _text(each, "title") or "?").split()) for each in known]
+
+
+def _json(values: Json, name: str) -> Json:
+    value = values.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _text(values: Json, name: str) -> str:

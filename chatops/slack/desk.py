@@ -19,7 +19,7 @@ from bot.world import World
 from chatops.room import messages, people
 from chatops.room.messages import Outcome
 from chatops.room.models import Room
-from chatops.slack import blocks, calls, card, deliveries, forms, rooms, tickets
+from chatops.slack import blocks, calls, card, deliveries, forms, hearing, rooms, tickets
 from chatops.slack.answers import Answer, Turned, refused, told
 from chatops.slack.asks import Ask
 from chatops.slack.blocks import Json
@@ -71,6 +71,8 @@ def _work(ask: Ask, workspace: Workspace) -> Answer:
             return sent_reason(ask, workspace)
         case "mention":
             return typed(ask, workspace)
+        case "said":
+            return hearing.hear(ask, workspace)
     return typed(ask, workspace) if ask.text.strip() else offer_form(ask, workspace)
 
 
@@ -89,7 +91,10 @@ def typed(ask: Ask, workspace: Workspace) -> Answer:
     first = words[0].lower() if words else ""
     is_account = first in ("link", "unlink") and len(words) == 1
     is_room = first in ("room", "rooms") and len(words) <= 3
-    if (is_account or is_room) and is_over(ask):  # lines are judged where they are stored: they may have run
+    is_mirror = first == "mirror" and len(words) <= 3 and (len(words) == 1 or words[1].lower() in ("on", "off"))
+    if (is_account or is_room or is_mirror) and is_over(
+        ask
+    ):  # lines are judged where they are stored: they may have run
         raise Turned(refused("slack_late"))
     if is_account:
         return _link(ask, workspace) if first == "link" else _unlink(ask, workspace)
@@ -97,6 +102,8 @@ def typed(ask: Ask, workspace: Workspace) -> Answer:
     with translation.override(person.language or settings.SLACK_LANGUAGE):
         if is_room:
             return told(*rooms.show(workspace, ask.channel, person, words[1:]))
+        if is_mirror:
+            return told(*rooms.mirror(workspace, ask.channel, person, [word.lower() for word in words[1:]]))
         seat = sit(ask, workspace, person)
         return say(ask, seat, _in_thread(ask, workspace))
 
@@ -217,18 +224,13 @@ def sit(ask: Ask, workspace: Workspace, person: Person) -> Seat:
     Raises:
         Turned: it shows none, or they are no member.
     """
-    channel = _channel(ask, workspace)
+    channel = rooms.link_of(workspace, ask.channel)
     room = channel.room if channel else rooms.own(person) if ask.channel.startswith("D") or not ask.channel else None
     return _seat(person, room, channel)
 
 
 def _seat_in(ask: Ask, workspace: Workspace, person: Person, room: Room | None) -> Seat:
-    return _seat(person, room, _channel(ask, workspace))
-
-
-def _channel(ask: Ask, workspace: Workspace) -> Channel | None:
-    known = Channel.objects.filter(workspace=workspace, channel=ask.channel)
-    return known.select_related("room__default_app").first()
+    return _seat(person, room, rooms.link_of(workspace, ask.channel))
 
 
 def _seat(person: Person, room: Room | None, channel: Channel | None) -> Seat:

@@ -19,7 +19,7 @@ from django.utils import translation
 from slack_bolt import Ack, App, BoltContext, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 
-from chatops.slack import answers, asks, calls, deliveries, desk, forms, hands, rooms, tickets, workspaces
+from chatops.slack import answers, asks, calls, deliveries, desk, forms, hands, opting, rooms, tickets, workspaces
 from chatops.slack.answers import Answer
 from chatops.slack.asks import Ask
 from chatops.slack.models import Channel, Identity, Workspace
@@ -28,6 +28,10 @@ from deploy_core.sealing import SealError
 logger = logging.getLogger(__name__)
 
 Body = dict[str, Any]
+
+
+class NotHeard(Exception):
+    """What somebody said could not be stored."""
 
 
 def app() -> App:
@@ -57,10 +61,12 @@ def _app(api_url: str, timeout_s: int) -> App:
     made.view(forms.DEPLOY)(_deploy_form)
     made.view(forms.REJECT)(_reject_form)
     made.event("app_mention")(_mention)
+    made.event("message")(_said)
     made.event("app_uninstalled")(_removed)
     made.event("tokens_revoked")(_revoked)
     made.event("user_change")(_changed)
     made.event("channel_archive")(_archived)
+    made.event("channel_shared")(_shared)
     made.event(re.compile(".*"))(_nothing)
     return made
 
@@ -116,6 +122,26 @@ def _mention(ack: Ack, body: Body, context: BoltContext) -> None:
     _act(ack, asks.of_mention(body, _began(context)), context["workspace"])
 
 
+# --- what people say to each other ------------------------------------------------------------------------------------
+def _said(ack: Ack, body: Body, context: BoltContext) -> None:
+    """Slack tells of every channel the bot is in: what is said where nobody asked for it is not looked at."""
+    ask, workspace = asks.of_message(body, _began(context)), context["workspace"]
+    if ask and Channel.objects.filter(workspace=workspace, channel=ask.channel, talk__isnull=False).exists():
+        job = hands.Job(partial(desk.worked, ask, workspace))
+        answer = job.within(settings.SLACK_ACK_S) or _kept(job, ask, workspace)
+        if answer is None:
+            job.then(partial(_heard, ask))
+        elif answer.is_error:
+            raise NotHeard  # Slack sends it again
+    ack()
+
+
+def _heard(ask: Ask, answer: Answer) -> None:
+    """It was kept, and is not needed any more; where something failed, it is tried once more (`strays`)."""
+    if not answer.is_error:
+        deliveries.settle(ask, answer)
+
+
 # --- forms ------------------------------------------------------------------------------------------------------------
 def _deploy_form(ack: Ack, body: Body, context: BoltContext) -> None:
     ask, given = asks.of_form(body, _began(context), "form")
@@ -153,6 +179,11 @@ def _archived(ack: Ack, body: Body, context: BoltContext) -> None:
     ack()
     for channel in Channel.objects.filter(workspace=context["workspace"], channel=body["event"].get("channel", "")):
         rooms.stop(channel, "is_archived")
+
+
+def _shared(ack: Ack, body: Body, context: BoltContext) -> None:
+    ack()
+    opting.shared(context["workspace"], body["event"].get("channel", ""))
 
 
 def _nothing(ack: Ack) -> None:

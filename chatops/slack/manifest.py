@@ -10,12 +10,15 @@ SCOPES: dict[str, str] = {
     "app_mentions:read": "@deploy in a thread",
     "channels:read": "what a channel is called and whether it is shared, when a room is linked",
     "groups:read": "the same for private channels",
-    "channels:history": "whether a message arrived whose answer was lost",
+    "channels:history": "whether a message arrived whose answer was lost; what people say, where a room shows it",
     "groups:history": "the same in private channels",
     "im:history": "the same in direct messages",
-    "users:read": "that somebody was deactivated",
+    "users:read": "that somebody was deactivated, and what people are called",
 }
-EVENTS = ("app_mention", "app_uninstalled", "tokens_revoked", "user_change", "channel_archive")
+EVENTS = (
+    "app_mention", "message.channels", "message.groups", "app_uninstalled", "tokens_revoked", "user_change",
+    "channel_archive", "channel_shared",
+)  # fmt: skip
 
 
 def make(url: str, *, is_socket: bool = False) -> dict[str, Any]:

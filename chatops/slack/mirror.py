@@ -17,7 +17,7 @@ from django.utils import translation
 from bot import phrases
 from bot.verbs import BY_WORD
 from chatops.room.models import Event, Line, Stream
-from chatops.slack import blocks, card, mrkdwn, outbox
+from chatops.slack import blocks, card, mrkdwn, opting, outbox, saying
 from chatops.slack.blocks import Json
 from chatops.slack.desk import page
 from chatops.slack.models import Channel, Identity, Workspace
@@ -134,6 +134,14 @@ def _show(channel: Channel, event: Event) -> None:
             _announce(channel, event.payload)
         case "reply":
             _echo(channel, event)
+        case "message":
+            saying.say(channel, event)
+        case "message.edited":
+            saying.change(channel, event)
+        case "message.deleted":
+            saying.take_back(channel, event)
+        case "room.changed":
+            opting.mind(channel)
 
 
 def _announce(channel: Channel, told: Json) -> None:

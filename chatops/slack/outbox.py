@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from chatops.slack.blocks import Json
-from chatops.slack.models import Channel, Post, Workspace
+from chatops.slack.models import Channel, Heard, Post, Workspace
 
 
 def put(
@@ -25,8 +25,11 @@ def put(
     whisper_to: str = "",
     is_broadcast: bool = False,
     deployment_id: int | None = None,
+    said_id: int | None = None,
 ) -> Post:
-    """Send `message` to a place, once per key; a card is drawn when it is sent, so it has none."""
+    """Send `message` to a place, once per key; a card is drawn when it is sent, so it has none. `said_id`: the message
+    of a person in the room that it shows.
+    """
     post, _ = Post.objects.get_or_create(
         workspace=workspace,
         place=place,
@@ -39,6 +42,7 @@ def put(
             "whisper_to": whisper_to,
             "is_broadcast": is_broadcast,
             "deployment_id": deployment_id,
+            "said_id": said_id,
         },
     )
     return post
@@ -52,8 +56,11 @@ def whisper(workspace: Workspace, place: str, user: str, key: str, message: Json
 
 
 def forget() -> None:
-    """Drop what was sent long ago. The message of a deployment stays: a line typed below it means that deployment."""
+    """Drop what was sent or heard long ago. The message of a deployment stays: a line typed below it means that
+    deployment.
+    """
     old = timezone.now() - timedelta(days=settings.SLACK_KEEP_DAYS)
+    Heard.objects.filter(at__lt=old).delete()
     Post.objects.filter(is_done=True, deployment__isnull=True, created__lt=old).delete()
 
 

@@ -1,7 +1,5 @@
 """Which room a channel shows, and who may say so: a link makes things seen, it gives nobody a right."""
 
-from typing import Any
-
 from django.db import transaction
 from django.utils import timezone
 
@@ -10,20 +8,34 @@ from chatops.room import people
 from chatops.room.models import Room, Stream
 from chatops.room.streams import heads
 from chatops.room.timeline import Timeline
-from chatops.slack import calls
+from chatops.slack import calls, opting
+from chatops.slack.answers import Told
 from chatops.slack.models import Channel, Post, Workspace
 from deploy_core.ledger import audit
 from deploy_core.models import Deployment, Person
 from deploy_core.rules.grants import EVERYWHERE
 from deploy_core.safety import access
 
-#: A code of the phrases, its parameters, and whether it is a refusal.
-Told = tuple[str, dict[str, Any], bool]
+
+def mirror(workspace: Workspace, channel: str, person: Person, words: list[str]) -> Told:
+    """`mirror`, `mirror on`, …: whether what people say is shown on both sides; see `opting`."""
+    link = link_of(workspace, channel)
+    if link is None or link.trouble:
+        return "slack_no_room", {"rooms": names(person)}, True
+    if not link.room.memberships.filter(person=person).exists():
+        return "slack_not_member", {"room": link.room.slug}, True
+    return opting.show(link, person, words)
+
+
+def link_of(workspace: Workspace, channel: str) -> Channel | None:
+    """What ties a channel to its room."""
+    known = Channel.objects.filter(workspace=workspace, channel=channel)
+    return known.select_related("workspace", "room__default_app").first()
 
 
 def show(workspace: Workspace, channel: str, person: Person, words: list[str]) -> Told:
     """`room`, `room none`, `room ops`, `room ops anyway`: what a channel shows, or shall show from now on."""
-    link = Channel.objects.filter(workspace=workspace, channel=channel).select_related("room").first()
+    link = link_of(workspace, channel)
     if not words:
         known = {"rooms": names(person)}
         return ("slack_room", {"room": link.room.slug}, False) if link else ("slack_no_room", known, False)
@@ -52,7 +64,9 @@ def show(workspace: Workspace, channel: str, person: Person, words: list[str]) -
 
 @transaction.atomic
 def tie(workspace: Workspace, channel: str, name: str, room: Room, *, by: Person) -> Channel:
-    """The channel shows the room, from what happens next on."""
+    """The channel shows the room, from what happens next on. What people say is shown once that is wanted too."""
+    if known := link_of(workspace, channel):
+        opting.end(known, "slack_mirror_ended", by=by)
     stream = Stream("room", room.pk)
     link, _ = Channel.objects.update_or_create(
         workspace=workspace,
@@ -75,6 +89,7 @@ def _part(link: Channel | None, person: Person) -> Told:
         return "slack_room_unlinked", {}, False
     if refusal := _why_not(link.room, person):
         return refusal
+    opting.end(link, "slack_mirror_ended", by=person)
     audit.record(person, "slack.room", f"{link.workspace.team}/{link.channel}", "ended", room=link.room.slug)
     link.delete()
     return "slack_room_unlinked", {}, False

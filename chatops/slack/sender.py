@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import Q
+from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from chatops.room.models import Stream
@@ -113,9 +113,10 @@ class Sender:
         if workspace.quiet_until and workspace.quiet_until > now:
             return None, (workspace.quiet_until - now).total_seconds()
         posts = list(
-            _open_posts(workspace).select_related("workspace", "channel", "under", "deployment").order_by("pk")
+            _to_look_at(workspace).select_related("workspace", "channel", "under", "deployment").order_by("pk")
         )
-        edits = self._edits_due(workspace, [post for post in posts if post.ts], now)
+        edits = self._edits_due(workspace, [post for post in posts if post.ts and post.deployment_id], now)
+        edits += self._words_due(workspace, [post for post in posts if post.ts and not post.deployment_id], now)
         fresh = self._fresh_due([post for post in posts if not post.ts], now)
         ends = [(at, post) for at, post in edits if post.deployment and post.deployment.status in ENDED]
         waits = [float(settings.SLACK_TICK_S)]
@@ -126,9 +127,11 @@ class Sender:
         return None, max(0.0, min(waits))
 
     def _fresh_due(self, posts: Iterable[Post], now: datetime) -> list[tuple[datetime, Post]]:
-        """The first that waits in each place, and when it may go: about one message a second."""
+        """The first that waits in each place, and when it may go: about one message a second. What people say to each
+        other goes when nothing else is to be told there.
+        """
         first: dict[str, Post] = {}
-        for post in posts:
+        for post in sorted(posts, key=lambda post: (post.said_id is not None, post.pk)):
             first.setdefault(post.place, post)
         found = []
         for place, post in first.items():
@@ -163,6 +166,11 @@ class Sender:
             found.append((at, post))
         return found
 
+    def _words_due(self, workspace: Workspace, posts: list[Post], now: datetime) -> list[tuple[datetime, Post]]:
+        """What people said, where they have changed it or taken it back since."""
+        free = self._budget(workspace, now)
+        return [(max(post.not_before or now, free), post) for post in posts]
+
     def _budget(self, workspace: Workspace, now: datetime) -> datetime:
         """From when on Slack takes another edit of the workspace."""
         edits = self._edits.setdefault(workspace.pk, deque(maxlen=settings.SLACK_EDITS_PER_MINUTE))
@@ -174,7 +182,9 @@ class Sender:
     def _send(self, post: Post) -> None:
         """Make the call that a post wants, and keep what came of it."""
         try:
-            if post.ts:
+            if post.ts and post.is_gone:
+                self._take_back(post)
+            elif post.ts:
                 self._edit(post)
             elif post.begun and not post.whisper_to:
                 self._look(post)
@@ -227,12 +237,19 @@ class Sender:
     def _edit(self, post: Post) -> None:
         message, kept = _drawn(post)
         if _digest(message) != post.digest:
-            self._edits.setdefault(post.workspace_id, deque(maxlen=settings.SLACK_EDITS_PER_MINUTE)).append(
-                time.monotonic()
-            )
+            self._count_edit(post)
             place = post.channel.channel if post.channel else post.place
             calls.call(post.workspace, "chat.update", channel=place, ts=post.ts, **message)
         self._sent(post, post.ts, message, kept)
+
+    def _take_back(self, post: Post) -> None:
+        self._count_edit(post)
+        calls.call(post.workspace, "chat.delete", channel=post.place, ts=post.ts)
+        _keep(post, is_done=True, payload={})
+
+    def _count_edit(self, post: Post) -> None:
+        edits = self._edits.setdefault(post.workspace_id, deque(maxlen=settings.SLACK_EDITS_PER_MINUTE))
+        edits.append(time.monotonic())
 
     def _sent(self, post: Post, ts: str, message: Json, kept: dict[str, Any]) -> None:
         is_of_steps = bool(post.ts) and kept.get("status") == post.status and _digest(message) != post.digest
@@ -256,10 +273,13 @@ class Sender:
         for message in found:
             about = message.get("metadata") or {}
             if about.get("event_type") == METADATA and about.get("event_payload", {}).get("post") == post.pk:
-                is_done = post.deployment_id is None
+                is_done = post.deployment_id is None and post.said_id is None
                 _keep(post, ts=str(message["ts"]), tries=0, not_before=None, is_done=is_done, number=0)
                 return
-        self._post(post)
+        if post.is_gone:
+            _keep(post, is_done=True)
+        else:
+            self._post(post)
 
     # --- Slack says no ------------------------------------------------------------------------------------------------
     def _refused(self, post: Post, error: str) -> None:
@@ -267,6 +287,8 @@ class Sender:
         if error in workspaces.REVOKED:
             _keep(post, begun=None)
             workspaces.give_up(post.workspace, error)
+        elif post.ts and post.said_id:  # somebody deleted it there, or it is too old to be changed
+            _keep(post, is_done=True, payload={}, trouble="" if post.is_gone else error[:64])
         elif post.ts and error == "message_not_found" and not post.trouble:  # somebody deleted it: once more
             _keep(post, ts="", begun=None, digest="", number=0, status="", not_before=None, trouble=error)
         elif post.whisper_to:
@@ -311,8 +333,11 @@ def _drawn(post: Post) -> tuple[Json, dict[str, Any]]:
     return mirror.draw(post.workspace, post.deployment_id) if post.deployment_id else (post.payload, {})
 
 
-def _open_posts(workspace: Workspace) -> Any:
-    return Post.objects.filter(workspace=workspace, is_done=False)
+def _to_look_at(workspace: Workspace) -> QuerySet[Post]:
+    """What is not done; of what people say, where it piles up, the first in each place."""
+    left = Post.objects.filter(workspace=workspace, is_done=False)
+    firsts = left.filter(said__isnull=False, ts="").order_by().values("place").annotate(first=Min("pk"))
+    return left.filter(Q(said__isnull=True) | ~Q(ts="") | Q(pk__in=firsts.values("first")))
 
 
 def _keep(post: Post, **fields: Any) -> None:

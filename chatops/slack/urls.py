@@ -11,5 +11,6 @@ urlpatterns = [
     path("oauth_redirect", views.oauth_redirect, name="slack-oauth"),
     path("link/<str:token>/", views.Link.as_view(), name="slack-link"),
     path("unlink/<int:number>/", views.unlink, name="slack-unlink"),
+    path("channels/<int:number>/quiet/", views.quiet, name="slack-quiet"),
     path("workspaces/<int:number>/remove/", views.remove, name="slack-remove"),
 ]

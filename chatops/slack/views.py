@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,8 +20,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from chatops.accounts import proof
+from chatops.room import people
 from chatops.room.views import MemberRequest, rail
-from chatops.slack import blocks, calls, manifest, outbox, tickets, workspaces
+from chatops.slack import blocks, calls, manifest, opting, outbox, tickets, workspaces
 from chatops.slack.models import Channel, Identity, Post, Ticket, Workspace
 from deploy_core.models import Person
 from deploy_core.rules.grants import EVERYWHERE
@@ -47,15 +48,19 @@ def _page(request: MemberRequest, trouble: str = "", status: int = 200) -> HttpR
         "rooms": rail(request.user),
         "page": "slack",
         "workspaces": [(each, _is_slow(each)) for each in known],
-        "channels": Channel.objects.filter(room__members=request.user, workspace__removed__isnull=True)
-        .select_related("workspace", "room")
-        .order_by("room__slug"),
+        "channels": [(each, people.may_manage(request.user, each.room)) for each in _links(request.user)],
         "identities": Identity.objects.filter(person=request.user).select_related("workspace"),
         "may_install": _may_install(request.user),
         "is_ready": bool(settings.SLACK_CLIENT_ID and settings.SLACK_CLIENT_SECRET and settings.SLACK_SIGNING_SECRET),
         "trouble": trouble,
     }
     return render(request, "slack/home.html", context, status=status)
+
+
+def _links(person: Person) -> QuerySet[Channel]:
+    """The channels that show the person's rooms."""
+    shown = Channel.objects.filter(room__members=person, workspace__removed__isnull=True)
+    return shown.select_related("workspace", "room").order_by("room__slug")
 
 
 def _is_slow(workspace: Workspace) -> bool:
@@ -133,6 +138,18 @@ def remove(request: MemberRequest, number: int) -> HttpResponse:
     with suppress(calls.Limited, calls.Unsure, calls.Refused, SealError):  # it is forgotten here in any case
         calls.call(workspace, "auth.revoke")
     workspaces.remove(workspace, "asked", by=request.user)
+    return redirect("slack")
+
+
+@require_POST
+@never_cache
+@login_required
+def quiet(request: MemberRequest, number: int) -> HttpResponse:
+    """What people say in a channel and in its room is not shown in the other any more."""
+    link = get_object_or_404(_links(request.user), pk=number)
+    if not people.may_manage(request.user, link.room):
+        raise PermissionDenied
+    opting.end(link, "slack_mirror_ended", by=request.user)
     return redirect("slack")
 
 

@@ -132,6 +132,7 @@ PAGES: dict[str, Page] = {
     "slack-oauth": Page("owner"),
     "slack-link": Page("nobody", {"token": "none"}),
     "slack-unlink": Page("nobody", {"number": 1}, takes_get=False),
+    "slack-quiet": Page("nobody", {"number": 1}, takes_get=False),
     "slack-remove": Page("owner", {"number": 1}, data={}, takes_get=False),
     "hook": Page("nobody at all", {"provider": "github", "app": "shop"}, takes_get=False),
     "tokens": Page("nobody", data={"revoke": "1"}, acts="owner"),

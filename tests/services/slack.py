@@ -19,6 +19,7 @@ from tests.services.slack_limits import Json, Rates, of_form, of_message
 SCOPES = {
     "chat.postMessage": "chat:write",
     "chat.update": "chat:write",
+    "chat.delete": "chat:write",
     "chat.postEphemeral": "chat:write",
     "conversations.history": "channels:history",
     "conversations.replies": "channels:history",
@@ -62,6 +63,7 @@ class Message:
     is_broadcast: bool = False
     metadata: Json = field(default_factory=dict)
     edits: int = 0
+    is_of_people: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,13 @@ class FakeSlack:
         with self._lock:
             return [m for m in self.messages.values() if m.channel == channel and m.thread == thread]
 
+    def said(self, channel: str, text: str, thread: str = "") -> Message:
+        """A person has written something in a channel."""
+        with self._lock:
+            made = Message(channel, self._ts(), text, [], thread, is_of_people=True)
+            self.messages[channel, made.ts] = made
+            return made
+
     def count(self, method: str) -> int:
         with self._lock:
             return sum(call.method == method for call in self.calls)
@@ -264,6 +273,10 @@ class FakeSlack:
                 return self._post(body, workspace)
             case "chat.update":
                 return self._update(body)
+            case "chat.delete":
+                if self.messages.pop((body["channel"], body["ts"]), None) is None:
+                    raise Refused("message_not_found")
+                return {"channel": body["channel"], "ts": body["ts"]}
             case "chat.postEphemeral":
                 self._channel(body["channel"])
                 self._check(of_message(body))
@@ -319,6 +332,8 @@ class FakeSlack:
         message = self.messages.get((body["channel"], body["ts"]))
         if message is None:
             raise Refused("message_not_found")
+        if message.is_of_people:
+            raise Refused("cant_update_message")
         self._check(of_message(body))
         message.text, message.blocks = body.get("text", ""), body.get("blocks") or []
         message.edits += 1

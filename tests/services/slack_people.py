@@ -156,6 +156,32 @@ class Someone:
         said |= {"ts": f"{time.time():.6f}", "team": self.team, "event_ts": f"{time.time():.6f}"}
         return self.event(said | ({"thread_ts": thread} if thread else {}), event=event, **more)
 
+    # --- what people say to each other ------------------------------------------------------------------------------
+
+    def say(self, text: str, *, thread: str = "", **fields: Any) -> tuple[Json, Delivery]:
+        """A message in the channel: as Slack tells of it, and how that was taken."""
+        ts = self.slack.said(self.channel, text, thread).ts
+        said: Json = {"type": "message", "user": self.user, "text": text, "ts": ts, "team": self.team}
+        said |= {"thread_ts": thread} if thread else {}
+        told = {**said, "channel": self.channel, "channel_type": "channel", "event_ts": ts, **fields}
+        return told, self.event(told)
+
+    def rewrite(self, said: Json, text: str) -> Delivery:
+        """What was said says something else now."""
+        self.slack.messages[self.channel, said["ts"]].text = text
+        before = {name: said[name] for name in said if name not in ("channel", "channel_type", "event_ts")}
+        after = {**before, "text": text, "edited": {"user": self.user, "ts": f"{time.time():.6f}"}}
+        return self._about(said, "message_changed", message=after, previous_message=before)
+
+    def take_back(self, said: Json) -> Delivery:
+        """What was said is gone."""
+        del self.slack.messages[self.channel, said["ts"]]
+        return self._about(said, "message_deleted", deleted_ts=said["ts"], previous_message=said)
+
+    def _about(self, said: Json, subtype: str, **fields: Any) -> Delivery:
+        told = {"type": "message", "subtype": subtype, "hidden": True, "channel": self.channel}
+        return self.event({**told, "channel_type": "channel", "ts": f"{time.time():.6f}", **fields})
+
     def event(self, event_body: Json, *, event: str = "", **more: str) -> Delivery:
         """Anything of the Events API."""
         envelope = {

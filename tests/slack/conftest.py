@@ -135,7 +135,8 @@ class Ship:
         cards = [(post, Stream("deployment", post.deployment_id or 0)) for post in left if post.ts]
         known = heads([stream for _, stream in cards])
         has_grown = any(known[stream].number > post.number for post, stream in cards)
-        return workspace.is_open and (mirror.news(workspace) or left.filter(ts="").exists() or has_grown)
+        has_changed = left.filter(deployment__isnull=True).exists()
+        return workspace.is_open and (mirror.news(workspace) or left.filter(ts="").exists() or has_grown or has_changed)
 
     @property
     def messages(self) -> list[slack_service.Message]:
