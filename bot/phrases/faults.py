@@ -29,6 +29,10 @@ FAULTS = {
         "%(environment)s is protected, and builds here cannot be kept from this server's secrets."
         " See SHIPROOM_UNSAFE_BUILDS."
     ),
+    "build_reads": _(
+        "%(environment)s is protected, and builds here can read %(path)s."
+        " Take its mode for others away (chmod o-rwx), or see SHIPROOM_UNSAFE_BUILDS."
+    ),
     "odd_file": _("%(path)s is no file, folder or link, so it cannot be packed."),
     "changed_while_packing": _("%(path)s changed while it was packed."),
     "artifact_lost": _("What was built of %(revision)s is not here any more. Deploy it again."),
@@ -57,6 +61,7 @@ FAULTS = {
     "release_missing": _("%(server)s does not have the release."),
     "verify_failed": _("What arrived on %(server)s is not what was sent."),
     "current_is_no_link": _("On %(server)s, current is no link of ours, so it was not touched."),
+    "shared_behind_link": _("On %(server)s a shared path lies behind a link, where it would be removed.[[ %(tail)s]]"),
     "current_differs": _("Not every server runs %(release)s after the switch:[[ %(servers)s]]."),
     "server_busy": _("Another deployment holds %(server)s."),
     "taken_over": _("Another worker took over on %(server)s."),

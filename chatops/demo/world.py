@@ -97,7 +97,7 @@ def _programs(folder: Path) -> list[Program]:
     programs = []
     for copy in copies:
         home = folder / "servers" / copy.server.name / copy.environment.path / "current"
-        shape = pipeline.for_environment(pipeline.parse(copy.release.pipeline), copy.environment.name)
+        shape = pipeline.of_release(copy.release.pipeline, copy.environment.name)
         placement = placements.get((copy.environment_id, copy.server_id))
         if placement and shape.restart and home.is_dir():
             variables = {

@@ -179,7 +179,7 @@ def run_task(
     release = Release.objects.current_in(environment)
     if release is None:
         raise Refused("nothing_deployed", app=app.name, environment=environment.name)
-    tasks = pipeline.for_environment(pipeline.parse(release.pipeline), environment.name).tasks
+    tasks = pipeline.of_release(release.pipeline, environment.name).tasks
     if task not in tasks:
         raise UnknownName("unknown_task", given=task, near=sorted(tasks), app=app.name, environment=environment.name)
     deployment = Deployment.objects.create(

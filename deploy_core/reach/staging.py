@@ -88,7 +88,8 @@ def stage(
     the next one; a spare base may be gone then.
 
     Raises:
-        CommandFailed: `disk_full`, `verify_failed` (the content on the server is not the manifest's), or another exit.
+        CommandFailed: `disk_full`, `verify_failed` (the content on the server is not the manifest's),
+            `shared_behind_link` (in its `tail`, which), or another exit.
         ReachError: `taken_over`; and whatever `Connection.run` raises.
     """
 
@@ -304,6 +305,7 @@ def _check(result: Result, command: str) -> Result:
         remote.WRONG_CONTENT: "verify_failed",
         remote.NOT_A_LINK: "current_is_no_link",
         remote.BUSY: "server_busy",
+        remote.BEHIND_LINK: "shared_behind_link",
     }
     if result.exit_status == remote.TAKEN_OVER:
         raise ReachError("taken_over", server=result.server, detail=said)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from .remote import (
+    BEHIND_LINK,
     IN_USE,
     RELEASE_MUTEX,
     REMEMBER_GROUP,
@@ -68,7 +69,7 @@ def stage(
     needs no second look; one that was touched does, and so does the listing of what becomes of it.
 
     Exits TAKEN_OVER, WRONG_CONTENT, STALE_BASE (send the whole artifact), IN_USE (the name is that of the current
-    release, which has other content), or as a program failed.
+    release, which has other content), BEHIND_LINK (of a shared path), or as a program failed.
     """
     release_name(name)
     links = "".join(_shared_file(shared_path(p)) for p in shared_files)
@@ -104,7 +105,7 @@ if [ -n "$touched" ]; then
   kinds=$(cd "$T" && {KINDS_LISTING} | sort -z | sha256sum)
   [ "${{kinds%% *}}" = {kinds_sum} ] || {{ echo 'links, modes or folders differ' >&2; exit {WRONG_CONTENT}; }}
 fi
-{links}{holding(fence)}\
+{_OWN if links else ""}{links}{holding(fence)}\
 [ -d "$T" ] || {{ echo 'a later attempt took its place' >&2; exit {TAKEN_OVER}; }}
 [ ! -d "$R" ] || rm -rf -- "$R" "$R.id" "$R.stamp"
 mv -T -- "$T" "$R"; : > "$R.stamp"
@@ -177,6 +178,17 @@ fi
 """
 
 
+#: `own PATH FOLDER…`: what lies behind a link is not the release's own, and what is shared would be removed there.
+_OWN = f"""\
+own() {{
+  it=$1; shift
+  for folder in "$@"; do
+    [ ! -L "$T/$folder" ] || {{ echo "$it lies in $folder, which is a link" >&2; exit {BEHIND_LINK}; }}
+  done
+}}
+"""
+
+
 def _link_to_shared(path: str) -> str:
     """`$link` -> `$shared`, relative, so that the environment's folder may be moved."""
     up = "../" * (path.count("/") + 2)
@@ -184,8 +196,9 @@ def _link_to_shared(path: str) -> str:
 
 
 def _names(path: str) -> str:
-    quoted = shlex.quote(path)
-    return f'shared=shared/{quoted}; link="$T/"{quoted}; mkdir -p -- "$(dirname -- "$shared")"\n'
+    quoted, above = shlex.quote(path), [str(folder) for folder in PurePosixPath(path).parents][:-1]
+    own = f"own {shlex.join([path, *above])}\n" if above else ""
+    return f'{own}shared=shared/{quoted}; link="$T/"{quoted}; mkdir -p -- "$(dirname -- "$shared")"\n'
 
 
 def _shared_file(path: str) -> str:

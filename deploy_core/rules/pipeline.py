@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -167,8 +168,10 @@ class Pipeline:
     environments: Mapping[str, EnvironmentPipeline] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def parse(text: str) -> Pipeline:
+def parse(text: str, *, was_live: bool = False) -> Pipeline:
     """The pipeline that `text` (YAML) describes.
+
+    The file of a release that `was_live` may share a path inside another: one must be able to go back to it.
 
     Raises:
         PipelineError: with `path`, `expected` and `got` (code `pipeline_wrong`), with `path` and `near`
@@ -179,9 +182,9 @@ def parse(text: str) -> Pipeline:
     whole = Section(read(text), "")
     differing = whole.take_section("environments")
     return Pipeline(
-        common=_environment(whole.merged(Section({}, ""))),
+        common=_environment(whole.merged(Section({}, "")), was_live),
         environments=MappingProxyType(
-            {name: _environment(whole.merged(differing.take_section(name))) for name in differing.names()}
+            {name: _environment(whole.merged(differing.take_section(name)), was_live) for name in differing.names()}
         ),
     )
 
@@ -189,6 +192,15 @@ def parse(text: str) -> Pipeline:
 def for_environment(pipeline: Pipeline, name: str) -> EnvironmentPipeline:
     """How the environment called `name` is deployed."""
     return pipeline.environments.get(name, pipeline.common)
+
+
+def of_release(text: str, name: str) -> EnvironmentPipeline:
+    """How the environment called `name` was deployed by the file of a release that it has.
+
+    Raises:
+        PipelineError: the file is of a version that read it otherwise.
+    """
+    return for_environment(parse(text, was_live=True), name)
 
 
 def stricter(
@@ -210,7 +222,7 @@ def stricter(
     )
 
 
-def _environment(top: Section) -> EnvironmentPipeline:
+def _environment(top: Section, was_live: bool) -> EnvironmentPipeline:
     build, package, shared, hooks = (top.take_section(name) for name in ("build", "package", "shared", "hooks"))
     restart, health, tasks = (top.take_section(name) for name in ("restart", "health", "tasks"))
     timeouts, retries = top.take_section("timeouts"), top.take_section("retries")
@@ -221,7 +233,7 @@ def _environment(top: Section) -> EnvironmentPipeline:
             package.take_paths("include", default=("**",)),
             package.take_paths("exclude"),
         ),
-        shared=Shared(shared.take_paths("files"), shared.take_paths("folders")),
+        shared=_shared(shared, was_live),
         hooks=Hooks(
             hooks.take_commands("before_fetch"),
             hooks.take_commands("after_fetch"),
@@ -243,6 +255,18 @@ def _environment(top: Section) -> EnvironmentPipeline:
     for section in (build, package, shared, hooks, restart, timeouts, retries, batches, top):
         section.refuse_rest()
     return pipeline
+
+
+def _shared(shared: Section, was_live: bool) -> Shared:
+    """What lies inside a shared path is behind a link by the time it would be replaced. Files come before folders, so
+    one of them may lie in a shared folder."""
+    found = Shared(shared.take_paths("files"), shared.take_paths("folders"))
+    files, folders = set(map(PurePosixPath, found.files)), set(map(PurePosixPath, found.folders))
+    for key, paths, others in (("files", found.files, files), ("folders", found.folders, files | folders)):
+        for number, path in enumerate(paths):
+            if not was_live and not others.isdisjoint(PurePosixPath(path).parents):
+                shared.wrong(f"{key}.{number}", "a path that lies in no other shared one", path)
+    return found
 
 
 def _health(health: Section) -> Health:

@@ -34,6 +34,7 @@ NOT_A_LINK = 69
 BUSY = 70
 IN_USE = 71
 STALE_BASE = 72
+BEHIND_LINK = 73
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def shape_of(text: str, environment: Environment, *, was_live: bool = False) -> 
     Raises:
         PipelineError: the file is wrong, or has no health check where the environment wants one.
     """
-    shape = pipeline.for_environment(pipeline.parse(text), environment.name)
+    shape = pipeline.for_environment(pipeline.parse(text, was_live=was_live), environment.name)
     is_asked = bool(shape.health) or not was_live
     return pipeline.stricter(
         shape,

@@ -57,7 +57,7 @@ def compare(copy: ReleaseCopy) -> Drift:
         ReachError, PipelineError, SealError
     """
     server, release, environment = copy.server, copy.release, copy.environment
-    of_release = pipeline.for_environment(pipeline.parse(release.pipeline), environment.name)
+    of_release = pipeline.of_release(release.pipeline, environment.name)
     shared = (*of_release.shared.files, *of_release.shared.folders)
     content = drift.own(manifest.unpack(bytes(release.manifest.packed)), shared)
     lines: list[str] = []

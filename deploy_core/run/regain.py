@@ -54,7 +54,7 @@ def _from_server(course: Course, copy: ReleaseCopy) -> Act:
     release, path = copy.release, copy.environment.path
     content = manifest.unpack(bytes(release.manifest.packed))
     try:
-        shared = pipeline.for_environment(pipeline.parse(release.pipeline), copy.environment.name).shared
+        shared = pipeline.of_release(release.pipeline, copy.environment.name).shared
     except PipelineError:  # of a version that read it otherwise
         shared = pipeline.Shared()
 

@@ -57,7 +57,7 @@ def take_back(work: Job, course: Course, servers: Collection[str]) -> bool:
         acts = {}
         for target in able:
             release = course.before[target.name]
-            shape = pipeline.for_environment(pipeline.parse(release.pipeline), course.deployment.environment.name)
+            shape = pipeline.of_release(release.pipeline, course.deployment.environment.name)
             acts[f"back:{target.name}"] = steps.go_back(course, target, release, shape)
         if work.perform(acts) != "ok":
             return False

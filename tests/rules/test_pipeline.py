@@ -12,6 +12,7 @@ from deploy_core.rules import pipeline
 from deploy_core.rules.pipeline import Batches, EnvironmentPipeline, HttpCheck, Restart, Share, Task, TcpCheck
 
 PORT = "a port from 1 to 65535, or the name of a variable"
+ALONE = "a path that lies in no other shared one"
 EXAMPLE = (Path(pipeline.__file__).parent / "deploy.example.yml").read_text()
 
 
@@ -84,6 +85,18 @@ def test_an_environment_may_leave_out_what_is_common():
     assert pipeline.for_environment(whole, "preview").restart is None
 
 
+def test_shared_paths_may_lie_beside_each_other_and_a_file_in_a_folder():
+    read = common("shared: {files: [log/level], folders: [log, logs, a/b, a/c]}")
+
+    assert (read.shared.files, read.shared.folders) == (("log/level",), ("log", "logs", "a/b", "a/c"))
+
+
+def test_one_may_go_back_to_a_release_that_shares_a_path_inside_another():
+    was = pipeline.of_release("shared: {folders: [storage, storage/logs]}", "production")
+
+    assert was.shared.folders == ("storage", "storage/logs")
+
+
 def test_scalars_stay_the_text_that_was_written():
     read = common("variables: {A: 1.10, B: yes, C: 0x10, D: 2026-01-01, E: ''}\nbuild: {commands: [true]}")
 
@@ -116,6 +129,11 @@ def test_scalars_stay_the_text_that_was_written():
         ("package: {exclude: [/etc]}", "package.exclude.0", "a path below the top of the repository", "/etc"),
         ("shared: {folders: [a, ../b]}", "shared.folders.1", "a path below the top of the repository", "../b"),
         ("shared: {folders: [.]}", "shared.folders.0", "a path below the top of the repository", "."),
+        ("shared: {folders: [storage, x, ./storage/logs/]}", "shared.folders.2", ALONE, "./storage/logs/"),
+        ("shared: {files: [a], folders: [a/b/c]}", "shared.folders.0", ALONE, "a/b/c"),
+        ("shared: {files: [a/b, a]}", "shared.files.0", ALONE, "a/b"),
+        ("shared: {folders: [a]}\nenvironments: {production: {shared: {folders: [a/b, a]}}}",
+         "environments.production.shared.folders.0", ALONE, "a/b"),
         ("restart: {timeout: 5}", "restart.command", "text", "nothing"),
         ("restart: {command: \"a\\0b\"}", "restart.command", "text", "a\0b"),
         ("tasks: {migrate: {}}", "tasks.migrate.commands", "a list of commands", "nothing"),

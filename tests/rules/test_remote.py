@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -50,6 +51,27 @@ def test_what_could_leave_the_releases_is_no_release_name(name):
 def test_what_could_leave_a_release_is_no_shared_path(path):
     with pytest.raises(ValueError, match="not a path"):
         layout.shared_path(path)
+
+
+@pytest.mark.parametrize("inside", ["storage/logs", "public/logs"], ids=["in another", "behind a link"])
+def test_what_was_shared_before_is_never_removed_through_a_link(tmp_path, inside):
+    tree, kept = tmp_path / "tree", tmp_path / "app/shared/storage/logs/of production"
+    tree.mkdir()
+    (tree / "public").symlink_to("storage")
+    kept.parent.mkdir(parents=True)
+    kept.write_text("kept")
+    artifact = artifacts.store(tree, tmp_path / "artifacts")
+    script = layout.stage(
+        "app", "r1", artifact.manifest.id, artifact.manifest.kinds_sum, FENCE, shared_folders=("storage", inside)
+    )
+    packed = packs.packed(artifact, "zstd" if shutil.which("zstd") else "gzip")
+
+    done = sh(script, tmp_path, packed.preface("b2sum") + packed.path.read_bytes())
+
+    assert done.returncode == remote.BEHIND_LINK, done.stderr
+    assert kept.read_text() == "kept"
+    assert f"{inside} lies in {inside.split('/')[0]}, which is a link" in done.stderr.decode()
+    assert releases(tmp_path) == set()
 
 
 # --- switch -----------------------------------------------------------------------------------------------------------
