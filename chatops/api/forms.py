@@ -7,17 +7,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from chatops.api.tokens import SCOPES
+from chatops.api.models import SCOPE_NAMES
 from deploy_core.models import App, Person
 from deploy_core.models.fleet import NAME
-
-_SCOPE_NAMES = {
-    "deploy": _("Deploy"),
-    "status": _("See how it stands"),
-    "approve": _("Approve and reject"),
-    "cancel": _("Stop"),
-    "history": _("See what was deployed"),
-}
 
 
 class TokenForm(forms.Form):
@@ -30,7 +22,7 @@ class TokenForm(forms.Form):
     days = forms.IntegerField(label=_("Good for days"), min_value=1, initial=90)
     scopes = forms.MultipleChoiceField(
         label=_("May"),
-        choices=[(scope, _SCOPE_NAMES[scope]) for scope in SCOPES],
+        choices=list(SCOPE_NAMES.items()),
         widget=forms.CheckboxSelectMultiple,
         initial=["status"],
     )

@@ -1,8 +1,19 @@
 """Tokens of the HTTP API."""
 
 from django.db import models
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from deploy_core.models import App, Person
+
+#: What a token may be good for, and how people read it.
+SCOPE_NAMES: dict[str, Promise] = {
+    "deploy": _("Deploy"),
+    "status": _("See how it stands"),
+    "approve": _("Approve and reject"),
+    "cancel": _("Stop"),
+    "history": _("See what was deployed"),
+}
 
 
 class Token(models.Model):
@@ -32,3 +43,8 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.person}"
+
+    @property
+    def may(self) -> list[Promise]:
+        """What it is good for, in words."""
+        return [SCOPE_NAMES[scope] for scope in self.scopes]

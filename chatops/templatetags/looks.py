@@ -116,6 +116,12 @@ def role_word(role: str) -> str:
 
 
 @register.filter
+def kind_word(kind: str) -> str:
+    """What a kind of deployment is called."""
+    return phrases.render(f"word.{kind}", {})
+
+
+@register.filter
 def step_name(kind: str) -> str:
     """What a kind of step is called."""
     return str(STEPS.get(str(kind), kind))
