@@ -43,7 +43,8 @@ export class Cards {
 
   /** Who else looks at a deployment, as words; "" for nobody. */
   watched(id, text) {
-    this.#watching.set(id, text)
+    if (text) this.#watching.set(id, text)
+    else this.#watching.delete(id)
     for (const card of this.#cards) if (card.id === id) card.watched(text)
   }
 

@@ -1,7 +1,7 @@
 // The confirm card: what exactly will be done, one press to do it, one to drop it, and how long there is. It is bound to
 // the plan that was made: what was agreed to is what ships.
 
-import { GONE } from "./deployment_state.js"
+import { GONE, hasEnded } from "./deployment_state.js"
 import { el, setHidden, setText } from "./dom.js"
 import { short } from "./telling.js"
 import { clock, everySecond } from "./ticker.js"
@@ -30,21 +30,24 @@ export class ConfirmView {
     moves.replaceChildren(yes, no, left)
     setHidden(moves, false)
     let until = null
-    const stop = everySecond(() => {
-      if (!moves.isConnected && until !== null) return void stop()
-      setText(left, until ? word("confirm.left", { time: elapsed(until - clock.now()) }) : "")
+    let isAsking = false
+    const stop = () => {
+      still()
+      queueMicrotask(() => unwatch()) // what is known already is told before there is a way to stop
+    }
+    const still = everySecond(() => {
+      if (!moves.isConnected) return void stop()
+      if (isAsking) setText(left, until ? word("confirm.left", { time: elapsed(until - clock.now()) }) : "")
     })
-    this.#deployments.watch(id, ({ state, isComplete }) => {
+    const unwatch = this.#deployments.watch(id, ({ state, isComplete }) => {
       if (!isComplete && state.status !== GONE) return
       until = Date.parse(state.params?.until?.at ?? state.params?.until ?? "") || null
-      setText(facts, factsOf(state))
-      const isAsking = state.status === "awaiting_confirmation"
+      isAsking = state.status === "awaiting_confirmation"
+      setText(facts, isAsking ? factsOf(state) : "")
       setHidden(yes, !isAsking)
       setHidden(no, !isAsking)
-      if (isAsking) return
-      stop()
-      setText(facts, "")
-      setText(left, word(`status.${state.status}`))
+      if (!isAsking) setText(left, word(`status.${state.status}`))
+      if (hasEnded(state)) stop()
     })
     this.#deployments.want(id)
   }

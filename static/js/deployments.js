@@ -67,7 +67,10 @@ export class Deployments {
     if (!this.#watchers.has(id)) this.#watchers.set(id, new Set())
     this.#watchers.get(id).add(act)
     if (this.#known.has(id)) act(this.#known.get(id))
-    return () => this.#watchers.get(id).delete(act)
+    return () => {
+      this.#watchers.get(id)?.delete(act)
+      this.#forget(id)
+    }
   }
 
   /** Hear of every change of any. */
@@ -115,9 +118,18 @@ export class Deployments {
       const entry = this.#known.get(id)
       for (const act of this.#watchers.get(id) ?? []) act(entry)
       for (const act of this.#always) act(entry)
-      if (entry.state.status === GONE) this.#known.delete(id)
-      else if (hasEnded(entry.state) && entry.isComplete) this.#feed.leave(name(id))
+      if (hasEnded(entry.state) && entry.isComplete) this.#feed.leave(name(id))
+      this.#forget(id)
     }
+  }
+
+  // What is over and shown nowhere is asked for anew when somebody wants it; the newest is what a key opens.
+  #forget(id) {
+    const { state, isComplete } = this.#known.get(id) ?? {}
+    if (!this.#watchers.get(id)?.size) this.#watchers.delete(id)
+    if (!state || this.#changed.has(id)) return
+    const isOver = hasEnded(state) && isComplete && !this.#watchers.has(id) && id !== this.newest
+    if (isOver || state.status === GONE) this.#known.delete(id)
   }
 }
 

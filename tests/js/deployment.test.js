@@ -310,3 +310,22 @@ test("a deployment that is not there says so to whoever watches it, and is forgo
   assert.deepEqual([known.get(7), known.newest, known.live], [undefined, null, []])
   assert.deepEqual(outcome({ ...blank(7), status: "gone" }), { text: "gone", tone: "mute" })
 })
+
+test("a deployment that is over is known as long as it is shown, and the newest for a key that opens it", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  globalThis.requestAnimationFrame ??= () => 0
+  const known = new Deployments({ follow() {}, leave() {}, isFollowing: () => false })
+  const over = (id) => known.adopt({ ...blank(id), status: "succeeded", q: 9, graph: [] }, "e")
+  const shown = []
+  for (const id of [1, 2, 3]) over(id)
+  const stop = known.watch(1, ({ state }) => shown.push(state.id))
+
+  t.mock.timers.tick(200)
+  assert.deepEqual([1, 2, 3].map((id) => Boolean(known.get(id))), [true, false, true])
+  stop()
+
+  assert.equal(known.get(1), undefined)
+  assert.deepEqual(shown, [1, 1])
+  over(1)
+  assert.ok(known.get(1))
+})
