@@ -27,6 +27,7 @@ export class Complete {
   #ask
   #answer = null
   #chosen = 0
+  /** Whether Enter takes the chosen item: only once a person moved to it. */
   #isDeliberate = false
   #silenced = null
   #timer = null
@@ -45,11 +46,6 @@ export class Complete {
 
   get isOpen() {
     return !this.#box.hidden
-  }
-
-  /** Whether Enter takes the chosen item: only once a person moved to it. */
-  get isDeliberate() {
-    return this.isOpen && this.#isDeliberate
   }
 
   // Whoever types `@al` and Enter wants alice, not a message that ends in it; nothing runs by that.

@@ -5,7 +5,6 @@ export const GONE = "gone"
 
 const ENDED = new Set(["succeeded", "failed", "cancelled", "rejected", "expired", "rolled_back", GONE])
 const STEP_ENDED = new Set(["succeeded", "failed", "skipped", "cancelled", "timed_out"])
-const ACTIVE = new Set(["running", "paused", "verifying", "cancelling", "rolling_back"])
 
 /** A deployment before its first entry. */
 export function blank(id) {
@@ -98,11 +97,6 @@ export function hasEnded(state) {
 
 export function stepHasEnded(step) {
   return STEP_ENDED.has(step.status)
-}
-
-/** Whether it holds its environment: between the first touch of a server and the end. */
-export function isActive(state) {
-  return ACTIVE.has(state.status)
 }
 
 /** The step that went wrong: the one that the end is about, else the first. */
