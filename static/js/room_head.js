@@ -19,7 +19,9 @@ export class RoomHead {
   }
 
   /** As a picture of the room has it. */
-  show({ pinned }) {
+  show({ topic, is_announcements: isAnnouncements, pinned }) {
+    setText(this.#parts.topic, topic)
+    this.#mayWrite(!isAnnouncements || this.#room.is_manager)
     this.#pinned.show(pinned)
   }
 
@@ -27,7 +29,7 @@ export class RoomHead {
   heard(events) {
     for (const { k, q, at, d } of events) {
       if (k === "topic.changed") setText(this.#parts.topic, d.topic)
-      if (k === "room.changed") this.#mayWrite(!d.is_announcements || this.#room.is_manager)
+      if (k === "room.changed" && "is_announcements" in d) this.#mayWrite(!d.is_announcements || this.#room.is_manager)
       if (k === "announcement" && d.code === "announce.said") {
         this.#pinned.show({ q, at, by: d.params.by, text: d.params.text })
       }

@@ -58,15 +58,23 @@ export class Speaker {
   /** Call the reader, if this is the tab to do it and no tab shows the room (null: any room) to them. */
   say({ room, title, body, tag, url, isUrgent }) {
     if (!this.#speaks || this.#isLookedAt(room)) return
-    if (this.hasDesktop) {
-      const shown = new Notification(title, { body, tag, renotify: isUrgent, lang: document.documentElement.lang })
-      shown.addEventListener("click", () => {
-        window.focus()
-        shown.close()
-        this.#opened(url)
-      })
-    }
+    if (this.hasDesktop) this.#show(title, { body, tag, renotify: isUrgent, lang: document.documentElement.lang }, url)
     if (isUrgent && this.hasSound) this.#play()
+  }
+
+  // Some browsers (Chrome on Android) let no page do this, and say so by throwing: then it is off, and the bell says so.
+  #show(title, options, url) {
+    let shown
+    try {
+      shown = new Notification(title, options)
+    } catch {
+      return localStorage.setItem(DESKTOP, "off")
+    }
+    return shown.addEventListener("click", () => {
+      window.focus()
+      shown.close()
+      this.#opened(url)
+    })
   }
 
   // Held until the tab is closed.

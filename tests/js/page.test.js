@@ -7,6 +7,8 @@ import { EventView } from "../../static/js/event_view.js"
 import { MessageTools } from "../../static/js/message_tools.js"
 import { COMMAND_TTL_MS } from "../../static/js/outbox.js"
 import { Outgoing } from "../../static/js/outgoing.js"
+import { RoomHead } from "../../static/js/room_head.js"
+import { Speaker } from "../../static/js/speaker.js"
 import { Stream } from "../../static/js/stream.js"
 import { Timeline } from "../../static/js/timeline.js"
 
@@ -207,4 +209,42 @@ test("whoever listens hears that a message is taken back with the next press", (
   press()
 
   assert.deepEqual(removed, [1])
+})
+
+/** What stands above the talk, for a reader who manages nothing. */
+function head() {
+  const bell = withSlots("div", "desktop", "sound", "refused", "duty", "icon")
+  const pinned = sheet("div", {}, withSlots("p", "by", "text", "at", "link"), sheet("button", { "data-action": "unpin" }))
+  const parts = { topic: sheet("p"), pinned, bell, composer: sheet("form"), readOnly: sheet("p") }
+  const made = new RoomHead({ id: 7, is_manager: false }, parts, {}, { wants: () => ({}) })
+  return { made, shows: () => [parts.topic.textContent, parts.composer.hidden, parts.readOnly.hidden] }
+}
+
+test("a picture of the room brings its topic, and whether one may write", () => {
+  const { made, shows } = head()
+
+  made.show({ topic: "Ship at noon", is_announcements: true, pinned: null })
+  assert.deepEqual(shows(), ["Ship at noon", true, false])
+  made.heard([{ k: "room.changed", d: { apps: ["shop"] } }]) // says nothing of who may write
+
+  assert.deepEqual(shows(), ["Ship at noon", true, false])
+})
+
+test("where a page may not notify, it is off, and what else is to be done is done", (t) => {
+  const kept = new Map([["desktop", "on"]])
+  globalThis.localStorage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value) }
+  globalThis.Notification = class {
+    static permission = "granted"
+    constructor() {
+      throw new TypeError("Illegal constructor")
+    }
+  }
+  t.after(() => delete globalThis.Notification)
+  const speaker = new Speaker(null, () => {})
+  look(false)
+
+  speaker.say({ room: 7, title: "bob", body: "hi", tag: "room-7", url: "/", isUrgent: false })
+  look(true)
+
+  assert.equal(speaker.hasDesktop, false)
 })

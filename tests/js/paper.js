@@ -60,6 +60,10 @@ class Sheet extends EventTarget {
     return this === document.body || Boolean(this.parent?.isConnected)
   }
 
+  get childNodes() {
+    return this.children
+  }
+
   get firstElementChild() {
     return this.children.find((each) => each instanceof Sheet) ?? null
   }
@@ -174,6 +178,7 @@ globalThis.document = Object.assign(page, {
   querySelector: (selector) => document.body.querySelector(selector),
   querySelectorAll: (selector) => document.body.querySelectorAll(selector),
 })
+globalThis.BroadcastChannel = undefined // node's own would keep it running
 globalThis.ResizeObserver = class {
   observe() {}
 }
