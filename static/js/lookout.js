@@ -1,6 +1,8 @@
 // A picture that the server draws: asked for again and again, and at once when something may be another. What is as it
 // was is not sent (ETag).
 
+import { contain } from "./contain.js"
+
 const LOST_AFTER = 3
 const POKE_MS = 200
 const SHORTEST_MS = 200
@@ -51,8 +53,14 @@ export class Lookout {
       // the line is away; `isLost` says so once it has been for a while
     }
     this.#isAsking = false
-    this.#edges.answered()
+    contain(() => this.#edges.answered())
     this.#again(this.#isPoked ? POKE_MS : Math.max(SHORTEST_MS, this.#everyMs - (Date.now() - began)))
+  }
+
+  #taken(answer, etag) {
+    this.#edges.take(answer)
+    this.#etag = etag
+    return true
   }
 
   #lookedAt() {
@@ -63,10 +71,8 @@ export class Lookout {
   #heard({ status, etag, answer }) {
     if (status === 401) this.isEnded = true
     if (status !== 200 && status !== 304) return
+    if (status === 200 && !contain(() => this.#taken(answer, etag))) return // it is not shown: heard of it is not the word
     this.heardAt = Date.now()
-    if (status === 304) return
-    this.#etag = etag
-    this.#edges.take(answer)
   }
 
   // Where nobody looks, nobody asks; `visibilitychange` does as soon as somebody does.
