@@ -1,20 +1,29 @@
-"""Around every page: what no database can look for is turned away, and the Content-Security-Policy is sent.
+"""Around every page: what no database can look for is turned away, a database that is away is said to be, and the
+Content-Security-Policy is sent.
 
 The policy until Django's own middleware (6.0) reads the same setting.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
 from itertools import chain
 from typing import Any, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseNotFound
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.deprecation import MiddlewareMixin
 
 Get = Callable[[HttpRequest], Any]
 NUL = "\x00"
+#: When to come again to a database that is away.
+RETRY_S = 5
+
+logger = logging.getLogger(__name__)
 
 
 @sync_and_async_middleware
@@ -54,3 +63,14 @@ def content_security_policy(get_response: Get) -> Get:
         return with_policy(get_response(request))
 
     return in_a_loop if iscoroutinefunction(get_response) else in_a_thread
+
+
+class Unavailable(MiddlewareMixin):
+    """Answer 503, and when to come again, where the database is away, held or full: nothing was done then."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """The answer; None for any other fault."""
+        if not isinstance(exception, OperationalError):
+            return None
+        logger.error("%s found the database unable: %s", request.path, exception)
+        return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": str(RETRY_S)})

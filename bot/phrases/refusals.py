@@ -72,6 +72,7 @@ REFUSALS = {
     "nothing_fetched": _("The repository of %(app)s was not fetched yet. Its first deployment does that."),
     "rate_limited": _("Too fast. Wait a moment, then send it again."),
     "refused": _("That was refused, and nothing was changed."),
+    "unavailable": _("The database takes nothing just now, so nothing was done. Try again in a moment."),
     "internal": _("That failed by a fault of ours. It was logged[[ under %(fault)s]]."),
 }
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -24,6 +25,7 @@ from chatops.api import lines, tokens
 from chatops.api.lines import Field
 from chatops.api.models import Token
 from chatops.api.tokens import Scope
+from chatops.middleware import RETRY_S
 from chatops.room import messages
 from chatops.room.guests import Window
 from chatops.room.models import Line
@@ -78,6 +80,15 @@ class Door(View):
 
     def dispatch(self, request: HttpRequest, **place: Any) -> JsonResponse:
         """The answer of the route for the request's method."""
+        try:
+            return self._admit(request, place)
+        except OperationalError as error:
+            logger.error("a request of the API found the database unable: %s", error)
+            answer = JsonResponse(_error("unavailable"), status=503)
+            answer["Retry-After"] = str(RETRY_S)
+            return answer
+
+    def _admit(self, request: HttpRequest, place: Mapping[str, Any]) -> JsonResponse:
         route = self.routes.get(request.method or "")
         if route is None:
             answer = JsonResponse(_error("method"), status=405)

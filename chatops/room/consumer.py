@@ -6,6 +6,7 @@ from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import OperationalError
 
 from chatops.room import door, pool, wire
 from chatops.room.door import Identity
@@ -15,6 +16,8 @@ from deploy_core.ledger import audit
 from deploy_core.models import Person
 
 NO_HELLO, TOO_MANY = 4408, 4429
+#: Of the registry: try again later.
+UNAVAILABLE = 1013
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,13 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await receive()  # websocket.connect
-        identity = await _admit(scope)
+        try:
+            identity = await _admit(scope)
+        except OperationalError as error:
+            logger.error("a socket found the database unable: %s", error)
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": UNAVAILABLE})
+            return
         if identity is None:
             await send({"type": "websocket.close"})  # before accept: the server answers 403
             return

@@ -7,12 +7,14 @@ They stand beside Django, not inside it: there, a request that waits 25 seconds 
 import asyncio
 import io
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.middleware.csrf import CsrfViewMiddleware
@@ -35,6 +37,8 @@ VOLATILE_S = 1.0
 VOLATILE_CROWD = 500
 #: Between two polls a person is still there.
 LINGER_S = 10.0
+
+logger = logging.getLogger(__name__)
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -78,6 +82,14 @@ Answer = Callable[[Session, Collector, Incoming, Receive], Awaitable[None]]
 
 
 async def _serve(scope: Any, receive: Receive, send: Send, answer: Answer) -> None:
+    try:
+        await _admit(scope, receive, send, answer)
+    except OperationalError as error:
+        logger.error("a request of the long poll found the database unable: %s", error)
+        await _respond(send, 503, [frames.encode(frames.error("unavailable"))])
+
+
+async def _admit(scope: Any, receive: Receive, send: Send, answer: Answer) -> None:
     body = await _body(receive)
     if scope["method"] != "POST":
         await _respond(send, 405, [])

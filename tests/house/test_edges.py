@@ -7,6 +7,7 @@ import re
 import pytest
 import redis
 from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.db import OperationalError, connection
 from django.test import Client
 
 from chatops.room import doorbell
@@ -52,6 +53,22 @@ def test_a_form_without_its_token_is_refused():
     client.force_login(factories.person("alice"))
 
     assert client.post("/accounts/sessions/end/", {"visit": "others"}).status_code == 403
+
+
+@pytest.mark.django_db
+def test_where_the_database_is_away_pages_and_programs_are_told_to_come_again(client):
+    client.force_login(factories.person("alice"))
+
+    def away(*query: object) -> None:
+        raise OperationalError("the database system is starting up")
+
+    with connection.execute_wrapper(away):
+        page, answer = client.get("/people/"), client.get("/api/v1/status", headers={"Authorization": "Bearer pd_x"})
+
+    assert (page.status_code, answer.status_code) == (503, 503)
+    assert (page.headers["Retry-After"], answer.headers["Retry-After"]) == ("5", "5")
+    assert "Nothing was changed" in page.text
+    assert answer.json()["error"]["code"] == "unavailable"
 
 
 #: What somebody who reaches Redis may write where our wake-ups go.

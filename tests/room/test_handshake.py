@@ -6,7 +6,9 @@ import pytest
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
 from django.contrib.sessions.models import Session as StoredSession
+from django.db import OperationalError
 
+from chatops.room import door
 from deploy_core.models import AuditEntry
 from tests.room.conftest import WAIT_S, Cast, headers_of, off_loop, sign_in
 from tests.room.test_bad_frames import CASES
@@ -97,3 +99,16 @@ async def test_a_made_up_session_is_refused(cast: Cast, cookie):
 
 async def test_there_is_no_other_socket(key):
     assert not await _is_let_in(headers_of(key), "/rt/other")
+
+
+async def test_while_the_database_is_away_a_socket_is_told_to_come_again(key, settings, monkeypatch):
+    from chatops.asgi import application
+
+    def away(key: str) -> None:
+        raise OperationalError("the database system is starting up")
+
+    monkeypatch.setattr(door, "identify", away)
+    socket = WebsocketCommunicator(application, "/rt/ws", headers=_headers(key, origin=settings.PUBLIC_URL))
+
+    assert await socket.connect(timeout=WAIT_S) == (True, None)
+    assert await socket.receive_output(timeout=WAIT_S) == {"type": "websocket.close", "code": 1013}

@@ -8,9 +8,10 @@ import pytest
 from channels.testing import HttpCommunicator
 from django.conf import settings as django_settings
 from django.contrib.sessions.models import Session as StoredSession
+from django.db import OperationalError
 from django.middleware.csrf import _get_new_csrf_string
 
-from chatops.room import messages, streams
+from chatops.room import door, messages, streams
 from chatops.room.hub import hubs
 from chatops.room.presence import presence_now
 from tests.room.conftest import WAIT_S, Cast, Connect, off_loop, sign_in
@@ -263,3 +264,14 @@ async def test_a_body_that_claims_to_be_a_form_is_refused_and_no_fault(alice):
     alice.headers[-2:] = [(b"content-type", b"multipart/form-data")]
 
     assert (await alice.ask("/rt/poll", b"--"))[0] == 403
+
+
+async def test_a_database_that_is_away_is_said_to_be(alice, monkeypatch):
+    def away(key: str) -> None:
+        raise OperationalError("the database system is starting up")
+
+    monkeypatch.setattr(door, "identify", away)
+
+    status, frames = await alice.ask("/rt/poll", {"wait_ms": 0})
+
+    assert (status, [frame["code"] for frame in frames]) == (503, ["unavailable"])
