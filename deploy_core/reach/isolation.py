@@ -1,8 +1,9 @@
 """How far builds are kept from us: the first way of these that works on this machine.
 
 ========== ===========================================================================================================
-uid        started as root: a user id of its own; own mounts and processes too, where the kernel lets us
-namespace  started as a plain user who may make namespaces: our data, keys and home folder are not there
+uid        started as root: a user id of its own; where the kernel lets us own mounts and processes too, in which our
+           data and secrets are not there
+namespace  started as a plain user who may make namespaces: nor is our home folder
 none       builds can read what this process can: protected environments refuse, unless SHIPROOM_UNSAFE_BUILDS
 ========== ===========================================================================================================
 """
@@ -53,14 +54,14 @@ class Place:
         """What to start so that `command` runs in its place, in the build's folder."""
         match self.way, self.is_mounted:
             case "uid", True:
-                return (*_APART, "sh", "-c", f'{self._mounts()}exec "$@"', "sh", *_AS_BUILD_USER, *command)
+                script = f'{self._mounts()}{_secrets_hidden()}exec "$@"'
+                return (*_APART, "sh", "-c", script, "sh", *_AS_BUILD_USER, *command)
             case "uid", False:
                 return (*_AS_BUILD_USER, *command)
             case "namespace", _:
                 own = (f"--map-user={os.getuid()}", f"--map-group={os.getgid()}")
-                script = (
-                    f'{self._mounts()}{_hidden()}cd {_TOP}/build; exec unshare --user {" ".join((*own, *_TIED))} "$@"'
-                )
+                hidden = _home_hidden() + _secrets_hidden()
+                script = f'{self._mounts()}{hidden}cd {_TOP}/build; exec unshare --user {" ".join((*own, *_TIED))} "$@"'
                 return (*_APART, "--user", "--map-root-user", "sh", "-c", script, "sh", *command)
         return (*_TIED, *command) if shutil.which(_TIED[0]) else command
 
@@ -78,8 +79,8 @@ class Place:
         )
 
 
-def _hidden() -> str:
-    """Empty folders in place of our data and our home; of the latter, what is on PATH stays, read-only."""
+def _home_hidden() -> str:
+    """An empty folder in place of our home; what is on PATH stays, read-only."""
     user_home = Path.home().resolve()
     tools = _tools_in(user_home)
     lines = []
@@ -91,11 +92,22 @@ def _hidden() -> str:
             quoted = shlex.quote(str(tool))
             lines.append(f"mkdir -p {quoted}; mount --bind {_TOP}/tools/{number} {quoted}")
             lines.append(f"mount -o remount,bind,ro {quoted}; umount {_TOP}/tools/{number}")
-    for folder in (settings.SHIPROOM_DATA, settings.SHIPROOM_ARTIFACTS):
-        quoted = shlex.quote(str(folder))
-        lines.append(f"[ ! -d {quoted} ] || mount -t tmpfs -o mode=755 none {quoted}")
-    quoted = shlex.quote(str(settings.SHIPROOM_KEY_FILE))
-    lines.append(f"[ ! -f {quoted} ] || mount --bind /dev/null {quoted}")
+    return "\n".join(lines) + "\n"
+
+
+def _secrets_hidden() -> str:
+    """Empty folders in place of our data and of the logins' files, nothing in place of keys and of the agent."""
+    agent = os.environ.get("SSH_AUTH_SOCK", "")
+    covers = [
+        *(("-d", folder) for folder in (settings.SHIPROOM_DATA, settings.SHIPROOM_ARTIFACTS, settings.SECRET_FILES)),
+        *(("-f", file) for file in (settings.SHIPROOM_KEY_FILE, settings.VAULT_TOKEN_FILE)),
+        *([("-S", agent)] if agent else []),
+    ]
+    lines = []
+    for test, path in covers:
+        quoted = shlex.quote(str(Path(path).absolute()))
+        mount = "mount -t tmpfs -o mode=755 none" if test == "-d" else "mount --bind /dev/null"
+        lines.append(f"[ ! {test} {quoted} ] || {mount} {quoted}")
     return "\n".join(lines) + "\n"
 
 
@@ -126,6 +138,29 @@ def _tools_in(home: Path) -> list[Path]:
 def isolation() -> str:
     """`uid`, `namespace` or `none`: found out once."""
     return _found()[0]
+
+
+def left_open() -> Path | None:
+    """What of ours builds can read all the same: where they have no mounts of their own, every file that is for all.
+
+    Asked anew for each build, as secrets come and go while we run.
+    """
+    if _found() != ("uid", False):
+        return None
+    if _is_open(settings.SHIPROOM_DATA):
+        return Path(settings.SHIPROOM_DATA)
+    files = [Path(settings.SHIPROOM_KEY_FILE), Path(settings.VAULT_TOKEN_FILE)]
+    for folder, _, names in os.walk(settings.SECRET_FILES):
+        files += [Path(folder, name) for name in names]
+    return next((file for file in files if _is_for_all(file)), None)
+
+
+def _is_for_all(file: Path) -> bool:
+    try:
+        resolved = file.resolve(strict=True)
+        return bool(resolved.stat().st_mode & 0o004) and _is_open(resolved.parent)
+    except OSError:
+        return False
 
 
 @lru_cache(maxsize=1)

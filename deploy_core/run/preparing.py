@@ -132,12 +132,8 @@ def build_tree(course: Course) -> Act:
 
 def _build(course: Course, hands: Hands) -> None:
     """Leaves `work/tree`, and `work/built` when all of it went well."""
-    if (
-        course.deployment.environment.is_protected
-        and isolation.isolation() == "none"
-        and not settings.SHIPROOM_UNSAFE_BUILDS
-    ):
-        raise BuildError("build_not_apart", environment=course.deployment.environment.name)
+    if course.deployment.environment.is_protected and not settings.SHIPROOM_UNSAFE_BUILDS:
+        _require_apart(course.deployment.environment.name)
     work, tree = course.work, course.work / "tree"
     course.clear_older_work()
     shutil.rmtree(work, ignore_errors=True)
@@ -151,6 +147,18 @@ def _build(course: Course, hands: Hands) -> None:
     _run_here(course, hands, shape.hooks.after_fetch, step_s)
     _run_here(course, hands, shape.build.commands, shape.build.timeout_s)
     (work / "built").touch()
+
+
+def _require_apart(environment: str) -> None:
+    """Refuse builds that can read what this server keeps for itself.
+
+    Raises:
+        BuildError: `build_not_apart`, `build_reads` (with the `path` that is open to them).
+    """
+    if isolation.isolation() == "none":
+        raise BuildError("build_not_apart", environment=environment)
+    if path := isolation.left_open():
+        raise BuildError("build_reads", environment=environment, path=str(path))
 
 
 def export(course: Course, hands: Hands, folder: Path) -> None:

@@ -2,17 +2,21 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from deploy_core.errors import BuildError, Cancelled
 from deploy_core.reach import build, isolation
 from deploy_core.reach.masking import Masker
+from deploy_core.run import preparing
 from tests.waiting import asleep, wait_until
 
 
@@ -194,6 +198,71 @@ def test_a_build_cannot_read_our_data_nor_our_processes(folder, secret):
     assert heard[1:] == [("o", "end")] or heard[1:] == [("o", "end"), ("o", "end")]
 
 
+def let_others_in(folder: Path) -> None:
+    """Into a folder of pytest's, which keeps others out."""
+    top = folder
+    while top != Path("/tmp") and os.access(top, os.W_OK) and top != top.parent:
+        top.chmod(top.stat().st_mode | 0o055)
+        top = top.parent
+
+
+@pytest.fixture
+def left_lying(tmp_path, settings, monkeypatch) -> Iterator[list[Path]]:
+    """A login's file, a token of Vault and the socket of an agent, where others may come."""
+    let_others_in(tmp_path)
+    login, token, agent = tmp_path / "secrets/web-key", tmp_path / "vault-token", tmp_path / "agent"
+    login.parent.mkdir()
+    for path in (login, token):
+        path.write_text("must-not-be-seen")
+        path.chmod(0o444)
+    settings.SECRET_FILES, settings.VAULT_TOKEN_FILE = str(login.parent), str(token)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(agent))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(agent))
+        yield [login, token, agent]
+
+
+SEEN = "cat {} {} 2>/dev/null || echo hidden; [ -S {} ] || echo no agent"
+
+
+def test_a_build_cannot_read_the_files_of_logins_nor_reach_the_agent(folder, left_lying):
+    heard = run(folder, SEEN.format(*left_lying))[1:]
+
+    has_mounts = isolation._found()[1]
+    assert heard == [("o", "hidden"), ("o", "no agent")] if has_mounts else heard[0][1].startswith("must-not-be-seen")
+
+
+def test_what_is_left_open_to_a_build_without_mounts_is_named(left_lying, tmp_path, settings, monkeypatch):
+    login, token, _ = left_lying
+    settings.SHIPROOM_DATA = tmp_path / "data"
+    settings.SHIPROOM_DATA.mkdir(0o755)
+    found = []
+
+    monkeypatch.setattr(isolation, "_found", lambda: ("uid", False))
+    for path in (settings.SHIPROOM_DATA, token, login):
+        found.append(isolation.left_open())
+        path.chmod(path.stat().st_mode & 0o770)
+
+    assert found == [settings.SHIPROOM_DATA, token, login]
+    assert isolation.left_open() is None
+    login.chmod(0o444)
+    monkeypatch.setattr(isolation, "_found", lambda: ("uid", True))
+    assert isolation.left_open() is None
+
+
+@pytest.mark.parametrize(("way", "path", "code"), [("none", None, "build_not_apart"), ("uid", "/x", "build_reads")])
+def test_a_protected_environment_takes_no_build_that_reads_what_is_ours(way, path, code, monkeypatch):
+    production = SimpleNamespace(name="production", is_protected=True)
+    course = SimpleNamespace(deployment=SimpleNamespace(environment=production))
+    monkeypatch.setattr(isolation, "isolation", lambda: way)
+    monkeypatch.setattr(isolation, "left_open", lambda: path)
+
+    with pytest.raises(BuildError) as caught:
+        preparing.build_tree(course)(None)
+
+    assert caught.value.code == code
+
+
 PLAIN_USER = """
 import os, sys
 from pathlib import Path
@@ -205,31 +274,31 @@ secret.touch(0o600)
 secret.write_text("must-not-be-seen")
 print(isolation.isolation())
 build.run(
-    [f"cat {secret} || echo hidden; ls -A $HOME; id -u; echo made > made"],
+    [sys.argv[2], f"cat {secret} || echo hidden; ls -A $HOME; id -u; echo made > made"],
     folder, variables={}, on_line=lambda stream, text: print(stream, text), timeout_s=60,
 )
 """
 
 
-def test_a_plain_user_hides_the_data_folder_from_builds(tmp_path):
+def test_a_plain_user_hides_data_logins_and_agent_from_builds(tmp_path, left_lying, settings):
     """As root, this becomes one first; the other way round is not possible."""
     uid = os.getuid() or 65_534
-    folder, data = tmp_path / "tree", tmp_path / "var"
-    for path in (folder, data):
+    folder, data, home = tmp_path / "tree", tmp_path / "var", tmp_path / "home"
+    for path in (folder, data, home):
         path.mkdir()
         os.chown(path, uid, -1)
-    top = tmp_path
-    while top != Path("/tmp") and os.access(top, os.W_OK) and top != top.parent:
-        top.chmod(top.stat().st_mode | 0o055)
-        top = top.parent
+    let_others_in(tmp_path)
     become = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if os.getuid() == 0 else []
 
     done = subprocess.run(
-        [*become, sys.executable, "-c", PLAIN_USER, str(folder)],
+        [*become, sys.executable, "-c", PLAIN_USER, str(folder), SEEN.format(*left_lying)],
         env={
             "PATH": os.defpath,
-            "HOME": str(tmp_path),
+            "HOME": str(home),
             "SHIPROOM_DATA": str(data),
+            "SHIPROOM_SECRET_FILES": settings.SECRET_FILES,
+            "SHIPROOM_VAULT_TOKEN_FILE": settings.VAULT_TOKEN_FILE,
+            "SSH_AUTH_SOCK": os.environ["SSH_AUTH_SOCK"],
             "DJANGO_SETTINGS_MODULE": "chatops.settings",
             "PYTHONPATH": os.pathsep.join(sys.path),
         },
@@ -240,7 +309,8 @@ def test_a_plain_user_hides_the_data_folder_from_builds(tmp_path):
     lines = done.stdout.decode().splitlines()
     assert done.returncode == 0, done.stderr.decode()
     assert lines[0] in ("namespace", "none")
-    assert ("o must-not-be-seen" in lines) is (lines[0] == "none")
+    assert ("must-not-be-seen" in "".join(lines)) is (lines[0] == "none")
+    assert ("o no agent" in lines) is (lines[0] == "namespace")
     assert f"o {uid}" in lines
     assert (folder / "made").read_text() == "made\n"
 

@@ -60,6 +60,8 @@ def _git() -> Finding:
 
 
 def _isolation() -> Finding:
+    if path := isolation.left_open():
+        return "warning", f"builds can read {path}: take its mode for others away (chmod o-rwx)"
     match isolation.isolation():
         case "uid":
             return "ok", "builds run as a user of their own"
