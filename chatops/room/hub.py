@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from chatops.room import frames, pool, streams
+from chatops.room.crowd import Crowd
 from chatops.room.doorbell import EVERYBODY, Doorbell, LoneBell, shared_layer
 from chatops.room.frames import Frame
 from chatops.room.loops import PerLoop
@@ -40,7 +41,7 @@ class Hub:
         self.stream = stream
         self.number: int | None = None
         self.floor = 1
-        self.members: set[Wire] = set()
+        self.members = Crowd()
         self.beginning: asyncio.Task[None] | None = None
         self._hubs = hubs
         self._heard = 0
@@ -134,11 +135,11 @@ class Hub:
         began = self._hubs.loop.time()
         has_gathered = len(self._pending) > 1 or bool(self._progress)
         if self._pending:
-            self._send(Batch(self._pending))
+            self.members.send(Batch(self._pending))
             self._pending = []
         if self._progress:
             told = {"t": "progress", "s": str(self.stream), "steps": self._progress}
-            self._send(Batch([frames.encode(told)], is_volatile=True))
+            self.members.send(Batch([frames.encode(told)], is_volatile=True))
             self._progress = {}
         ended = self._hubs.loop.time()
         self._next_flush = ended + min(ended - began, LONGEST_PAUSE_S) if has_gathered else 0.0
@@ -146,18 +147,12 @@ class Hub:
     def tell(self, frame: Frame, *, is_volatile: bool = True) -> None:
         """Send a frame that is no event, behind the events so far. A volatile one is dropped where a reader lags."""
         self.flush()
-        self._send(Batch([frames.encode(frame)], is_volatile=is_volatile))
+        self.members.send(Batch([frames.encode(frame)], is_volatile=is_volatile))
 
     def tell_progress(self, steps: Mapping[str, Mapping[str, Any]]) -> None:
         """How far steps are: only the newest of each within a flush is sent."""
         self._progress.update(steps)
         self._offer([])
-
-    def _send(self, batch: Batch) -> None:
-        for wire in self.members:
-            wire.send(batch)
-        gone = [wire for wire in self.members if not wire.is_open]
-        self.members.difference_update(gone)
 
 
 class Hubs:

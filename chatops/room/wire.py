@@ -7,6 +7,7 @@ are all there, and otherwise everything goes by plain ASGI messages.
 """
 
 import asyncio
+import errno
 import logging
 import struct
 from collections import deque
@@ -23,6 +24,9 @@ EXTENSION = "shiproom.protocol"
 SLOW_READER = 4413
 #: With more than this unread, what is not stored anyway is not sent either.
 VOLATILE_LIMIT_BYTES = 64 * 1024
+
+#: A socket says so that can take nothing just now.
+_FULL = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR}
 
 logger = logging.getLogger(__name__)
 
@@ -86,14 +90,15 @@ class DirectWire:
     writes to the connection or ends it says so through `protocol.wire` (chatops/server.py).
     """
 
-    __slots__ = ("_closing", "_protocol", "_send", "_transport", "_write", "is_clear", "is_open")
+    __slots__ = ("_closing", "_protocol", "_send", "_transport", "_write", "is_clear", "is_open", "socket")
 
     def __init__(self, protocol: Any, send: Send) -> None:
         self.is_open = True
         self.is_clear = False
         self._protocol = protocol
         self._transport = protocol.transport
-        self._write = protocol.transport.socket.send
+        self.socket = protocol.transport.socket
+        self._write = self.socket.send
         self._send = send
         self._closing: asyncio.Task[None] | None = None
         protocol.wire = self
@@ -102,17 +107,19 @@ class DirectWire:
         """Send now, or queue behind what the reader has not taken yet; with too much of that, hang up."""
         if not (self.is_clear or self._look(batch)):
             return
-        data = batch.on_the_wire
         try:
-            sent = self._write(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            self.is_clear = False
-            return  # Twisted sees it too and ends the connection
-        if sent < len(data):
-            self.is_clear = False
-            self._transport.write(data[sent:])
+            sent = self._write(batch.on_the_wire)
+        except OSError as error:
+            sent = -(error.errno or errno.EIO)
+        if sent < len(batch.on_the_wire):
+            self.took(batch.on_the_wire, sent)
+
+    def took(self, data: bytes, sent: int) -> None:
+        """Only so many bytes of `data` went out, or none because of an error, as a negative number."""
+        self.is_clear = False
+        if sent >= 0 or -sent in _FULL:
+            self._transport.write(data[max(0, sent) :])
+        # After any other error Twisted, which sees it too, ends the connection.
 
     def _look(self, batch: Batch) -> bool:
         """Whether the socket can be written to; if not, `batch` is dealt with."""

@@ -4,10 +4,10 @@ import asyncio
 import socket
 
 import pytest
-from twisted.internet import tcp
 
 from chatops.room import wire
 from chatops.room.wire import EXTENSION, Batch, DirectWire, PlainWire
+from tests.room.ends import Protocol, Sent, Transport
 
 
 @pytest.mark.parametrize(
@@ -32,36 +32,6 @@ def test_bytes_are_made_once_for_all_sockets():
     assert batch.on_the_wire == wire.text_frame(b"one") + wire.text_frame(b"two")
 
 
-class Transport(tcp.Server):
-    """A Twisted connection without a reactor: what it would write later is kept."""
-
-    def __init__(self, own: socket.socket) -> None:
-        self.socket = own
-        self.dataBuffer = b""
-        self.offset = 0
-        self._tempDataLen = 0
-        self.connected = True
-        self.later = b""
-        self.is_aborted = False
-
-    def write(self, data: bytes) -> None:
-        self.later += data
-        self._tempDataLen += len(data)
-
-    def abortConnection(self) -> None:
-        self.is_aborted = True
-
-
-class Protocol:
-    """What Daphne has for an open socket."""
-
-    STATE_OPEN = state = 3
-    wire: object = None
-
-    def __init__(self, transport: object) -> None:
-        self.transport = transport
-
-
 class Stranger:
     """Another server's socket."""
 
@@ -77,26 +47,6 @@ def line():
     ours.setblocking(False)
     with ours, theirs:
         yield Transport(ours), theirs
-
-
-class Sent:
-    """An ASGI `send` that remembers, and can be made to wait or to fail."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, object]] = []
-        self.may_go_on = asyncio.Event()
-        self.may_go_on.set()
-        self.error: Exception | None = None
-
-    async def __call__(self, message: dict[str, object]) -> None:
-        await self.may_go_on.wait()
-        if self.error:
-            raise self.error
-        self.messages.append(message)
-
-    @property
-    def texts(self) -> list[object]:
-        return [message.get("text") or message["code"] for message in self.messages]
 
 
 async def _soon() -> None:
