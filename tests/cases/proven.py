@@ -244,10 +244,10 @@ PROOF: dict[str, dict[str, str]] = {
             "trust/test_together.py::test_where_the_audit_cannot_be_written_nothing_is_done"
         ),
         "do: kill -9 web after commit": (
-            "proof/test_nemesis.py::test_what_was_acknowledged_is_read_by_all_once_in_order_whoever_is_killed"
+            "workers/test_nemesis.py::test_whatever_is_killed_cut_or_restarted_each_line_is_there_once_and_each_deployment_is_true"
         ),
         "do: kill -9 web after ack": (
-            "proof/test_nemesis.py::test_what_was_acknowledged_is_read_by_all_once_in_order_whoever_is_killed"
+            "workers/test_nemesis.py::test_whatever_is_killed_cut_or_restarted_each_line_is_there_once_and_each_deployment_is_true"
         ),
         "do: kill -9 redis": (
             "room/test_doorbell.py::test_a_layer_that_is_away_is_not_felt_and_is_joined_when_it_is_back"

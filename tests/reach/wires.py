@@ -54,7 +54,7 @@ def _guarded(serve: Callable[[socket.socket], None], peer: socket.socket) -> Non
 
 
 class Wire:
-    """A proxy in front of a port. `freeze` stops it from carrying anything, `cut` ends all connections."""
+    """A proxy in front of a port. `freeze` stops it from carrying anything until `thaw`, `cut` ends all connections."""
 
     def __init__(self, target_port: int) -> None:
         self._target = target_port
@@ -68,13 +68,17 @@ class Wire:
     def serve(self, peer: socket.socket) -> None:
         with socket.create_connection(("127.0.0.1", self._target)) as target:
             self._ends += [peer, target]
-            back = threading.Thread(
-                target=_guarded, args=(lambda it: self._carry(it, peer), target), name="test-back", daemon=True
-            )
+            back = threading.Thread(target=self._bring_back, args=(target, peer), name="test-back", daemon=True)
             back.start()
             with suppress(OSError):
                 self._carry(peer, target, counts=True)
             back.join(10)
+
+    def _bring_back(self, target: socket.socket, peer: socket.socket) -> None:
+        """Carry what comes back; who hangs up there hangs up here."""
+        _guarded(lambda it: self._carry(it, peer), target)
+        with suppress(OSError):
+            peer.shutdown(socket.SHUT_RDWR)
 
     def _carry(self, source: socket.socket, target: socket.socket, counts: bool = False) -> None:
         while data := source.recv(65536):
@@ -90,11 +94,14 @@ class Wire:
     def freeze(self) -> None:
         self._flows.clear()
 
+    def thaw(self) -> None:
+        self._flows.set()
+
     def cut(self) -> None:
         for end in self._ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-        self._flows.set()
+        self.thaw()
 
 
 @contextmanager

@@ -17,103 +17,21 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from tests.room.member import Frame, Member
 from tests.waiting import eventually
 
-Frame = dict[str, Any]
 LINES = 16
 #: A command that its author alone is answered.
 COMMAND = "/help"
 #: The lines are written, and connections die, within so long; then everything has time to come right.
 CHAOS_S = 1.0
-RESEND_S, FETCH_S = 0.25, 0.3
-RING_LOST, RING_TWICE, ACK_LOST, ANSWER_LOST, BY_POLL = 0.15, 0.1, 0.2, 0.1, 0.5
+RING_LOST, RING_TWICE = 0.15, 0.1
 
 
-class Member:
-    """A page's end, by the rules of docs/room-protocol.md."""
+class Page(Member):
+    """A member in the same process as the application."""
 
-    def __init__(self, chance: random.Random, key: str, room: int, without: str) -> None:
-        self.chance = chance
-        self.room, self.stream = room, f"room:{room}"
-        self.without = without
-        self.epoch, self.cursor, self.head = "", 0, 0
-        self.applied: list[tuple[int, str]] = []
-        self.outbox: dict[str, tuple[Frame, float]] = {}
-        self.errors: list[str] = []
-        self.is_calm = False
-        self._key = key
-        self._ahead: dict[int, Frame] = {}
-        self._tell: Callable[[Frame], None] | None = None
-        self._fetching_since = 0.0
-
-    # --- the rules ------------------------------------------------------------------------------------------------
-
-    def say(self, cid: str, text: str) -> None:
-        kind = {"t": "command", "age_ms": 0} if text.startswith("/") else {"t": "message"}
-        self.outbox[cid] = ({**kind, "cid": cid, "room": self.room, "text": text}, 0.0)
-
-    def hear(self, frame: Frame) -> None:
-        match frame["t"]:
-            case "welcome":
-                for standing in frame["streams"]:
-                    self.epoch, self.head = standing["e"], max(self.head, standing["head"])
-            case "event" if frame["s"] == self.stream:
-                self._offer([frame])
-            case "head":
-                for standing in frame["streams"]:
-                    if standing["s"] == self.stream:
-                        self.head = max(self.head, standing["head"])
-            case "range" if self.chance.random() > ANSWER_LOST:
-                self._fetching_since = 0.0
-                self._offer(frame["events"])
-                self.head = max(self.head, frame["head"])
-            case "ack" if self.chance.random() > ACK_LOST:
-                self.outbox.pop(frame["cid"], None)
-            case "err" | "reset" | "bye":
-                self.errors.append(json.dumps(frame))
-
-    def _offer(self, events: list[Frame]) -> None:
-        for event in events:
-            if self.without in ("gaps", "copies"):
-                if self.without == "copies" or event["q"] > self.cursor:
-                    self._apply(event)
-            elif event["q"] > self.cursor:
-                self._ahead[event["q"]] = event
-            self.head = max(self.head, event["q"])
-        while event := self._ahead.pop(self.cursor + 1, None):
-            self._apply(event)
-        self._ahead = {q: event for q, event in self._ahead.items() if q > self.cursor}
-
-    def _apply(self, event: Frame) -> None:
-        self.cursor = max(self.cursor, event["q"])
-        self.applied.append((event["q"], event.get("cid", "")))
-        self.outbox.pop(event.get("cid", ""), None)
-
-    def pump(self) -> None:
-        """Ask for what is missing, and send again what nobody answered."""
-        now = asyncio.get_running_loop().time()
-        if self._tell is None:
-            return
-        if self.head > self.cursor and now - self._fetching_since > FETCH_S and self.without != "gaps":
-            self._fetching_since = now
-            self._tell({"t": "range", "rid": "r", "s": self.stream, "after": self.cursor, "limit": 7})
-        for cid, (frame, sent) in list(self.outbox.items()):
-            if sent and self.without == "sending again":
-                continue
-            if now - sent > RESEND_S:
-                self.outbox[cid] = frame, now
-                self._tell(frame)
-
-    # --- connections ----------------------------------------------------------------------------------------------
-
-    async def live(self) -> None:
-        """Connect, by whichever way, until cancelled; a connection lives long only when it is calm."""
-        while True:
-            dies = asyncio.get_running_loop().time() + (600 if self.is_calm else self.chance.uniform(0.05, 0.5))
-            await (self._poll(dies) if self.chance.random() < BY_POLL else self._socket(dies))
-            await asyncio.sleep(self.chance.uniform(0, 0.05))
-
-    async def _socket(self, dies: float) -> None:
+    async def by_socket(self, dies: float) -> None:
         from chatops.asgi import application
 
         loop = asyncio.get_running_loop()
@@ -127,62 +45,43 @@ class Member:
         def tell(frame: Frame) -> None:
             inbox.put_nowait({"type": "websocket.receive", "text": json.dumps(frame)})
 
-        scope = {"type": "websocket", "path": "/rt/ws", "headers": _headers(self._key), "query_string": b""}
+        scope = {"type": "websocket", "path": "/rt/ws", "headers": _headers(self.key), "query_string": b""}
         inbox.put_nowait({"type": "websocket.connect"})
         serving = asyncio.create_task(application(scope, inbox.get, send))
-        tell({"t": "hello", "v": 1, "client": "faults", **self._cursors()})
-        self._tell, self._fetching_since = tell, 0.0
-        self.outbox = {cid: (frame, 0.0 if sent == 0 or self.without != "sending again" else sent)
-                       for cid, (frame, sent) in self.outbox.items()}  # fmt: skip
+        tell({"t": "hello", "v": 1, "client": "faults", **self.cursors()})
+        self.begin(tell)
         try:
             while loop.time() < dies or self.is_calm:
                 self.pump()
                 await asyncio.sleep(0.02)
-            is_heard, self._tell = False, None
+            is_heard, self.tell = False, None
             await asyncio.sleep(self.chance.uniform(0, 0.1))  # half open: the server still writes
         finally:
-            self._tell = None
+            self.tell = None
             inbox.put_nowait({"type": "websocket.disconnect", "code": 1006})
             await serving
 
-    async def _poll(self, dies: float) -> None:
-        loop = asyncio.get_running_loop()
-        queue: list[Frame] = []
-        self._tell, self._fetching_since = queue.append, 0.0
+    async def ask(self, path: str, question: Frame) -> list[Frame]:
+        from chatops.asgi import application
 
-        async def carry() -> None:
-            while True:
-                self.pump()
-                frames, queue[:] = queue[:20], queue[20:]
-                if frames:
-                    self._take(await _ask("/rt/send", self._key, {"frames": frames}))
-                await asyncio.sleep(0.02)
+        answer: dict[str, Any] = {"body": b""}
+        gone = asyncio.Event()
+        questions = [{"type": "http.request", "body": json.dumps(question).encode()}]
 
-        carrying = asyncio.create_task(carry())
-        try:
-            conn = None
-            while loop.time() < dies or self.is_calm:
-                wait_ms = 2000 if self.is_calm else 200
-                asked = {"conn": conn, "wait_ms": wait_ms if conn else 0, **self._cursors()}
-                if self._take(await _ask("/rt/poll", self._key, asked)):
-                    conn = "x"
-        finally:
-            self._tell = None
-            carrying.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await carrying
+        async def receive() -> Frame:
+            if questions:
+                return questions.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
 
-    def _take(self, frames: list[Frame]) -> bool:
-        """Take a whole answer, unless it was lost on the way."""
-        if self.chance.random() < ANSWER_LOST:
-            return False
-        for frame in frames:
-            self.hear(frame)
-        return True
+        async def send(message: Frame) -> None:
+            answer.update(message) if "status" in message else answer.update(body=answer["body"] + message["body"])
 
-    def _cursors(self) -> Frame:
-        known = [{"s": self.stream, "e": self.epoch, "q": self.cursor}] if self.epoch else []
-        return {"resume": known, "want": [self.stream]}
+        scope = {"type": "http", "method": "POST", "path": path, "headers": _headers(self.key), "query_string": b"",
+                 "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 8000)}  # fmt: skip
+        await application(scope, receive, send)
+        frames: list[Frame] = json.loads(answer["body"])["frames"]
+        return frames
 
 
 def _headers(key: str) -> list[tuple[bytes, bytes]]:
@@ -192,30 +91,6 @@ def _headers(key: str) -> list[tuple[bytes, bytes]]:
     cookie, *others = headers_of(key)
     return [(b"cookie", cookie[1] + f"; csrf={token}".encode()), *others, (b"x-csrftoken", token.encode()),
             (b"content-type", b"application/json")]  # fmt: skip
-
-
-async def _ask(path: str, key: str, question: Frame) -> list[Frame]:
-    """The frames that are answered, by HTTP."""
-    from chatops.asgi import application
-
-    answer: dict[str, Any] = {"body": b""}
-    gone = asyncio.Event()
-    questions = [{"type": "http.request", "body": json.dumps(question).encode()}]
-
-    async def receive() -> Frame:
-        if questions:
-            return questions.pop()
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Frame) -> None:
-        answer.update(message) if "status" in message else answer.update(body=answer["body"] + message["body"])
-
-    scope = {"type": "http", "method": "POST", "path": path, "headers": _headers(key), "query_string": b"",
-             "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 8000)}  # fmt: skip
-    await application(scope, receive, send)
-    frames: list[Frame] = json.loads(answer["body"])["frames"]
-    return frames
 
 
 class World:
@@ -230,7 +105,7 @@ class World:
         self.people = [factories.person(f"member-{seed}-{n}-{without[:4].strip()}") for n in range(3)]
         self.room = factories.room(f"room-{seed}-{without[:4].strip()}", members=tuple(self.people))
         keys = [sign_in(person) for person in self.people]
-        self.members = [Member(random.Random(seed * 7 + n), key, self.room.pk, without) for n, key in enumerate(keys)]
+        self.members = [Page(random.Random(seed * 7 + n), key, self.room.pk, without) for n, key in enumerate(keys)]
         self.sent: dict[str, str] = {}
 
     async def run(self, patience_s: float) -> list[str]:

@@ -4,16 +4,13 @@ import contextlib
 import json
 import secrets
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
-from redis import Redis
 from websockets.exceptions import ConnectionClosed
 
 from tests.room.serving import Serving, Socket
@@ -25,43 +22,10 @@ from tests.waiting import wait_until
 OUT_S = 15.0
 
 
-class MortalRedis:
-    """A Redis on a socket of its own that can be killed, and comes back empty."""
-
-    def __init__(self, folder: Path) -> None:
-        self.url = f"unix://{folder}/redis"
-        self._command = [redis.program(), "--port", "0", "--unixsocket", f"{folder}/redis", "--dir", str(folder)]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [*self._command, "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_until(self._answers, what="Redis answers")
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(Exception), Redis.from_url(self.url) as client:
-            return bool(client.ping())
-        return False
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
 @pytest.fixture(scope="module")
-def mortal(tmp_path_factory) -> Iterator[MortalRedis]:
-    # A Unix socket's path has 107 bytes at most, and pytest's folders are long.
-    folder = Path(f"/tmp/shiproom-{secrets.token_hex(4)}")
-    folder.mkdir()
-    made = MortalRedis(folder)
-    made.start()
-    yield made
-    made.kill()
-    for left in folder.iterdir():
-        left.unlink()
-    folder.rmdir()
+def mortal() -> Iterator[redis.Server]:
+    with redis.mortal() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,21 @@ import pytest
 
 from tests.core import world as core
 from tests.services import postgres
+from tests.services.redis import Server as Redis
+from tests.services.redis import mortal
 from tests.workers.installation import Installation
 
 #: What takes long is a part of `make soak`.
 collect_ignore = [] if os.environ.get("SHIPROOM_SOAK") else ["test_lost_disk.py", "test_rows.py", "test_twenty.py"]
 
+#: Members of these rooms are quick, and are many.
+QUICK = {
+    "SHIPROOM_SEND_RATE": "1000",
+    "SHIPROOM_ASK_RATE": "5000",
+    "SHIPROOM_SOCKETS_PER_PERSON": "100",
+    "SHIPROOM_POLLS_PER_PERSON": "100",
+    "SHIPROOM_HEARTBEAT_S": "2",
+}
 LARGE_BYTES = 24 * 1024 * 1024
 
 
@@ -34,14 +44,21 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
+def redis() -> Iterator[Redis]:
+    """The installation's own, which may be killed."""
+    with mortal() as made:
+        yield made
+
+
+@pytest.fixture(scope="package")
 def installation(
-    tmp_path_factory: pytest.TempPathFactory, repository: Path, postgres_url: str, redis_url: str
+    tmp_path_factory: pytest.TempPathFactory, repository: Path, postgres_url: str, redis: Redis
 ) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("installation")
     with ExitStack() as stack:
         boxes = stack.enter_context(core.boxes(tmp_path_factory.mktemp("boxes"), 2))
         database = stack.enter_context(postgres.empty_database(postgres_url))
-        made = Installation(folder, database, redis_url, boxes)
+        made = Installation(folder, database, redis.url, boxes, **QUICK)
         stack.callback(made.stop)
         made.start(repository)
         yield made

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -89,6 +90,7 @@ class Installation:
         self._make_keys(Path(self.settings["SHIPROOM_KEY_FILE"]))
         self._numbers = 0
         self._connection: psycopg.Connection[Any] | None = None
+        self._connecting = threading.Lock()
 
     def _make_keys(self, path: Path) -> None:
         """The key ring that all processes share; none of them makes it."""
@@ -137,6 +139,24 @@ world.make("file://{repository}", [Box(Path(folder), *more) for folder, *more in
             self.web.process.kill()
             self.web.process.wait()
 
+    def restart_database(self) -> None:
+        """One process of Postgres is killed, so it ends all of them, recovers, and takes connections again. Where it is
+        on another machine, it ends those of this database.
+        """
+        if os.environ.get("DATABASE_URL"):
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            self.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        else:
+            os.kill(self.one("SELECT pg_backend_pid()"), signal.SIGKILL)
+
+        def is_back() -> bool:
+            try:
+                return bool(self.one("SELECT 1") == 1)
+            except psycopg.OperationalError:
+                return False
+
+        wait_until(is_back, what="Postgres is back")
+
     def tail(self) -> str:
         """What all of them said last."""
         logs = [worker.log for worker in self.workers] + [self.web.data.parent / "serve.log"]
@@ -147,12 +167,16 @@ world.make("file://{repository}", [Box(Path(folder), *more) for folder, *more in
     # --- rows -------------------------------------------------------------------------------------------------------
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        if self._connection is None or self._connection.closed:
-            given = environ.Env.db_url_config(self.database)
-            known = {key.lower(): given[key] for key in ("HOST", "PORT", "USER", "PASSWORD") if given[key]}
-            self._connection = psycopg.connect(dbname=given["NAME"], autocommit=True, **known)
-        done = self._connection.execute(query, values)  # type: ignore[arg-type]
+        done = self._connected().execute(query, values)  # type: ignore[arg-type]
         return done.fetchall() if done.description else []
+
+    def _connected(self) -> "psycopg.Connection[Any]":
+        with self._connecting:  # those who watch do so in threads
+            if self._connection is None or self._connection.closed:
+                given = environ.Env.db_url_config(self.database)
+                known = {key.lower(): given[key] for key in ("HOST", "PORT", "USER", "PASSWORD") if given[key]}
+                self._connection = psycopg.connect(dbname=given["NAME"], autocommit=True, **known)
+            return self._connection
 
     def one(self, query: str, *values: Any) -> Any:
         found = self.rows(query, *values)
@@ -231,6 +255,8 @@ world.make("file://{repository}", [Box(Path(folder), *more) for folder, *more in
                 except (AssertionError, OSError) as error:
                     if link.is_symlink() and link.readlink() == led_to:  # else it was switched while we looked
                         wrong.append(error)
+                except psycopg.OperationalError:
+                    """The database is restarting; the servers are looked at when it is back."""
 
         looking = [threading.Thread(target=look, args=(box,), daemon=True) for box in self.boxes]
         for thread in looking:

@@ -1,7 +1,5 @@
 """Postgres itself: what it refuses, and what becomes of a deployment when it restarts."""
 
-import os
-import signal
 from pathlib import Path
 
 import psycopg
@@ -15,31 +13,12 @@ from tests.workers.test_kill import held_up
 ROWS = "SELECT * FROM deploy_core_auditentry ORDER BY number"
 
 
-def restart(installation: Installation) -> None:
-    """One of its processes is killed, so Postgres ends all of them, recovers, and takes connections again. Where it is
-    on another machine, it ends those of this database.
-    """
-    if os.environ.get("DATABASE_URL"):
-        others = "datname = current_database() AND pid <> pg_backend_pid()"
-        installation.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
-    else:
-        os.kill(installation.one("SELECT pg_backend_pid()"), signal.SIGKILL)
-
-    def is_back() -> bool:
-        try:
-            return installation.one("SELECT 1") == 1
-        except psycopg.OperationalError:
-            return False
-
-    wait_until(is_back, what="Postgres is back")
-
-
 def test_a_database_that_restarts_in_mid_deployment_only_delays_it(installation: Installation, go: Path) -> None:
     installation.use(pipeline("build", go))
     number = installation.ask("/deploy shop to staging")
     wait_until(lambda: held_up(installation, "build", number), 60, what="it builds")
 
-    restart(installation)
+    installation.restart_database()
     go.touch()
 
     assert installation.ended(number) == "succeeded", installation.told(number)

@@ -11,13 +11,13 @@ ENVIRONMENTS = ("staging", "qa", "edge")
 
 
 def make(repository: str, boxes: list[Box]) -> None:
-    """alice, her room, and the app `shop` in every environment on all servers; prints the room and alice's key."""
-    alice = factories.person("alice", role="deployer")
+    """alice and bob, their room, and the app `shop` in every environment; prints the room and their keys."""
+    people = [factories.person(name, role="deployer") for name in ("alice", "bob")]
     shop = factories.app("shop", repository=repository, pipeline="keep: 5\n")
     servers = [make_server(box, f"web-{number}") for number, box in enumerate(boxes, 1)]
     for name in ENVIRONMENTS:
         made = Environment.objects.create(app=shop, name=name, path=f"srv/{name}")
         for position, server in enumerate(servers):
             Placement.objects.create(environment=made, server=server, position=position)
-    room = factories.room("demo", members=(alice,), apps=(shop,))
-    print(json.dumps({"room": room.pk, "keys": {"alice": sign_in(alice)}}))
+    room = factories.room("demo", members=tuple(people), apps=(shop,))
+    print(json.dumps({"room": room.pk, "keys": {it.username: sign_in(it) for it in people}}))
