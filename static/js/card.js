@@ -1,6 +1,6 @@
 // The live card of a deployment: what, how far, what went wrong, what next. In that order, always.
 
-import { hasEnded } from "./deployment_state.js"
+import { hasEnded, UNHEARD } from "./deployment_state.js"
 import { clone, el, setHidden, setIcon, setText, setTone, slots } from "./dom.js"
 import { paintFleet } from "./fleet.js"
 import { look } from "./status.js"
@@ -118,7 +118,8 @@ class Card {
     setText(into.status, word(`status.${state.status}`))
     setTone(into.card, tone)
     into.card.dataset.status = state.status
-    showTook(into.time, state.started_at ?? state.requested_at, state.finished_at)
+    const began = state.status === UNHEARD ? null : (state.started_at ?? state.requested_at)
+    showTook(into.time, began, state.finished_at)
     this.#paintAbout()
     const { done, count } = paintFleet(into.fleet, state)
     setText(into.sentence, sentence(state))
@@ -132,8 +133,10 @@ class Card {
   /** Fold a card that has been over for a while into one line. */
   age() {
     if (!this.#state) return
-    const { finished_at, status } = this.#state
-    const isOld = finished_at && clock.now() - Date.parse(finished_at) > COLLAPSE_MS
+    const { requested_at, finished_at, status } = this.#state
+    // An old one has ended most likely; it need not jump when it is heard of.
+    const end = status === UNHEARD ? requested_at : finished_at
+    const isOld = end && clock.now() - Date.parse(end) > COLLAPSE_MS
     const isLine = Boolean(isOld) && !["failed", "rolled_back"].includes(status)
     this.#slots.card.classList.toggle("card--line", isLine)
     setHidden(this.#slots.body, isLine)

@@ -2,6 +2,8 @@
 
 /** The page's own word for a deployment that is not there, or not the reader's to see. */
 export const GONE = "gone"
+/** And for one that an old card names, before its stream has answered. */
+export const UNHEARD = "unheard"
 
 const ENDED = new Set(["succeeded", "failed", "cancelled", "rejected", "expired", "rolled_back", GONE])
 const STEP_ENDED = new Set(["succeeded", "failed", "skipped", "cancelled", "timed_out"])

@@ -1,6 +1,6 @@
 // The deployments a page knows, each kept up to date from its own stream as long as it runs.
 
-import { applyAll, blank, GONE, hasEnded } from "./deployment_state.js"
+import { applyAll, blank, GONE, hasEnded, UNHEARD } from "./deployment_state.js"
 import { withSteps } from "./graph_fold.js"
 import { coalesced } from "./frame.js"
 import { clock } from "./ticker.js"
@@ -30,9 +30,8 @@ export class Deployments {
 
   /** Those that have not ended, newest first. What an old card says of one is no news: its stream is asked first. */
   get live() {
-    const isNews = ({ state, isComplete }) => isComplete || clock.now() - Date.parse(state.requested_at) < NEWS_MS
     return [...this.#known.values()]
-      .filter((entry) => !hasEnded(entry.state) && isNews(entry))
+      .filter(({ state }) => !hasEnded(state) && state.status !== UNHEARD)
       .sort((a, b) => b.state.id - a.state.id)
   }
 
@@ -52,7 +51,9 @@ export class Deployments {
   /** What a card or an announcement says of a deployment, until its own stream answers. */
   mention(id, { app = "", environment = "", ref = "", by = "" }, at) {
     if (this.#known.has(id)) return
+    const isNews = clock.now() - Date.parse(at) < NEWS_MS
     const state = { ...blank(id), app, environment, ref, by, requested_at: at }
+    if (!isNews) state.status = UNHEARD
     this.#put(id, { state, graph: [], q: 0, isComplete: false })
     this.#follow(id)
   }

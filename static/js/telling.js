@@ -1,6 +1,6 @@
 // What a deployment is doing, in one sentence; shared by card, panel and page.
 
-import { faultOf, GONE, hasEnded } from "./deployment_state.js"
+import { faultOf, GONE, hasEnded, UNHEARD } from "./deployment_state.js"
 import { list, phrase, plural, word } from "./words.js"
 
 /** What changes the release, so that there is one to go back to. */
@@ -15,6 +15,7 @@ export function short(revision) {
 /** The sentence under the fleet strip. */
 export function sentence(state) {
   if (state.status === GONE) return word("gone")
+  if (state.status === UNHEARD) return ""
   if (state.status === "succeeded" && state.kind === "task") return word("task_done", { ref: state.ref })
   if (state.status === "succeeded") return state.subject || word("live", { ref: state.ref })
   if (["failed", "rolled_back"].includes(state.status) && faultOf(state)) return standing(state)
@@ -69,7 +70,7 @@ export function openMoves(state) {
     retry: ["failed", "rolled_back", "cancelled", "expired"].includes(status),
     "retry-failed": status === "failed" && hasSome(params?.runs),
     rollback: status === "succeeded" && SHIPS.has(state.kind),
-    cancel: !hasEnded(state) && !isStopping && status !== "awaiting_confirmation",
+    cancel: !hasEnded(state) && !isStopping && ![UNHEARD, "awaiting_confirmation"].includes(status),
   }
   return new Set(Object.keys(found).filter((name) => found[name]))
 }

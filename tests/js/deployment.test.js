@@ -7,7 +7,7 @@ import { byKey, fold, nodeState, servers, withSteps } from "../../static/js/grap
 import { batchesOf, batchState, layOut, MOST_BATCHES, MOST_SERVERS, ownOf } from "../../static/js/graph_layout.js"
 import { History } from "../../static/js/history.js"
 import { rowsOf, telling } from "../../static/js/rows.js"
-import { outcome } from "../../static/js/telling.js"
+import { openMoves, outcome, sentence } from "../../static/js/telling.js"
 import { dayName, elapsed, hour, took } from "../../static/js/time.js"
 
 const HEAD = ["start", "fetch", "build", "package"]
@@ -283,8 +283,12 @@ test("what an old card says of a deployment does not make it one that runs", () 
     known.live.map(({ state }) => state.id),
     [2],
   )
+  const old = known.get(1).state
+  assert.deepEqual([...openMoves(old)], [])
+  assert.equal(sentence(old), "")
 
-  known.adopt({ ...known.get(1).state, q: 5, graph: [] }, "e")
+  known.adopt({ ...old, status: "running", q: 5, graph: [] }, "e")
+  assert.ok(openMoves(known.get(1).state).has("cancel"))
   assert.deepEqual(
     known.live.map(({ state }) => state.id),
     [2, 1],
@@ -306,7 +310,7 @@ test("a deployment that is not there says so to whoever watches it, and is forgo
   t.mock.timers.tick(200)
 
   assert.deepEqual(gone, [7])
-  assert.deepEqual(shown, ["planning", "gone"])
+  assert.deepEqual(shown, ["unheard", "gone"])
   assert.deepEqual([known.get(7), known.newest, known.live], [undefined, null, []])
   assert.deepEqual(outcome({ ...blank(7), status: "gone" }), { text: "gone", tone: "mute" })
 })
