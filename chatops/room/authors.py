@@ -15,6 +15,7 @@ from django.utils.crypto import constant_time_compare
 from chatops.room.door import Identity, auth_hash
 from chatops.room.models import Line
 from deploy_core.models import Person
+from deploy_core.models.statements import fetch
 
 _SESSIONS = "SELECT session_key FROM django_session WHERE expire_date > %s AND session_key IN ({})"
 _PEOPLE = "SELECT id, username, password FROM deploy_core_person WHERE is_active AND id IN ({})"
@@ -22,6 +23,10 @@ _WRITERS = """
     SELECT m.person_id, m.room_id, m.is_manager OR NOT r.is_announcements
     FROM room_membership m JOIN room_room r ON r.id = m.room_id JOIN deploy_core_person p ON p.id = m.person_id
     WHERE p.is_active AND m.person_id IN ({}) AND m.room_id IN ({})
+"""
+_MEMBER = """
+    SELECT 1 FROM room_membership m JOIN deploy_core_person p ON p.id = m.person_id
+    WHERE m.person_id = %s AND m.room_id = %s AND p.is_active
 """
 _KNOWN = "SELECT author_id, client_id, outcome FROM room_line WHERE author_id IN ({}) AND client_id IN ({})"
 
@@ -57,6 +62,11 @@ def writers(lines: Sequence[Line]) -> dict[tuple[int, int | None], bool]:
     return {(person, room): bool(may_write) for person, room, may_write in rows}
 
 
+def is_active_member(person_id: int, room_id: int) -> bool:
+    """Whether somebody active is in the room."""
+    return bool(fetch(_MEMBER, (person_id, room_id)))
+
+
 def known(lines: Sequence[Line]) -> dict[Name, dict[str, Any]]:
     """What came of those lines that were stored before."""
     rows = _rows(_KNOWN, {line.author_id for line in lines}, {line.client_id for line in lines})
@@ -68,7 +78,4 @@ def _rows(sql: str, *lists: Collection[Any], first: Sequence[Any] = ()) -> Itera
     if not all(lists):
         return ()
     marks = [", ".join(["%s"] * len(values)) for values in lists]
-    with connection.cursor() as cursor:
-        cursor.execute(sql.format(*marks), [*first, *(value for values in lists for value in values)])
-        found: Iterable[tuple[Any, ...]] = cursor.fetchall()
-    return found
+    return fetch(sql.format(*marks), [*first, *(value for values in lists for value in values)])

@@ -13,10 +13,10 @@ from django.db import IntegrityError, OperationalError, transaction
 
 from chatops.room import authors
 from chatops.room.authors import Name
-from chatops.room.inserting import insert
 from chatops.room.models import Event, Line
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
+from deploy_core.models.statements import insert
 
 logger = logging.getLogger(__name__)
 

@@ -9,20 +9,21 @@ room's streams, last. Ringing follows the commit; a crash before it is healed by
 import logging
 from typing import cast
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 import bot
 from bot.invocation import Invocation, Reply, Surface
-from chatops.room import chat, effects
+from chatops.room import authors, chat, effects
 from chatops.room.chat import Outcome as Outcome
 from chatops.room.chat import check as check
 from chatops.room.chat import is_storable as is_storable
-from chatops.room.models import Event, Line, Membership, Message, Room
+from chatops.room.models import Event, Line, Message, Room
 from chatops.room.timeline import Timeline
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit
 from deploy_core.models import Person
+from deploy_core.models.statements import insert_if_new, update
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +87,7 @@ def _before(line: Line) -> Outcome:
 def _store(line: Line, room: Room | None, surface: Surface, secrets: tuple[str, ...], bound_to: str) -> Outcome:
     if not _may_speak(line.author, room):
         raise Refused("not_found")
-    try:
-        with transaction.atomic():
-            line.save(force_insert=True)
-    except IntegrityError:
+    if not insert_if_new(line):
         return _before(line)
     timeline = Timeline()
     reply = _refuse(line, secrets) if secrets else _answer(line, room, surface, bound_to)
@@ -98,14 +96,12 @@ def _store(line: Line, room: Room | None, surface: Surface, secrets: tuple[str, 
     if shown and room:
         outcome |= {"message": shown.payload["id"], "s": f"room:{room.pk}", "q": shown.number}
     line.outcome = outcome
-    line.save(update_fields=["outcome"])
+    update(line, "outcome")
     return outcome
 
 
 def _may_speak(author: Person, room: Room | None) -> bool:
-    if room is None:
-        return author.is_active
-    return Membership.objects.filter(person=author, room=room, person__is_active=True).exists()
+    return author.is_active if room is None else authors.is_active_member(author.pk, room.pk)
 
 
 def _refuse(line: Line, secrets: tuple[str, ...]) -> Reply:

@@ -15,9 +15,9 @@ from django.utils import timezone
 import bot
 from bot.invocation import Reply
 from chatops.room import calls, frames, hub
-from chatops.room.inserting import insert
 from chatops.room.models import Event, Line, Message, Room, Stream
 from deploy_core.models import Deployment, Person, sequence
+from deploy_core.models.statements import insert, insert_if_new, update
 
 #: An answer quotes so many characters of what it answers.
 EXCERPT = 200
@@ -81,7 +81,7 @@ class Timeline:
 
     def answer(self, line: Line, room: Room, reply: Reply) -> None:
         """The bot's answer, for everybody."""
-        message = Message.objects.create(
+        message = Message(
             room=room,
             kind=Message.Kind.REPLY,
             client_id=f"reply:{line.author_id}:{line.client_id}",
@@ -90,7 +90,7 @@ class Timeline:
             deployment_id=reply.deployment_id,
             at=timezone.now(),
         )
-        told = {"id": message.pk, **_words(reply), "to_cid": line.client_id, "deployment": reply.deployment_id}
+        told = {**_words(reply), "to_cid": line.client_id, "deployment": reply.deployment_id}
         self._shown.append((message, self._add(_stream_of(room), "reply", told)))
 
     def changed(self, room_id: int, kind: str, told: Mapping[str, Any], *, by: Person | None) -> Event:
@@ -126,19 +126,16 @@ class Timeline:
     def proclaim(self, room: Room, line: Line, text: str) -> None:
         """A person has something to say to everybody: it is an announcement, and stands above the talk."""
         by = line.author.username
-        message, is_new = Message.objects.get_or_create(
+        message = Message(
             room=room,
-            author=None,
+            kind=Message.Kind.ANNOUNCEMENT,
             client_id=f"announce:{line.author_id}:{line.client_id}",
-            defaults={
-                "kind": Message.Kind.ANNOUNCEMENT,
-                "at": line.at,
-                "text": text,
-                "code": "announce.said",
-                "params": {"by": by, "text": text},
-            },
+            at=line.at,
+            text=text,
+            code="announce.said",
+            params={"by": by, "text": text},
         )
-        if is_new:
+        if insert_if_new(message):
             told = {"code": message.code, "params": message.params, "deployment": None}
             event = self._add(Stream("room", room.pk), "announcement", told, author=line.author, surface=line.surface)
             self._shown.append((message, event))
@@ -147,14 +144,9 @@ class Timeline:
     def notice(self, room: Room, client_id: str, code: str, params: Mapping[str, Any], *, at: datetime) -> None:
         """Something for everybody in the room that is about no deployment, once."""
         words = {"code": code, "params": dict(params)}
-        message, is_new = Message.objects.get_or_create(
-            room=room,
-            author=None,
-            client_id=client_id,
-            defaults={"kind": Message.Kind.ANNOUNCEMENT, "at": at, **words},
-        )
-        if is_new:
-            told = {"id": message.pk, **words, "deployment": None}
+        message = Message(room=room, kind=Message.Kind.ANNOUNCEMENT, client_id=client_id, at=at, **words)
+        if insert_if_new(message):
+            told = {**words, "deployment": None}
             self._shown.append((message, self._add(_stream_of(room), "announcement", told, client_id=client_id, at=at)))
 
     def head(self, room_id: int) -> int:
@@ -168,10 +160,9 @@ class Timeline:
 
     def card(self, room: Room, deployment: Deployment, *, at: datetime | None = None) -> None:
         """The deployment's live card, once per room."""
-        message, is_new = self._from_bot(room, deployment, 1, at, kind=Message.Kind.CARD)
-        if is_new:
+        message = _from_bot(room, deployment, 1, at, kind=Message.Kind.CARD)
+        if insert_if_new(message):
             told = {
-                "id": message.pk,
                 "deployment": deployment.pk,
                 "app": deployment.app.name,
                 "environment": deployment.environment.name,
@@ -188,22 +179,12 @@ class Timeline:
     ) -> None:
         """What entry `number` of the deployment's journal means for people, once per room."""
         words = {"code": code, "params": dict(params)}
-        message, is_new = self._from_bot(room, deployment, number, at, kind=Message.Kind.ANNOUNCEMENT, **words)
-        if is_new:
-            told = {"id": message.pk, **words, "deployment": deployment.pk}
+        message = _from_bot(room, deployment, number, at, kind=Message.Kind.ANNOUNCEMENT, **words)
+        if insert_if_new(message):
+            told = {**words, "deployment": deployment.pk}
             self._shown.append(
                 (message, self._add(_stream_of(room), "announcement", told, client_id=message.client_id, at=message.at))
             )
-
-    def _from_bot(
-        self, room: Room, deployment: Deployment, number: int, at: datetime | None, **words: Any
-    ) -> tuple[Message, bool]:
-        return Message.objects.get_or_create(
-            room=room,
-            author=None,
-            client_id=f"deployment:{deployment.pk}/{number}",
-            defaults={"deployment": deployment, "at": at or timezone.now(), **words},
-        )
 
     def _add(self, stream: Stream, kind: str, payload: Mapping[str, Any], **fields: Any) -> Event:
         fields.setdefault("at", timezone.now())
@@ -227,7 +208,8 @@ class Timeline:
             message.number = event.number
         insert(said)
         calls.note(said)
-        Message.objects.bulk_update(known, ["number"])
+        for message in known:
+            update(message, "number")
         for message, event in self._shown:
             event.payload = {"id": message.pk, **event.payload}
         insert(self._events)
@@ -239,6 +221,11 @@ class Timeline:
 def _ring_after_commit(stream: Stream, events: list[Event]) -> None:
     # No partial: Django asks a robust callback that failed for its __qualname__.
     transaction.on_commit(lambda: hub.deliver(stream, [frames.of_event(event) for event in events]), robust=True)
+
+
+def _from_bot(room: Room, deployment: Deployment, number: int, at: datetime | None, **words: Any) -> Message:
+    client_id = f"deployment:{deployment.pk}/{number}"
+    return Message(room=room, client_id=client_id, deployment=deployment, at=at or timezone.now(), **words)
 
 
 def _quoted(said: Message | None) -> dict[str, Any]:

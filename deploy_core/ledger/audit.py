@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from deploy_core.models import AuditEntry, Person, sequence
+from deploy_core.models.statements import fetch, insert
 
 _BEGINNING = "0" * 64
 
@@ -23,7 +24,7 @@ def record(actor: Person | None, action: str, target: str, outcome: str, **param
     """Append a row and return its number. In the transaction of the act it tells of, and last: the head is one lock."""
     with transaction.atomic(savepoint=False):
         number = sequence.take("audit", 0)
-        previous = AuditEntry.objects.filter(number=number - 1).values_list("hash", flat=True).first()
+        previous = fetch("SELECT hash FROM deploy_core_auditentry WHERE number = %s", (number - 1,))
         entry = AuditEntry(
             number=number,
             at=timezone.now(),
@@ -32,10 +33,10 @@ def record(actor: Person | None, action: str, target: str, outcome: str, **param
             target=target[:200],
             outcome=outcome,
             params=params,
-            previous_hash=previous or _BEGINNING,
+            previous_hash=previous[0][0] if previous else _BEGINNING,
         )
         entry.hash = _hash(entry)
-        entry.save()
+        insert([entry])
     return number
 
 

@@ -5,16 +5,16 @@ works on a deployment holds an epoch, and a write with an older one raises `Fenc
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max
 from django.dispatch import Signal
 from django.utils import timezone
 
-from deploy_core.models import Deployment, JournalEntry, Person, Server, Step, sequence
+from deploy_core.models import Deployment, JournalEntry, Person, Step, sequence
+from deploy_core.models.statements import as_json, as_time, execute, fetch, insert, select
 from deploy_core.rules.events import DeploymentMoved, Event, StepMoved, StepsAdded, TakenOver
 from deploy_core.rules.plan import PlannedStep
 from deploy_core.rules.status import ENDED, STEP_ENDED, Status, StepStatus, can_move, can_step_move
@@ -39,16 +39,33 @@ def record(deployment_id: int, event: Event, *, person: Person | None = None) ->
     """Append `event` and return its number."""
     with transaction.atomic(savepoint=False):
         number = sequence.take("deployment", deployment_id)
-        JournalEntry.objects.create(
-            deployment_id=deployment_id,
-            number=number,
-            kind=event.kind,
-            payload=event.payload(),
-            person=person,
-            at=timezone.now(),
-        )
+        insert([_entry(deployment_id, number, event, person)])
         ring(f"deployment:{deployment_id}", number)
     return number
+
+
+def record_all(deployment_id: int, events: Sequence[Event]) -> None:
+    """Append `events`, which follow one another."""
+    if not events:
+        return
+    with transaction.atomic(savepoint=False):
+        first = sequence.take("deployment", deployment_id, len(events))
+        insert([_entry(deployment_id, number, event, None) for number, event in enumerate(events, first)])
+        ring(f"deployment:{deployment_id}", first + len(events) - 1)
+
+
+def _entry(deployment_id: int, number: int, event: Event, person: Person | None) -> JournalEntry:
+    return JournalEntry(
+        deployment_id=deployment_id,
+        number=number,
+        kind=event.kind,
+        payload=event.payload(),
+        person=person,
+        at=timezone.now(),
+    )
+
+
+_HOLD = "UPDATE deploy_core_deployment SET epoch = epoch WHERE id = %s AND epoch = %s"
 
 
 def hold(deployment_id: int, epoch: int) -> None:
@@ -57,7 +74,7 @@ def hold(deployment_id: int, epoch: int) -> None:
     Raises:
         Fenced: `epoch` is not its epoch any more.
     """
-    if not Deployment.objects.filter(pk=deployment_id, epoch=epoch).update(epoch=epoch):
+    if not execute(_HOLD, (deployment_id, epoch)):
         raise Fenced(f"#{deployment_id} is past epoch {epoch}")
 
 
@@ -82,28 +99,30 @@ def move(
     with transaction.atomic(savepoint=False):
         if epoch is not None:
             hold(deployment_id, epoch)
-        row = Deployment.objects.filter(pk=deployment_id)
+        change = (to, reason, as_json(dict(params or {})), *_marks_of_move(to), deployment_id)
         # A loop, because the row may move between the look and the update; each turn it has moved forward.
         while True:
-            source = Status(row.values_list("status", flat=True).get())
+            [(status,)] = fetch("SELECT status FROM deploy_core_deployment WHERE id = %s", (deployment_id,))
+            source = Status(status)
             if not can_move(source, to) or (only_from is not None and source not in only_from):
                 return False
-            if row.filter(status=source).update(
-                status=to, reason=reason, reason_params=dict(params or {}), **_marks_of_move(to, row)
-            ):
+            if execute(_MOVE, (*change, source)):
                 break
         record(deployment_id, DeploymentMoved(source, to, reason, params or {}), person=person)
     return True
 
 
-def _marks_of_move(to: Status, row: Any) -> dict[str, Any]:
-    if to in ENDED:
-        return {"finished": timezone.now()}
-    if to == Status.QUEUED:
-        return {"run": F("run") + 1}
-    if to == Status.RUNNING and row.filter(started__isnull=True).exists():
-        return {"started": timezone.now()}
-    return {}
+_MOVE = """
+    UPDATE deploy_core_deployment SET status = %s, reason = %s, reason_params = %s,
+        started = coalesce(started, %s), finished = coalesce(%s, finished), run = run + %s
+    WHERE id = %s AND status = %s
+"""
+
+
+def _marks_of_move(to: Status) -> tuple[Any, Any, int]:
+    """When it first started, when it finished, and whether this is a run more."""
+    now = as_time(timezone.now())
+    return now if to == Status.RUNNING else None, now if to in ENDED else None, int(to == Status.QUEUED)
 
 
 def move_step(
@@ -121,38 +140,57 @@ def move_step(
         Fenced: `epoch` is not the deployment's any more.
     """
     with transaction.atomic(savepoint=False):
-        row = Step.objects.filter(pk=step_id)
-        hold(row.values_list("deployment_id", flat=True).get(), epoch)
-        step = row.get()  # nobody else writes it: we hold its deployment
-        source = StepStatus(step.status)
-        if not can_step_move(source, to):
-            return False
-        now = timezone.now()
-        step.status, step.epoch, step.reason, step.reason_params = to, epoch, reason, dict(params or {})
-        step.exit_status = exit_status
-        if to == StepStatus.RUNNING:
-            step.attempt += 1
-            step.started, step.finished = now, None
-        elif to in STEP_ENDED:
-            step.finished = now
-        step.save(
-            update_fields=(
-                "status", "epoch", "reason", "reason_params", "exit_status", "attempt", "started", "finished"
-            )
-        )  # fmt: skip
-        event = StepMoved(
+        [(deployment_id,)] = fetch("SELECT deployment_id FROM deploy_core_step WHERE id = %s", (step_id,))
+        hold(deployment_id, epoch)
+        step = select(Step, "WHERE step.id = %s", (step_id,))
+        return bool(_move_steps(step, to, reason, epoch=epoch, exit_status=exit_status, params=params))
+
+
+_CHANGE = "status = %s, epoch = %s, reason = %s, reason_params = %s, exit_status = %s, attempt = attempt + %s"
+_BEGUN = ", started = %s, finished = NULL"
+_OVER = ", finished = %s"
+
+
+def _move_steps(
+    steps: Sequence[Step],
+    to: StepStatus,
+    reason: str = "",
+    *,
+    epoch: int,
+    exit_status: int | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> int:
+    """Move those of `steps` that may; how many. They are read after their one deployment is held: nobody else writes
+    them.
+    """
+    sources = {step.pk: StepStatus(step.status) for step in steps if can_step_move(StepStatus(step.status), to)}
+    moved = [step for step in steps if step.pk in sources]
+    if not moved:
+        return 0
+    is_start = to == StepStatus.RUNNING
+    times = _BEGUN if is_start else _OVER if to in STEP_ENDED else ""
+    told = (to, epoch, reason, as_json(dict(params or {})), exit_status, int(is_start))
+    marks = ", ".join(["%s"] * len(sources))
+    execute(
+        f"UPDATE deploy_core_step SET {_CHANGE}{times} WHERE id IN ({marks})",  # noqa: S608 - marks alone
+        (*told, *((as_time(timezone.now()),) if times else ()), *sources),
+    )
+    events = [
+        StepMoved(
             key=step.key,
-            source=source,
+            source=sources[step.pk],
             target=to,
-            step_id=step_id,
-            attempt=step.attempt,
+            step_id=step.pk,
+            attempt=step.attempt + is_start,
             reason=reason,
-            params=step.reason_params,
+            params=params or {},
             exit_status=exit_status,
             lines=step.log_lines,
         )
-        record(step.deployment_id, event)
-    return True
+        for step in moved
+    ]
+    record_all(moved[0].deployment_id, events)
+    return len(moved)
 
 
 def fence_off(deployment_id: int) -> int:
@@ -162,12 +200,17 @@ def fence_off(deployment_id: int) -> int:
     restored backup or with another database: it is the time, as long as that goes forward.
     """
     with transaction.atomic(savepoint=False):
-        row = Deployment.objects.filter(pk=deployment_id)
-        row.update(epoch=F("epoch") + 1)  # locks it
-        newest = Deployment.objects.filter(environment__in=row.values("environment")).aggregate(Max("epoch"))
-        epoch: int = max(newest["epoch__max"] + 1, int(time.time()) - EPOCHS_BEGAN)
-        row.update(epoch=epoch)
+        execute("UPDATE deploy_core_deployment SET epoch = epoch + 1 WHERE id = %s", (deployment_id,))  # locks it
+        [(newest,)] = fetch(_NEWEST, (deployment_id,))
+        epoch: int = max(newest + 1, int(time.time()) - EPOCHS_BEGAN)
+        execute("UPDATE deploy_core_deployment SET epoch = %s WHERE id = %s", (epoch, deployment_id))
         return epoch
+
+
+_NEWEST = """
+    SELECT max(epoch) FROM deploy_core_deployment
+    WHERE environment_id = (SELECT environment_id FROM deploy_core_deployment WHERE id = %s)
+"""
 
 
 def take_over(deployment_id: int, executor: str) -> int:
@@ -188,27 +231,30 @@ def lose_steps(deployment_id: int, executor: str) -> None:
         if not running.exists() or not Deployment.objects.filter(pk=deployment_id, executor=executor).exists():
             return
         epoch = fence_off(deployment_id)
-        for step_id in running.values_list("pk", flat=True):
-            move_step(step_id, StepStatus.LOST, "worker_silent", epoch=epoch, params={"executor": executor})
+        _move_steps(list(running), StepStatus.LOST, "worker_silent", epoch=epoch, params={"executor": executor})
 
 
 def cancel_steps(deployment_id: int, *, epoch: int) -> None:
     """End all steps of a deployment that have not ended, as cancelled."""
     with transaction.atomic(savepoint=False):
-        open_steps = Step.objects.filter(deployment_id=deployment_id).exclude(status__in=STEP_ENDED)
-        for step_id in open_steps.values_list("pk", flat=True):
-            move_step(step_id, StepStatus.CANCELLED, epoch=epoch)
+        _move_steps(_open_steps(deployment_id, epoch), StepStatus.CANCELLED, epoch=epoch)
 
 
 def close_steps(deployment_id: int, *, epoch: int) -> None:
-    """End the steps of a deployment that has ended: those it never came to, and any that a fault of ours left open."""
+    """End the steps of a deployment that has ended: any that a fault of ours left open, and those it never came to."""
     with transaction.atomic(savepoint=False):
-        left = Step.objects.filter(deployment_id=deployment_id).exclude(status__in=STEP_ENDED)
-        for step_id, status in left.values_list("pk", "status"):
-            if status == StepStatus.PENDING:
-                move_step(step_id, StepStatus.SKIPPED, "not_reached", epoch=epoch)
-            else:
-                move_step(step_id, StepStatus.FAILED, "internal", epoch=epoch)
+        found = _open_steps(deployment_id, epoch)
+        begun = [step for step in found if step.status != StepStatus.PENDING]
+        _move_steps(begun, StepStatus.FAILED, "internal", epoch=epoch)
+        _move_steps([step for step in found if step not in begun], StepStatus.SKIPPED, "not_reached", epoch=epoch)
+
+
+def _open_steps(deployment_id: int, epoch: int) -> list[Step]:
+    """Those that have not ended, of a deployment that is held from now on."""
+    hold(deployment_id, epoch)
+    marks = ", ".join(["%s"] * len(STEP_ENDED))
+    where = f"WHERE step.deployment_id = %s AND step.status NOT IN ({marks}) ORDER BY step.position"
+    return select(Step, where, (deployment_id, *STEP_ENDED))
 
 
 def add_steps(deployment_id: int, steps: Iterable[PlannedStep], *, epoch: int) -> None:
@@ -222,18 +268,22 @@ def add_steps(deployment_id: int, steps: Iterable[PlannedStep], *, epoch: int) -
             record(deployment_id, StepsAdded(new))
 
 
-def store_steps(deployment_id: int, steps: Iterable[PlannedStep], *, first: int = 0) -> None:
+def store_steps(deployment_id: int, steps: Sequence[PlannedStep], *, first: int = 0) -> None:
     """Write rows for `steps`, from position `first` on. The entry that names them is the caller's."""
-    servers = {server.name: server for server in Server.objects.filter(name__in={step.server for step in steps})}
-    Step.objects.bulk_create(
-        Step(
-            deployment_id=deployment_id,
-            key=step.key,
-            kind=step.kind,
-            parent=step.parent,
-            position=position,
-            server=servers.get(step.server),
-            server_name=step.server,
-        )
-        for position, step in enumerate(steps, first)
+    names = list({step.server for step in steps if step.server})
+    marks = ", ".join(["%s"] * len(names)) or "NULL"
+    servers = dict(fetch(f"SELECT name, id FROM deploy_core_server WHERE name IN ({marks})", names))  # noqa: S608
+    insert(
+        [
+            Step(
+                deployment_id=deployment_id,
+                key=step.key,
+                kind=step.kind,
+                parent=step.parent,
+                position=position,
+                server_id=servers.get(step.server),
+                server_name=step.server,
+            )
+            for position, step in enumerate(steps, first)
+        ]
     )

@@ -6,7 +6,9 @@ a number taken by updating the stream's row is in commit order and has no holes 
 
 import uuid
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
+
+from .statements import fetch
 
 
 class StreamHead(models.Model):
@@ -25,6 +27,12 @@ class StreamHead(models.Model):
 
 
 _ADVANCE = "UPDATE deploy_core_streamhead SET number = number + %s WHERE kind = %s AND stream_id = %s RETURNING number"
+#: The same where there is none yet, also if somebody else begins it just now.
+_BEGIN = """
+    INSERT INTO deploy_core_streamhead (kind, stream_id, number, floor) VALUES (%s, %s, %s, 1)
+    ON CONFLICT (kind, stream_id) DO UPDATE SET number = deploy_core_streamhead.number + excluded.number
+    RETURNING number
+"""
 
 
 def take(kind: str, stream_id: int, count: int = 1) -> int:
@@ -35,17 +43,9 @@ def take(kind: str, stream_id: int, count: int = 1) -> int:
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("take() outside a transaction would number what may never be stored")
-    while (number := _advance(kind, stream_id, count)) is None:
-        StreamHead.objects.get_or_create(kind=kind, stream_id=stream_id)
-    return number - count + 1
-
-
-def _advance(kind: str, stream_id: int, count: int) -> int | None:
-    """The stream's new number, None when it has no head yet. SQL, because the ORM needs two statements for it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ADVANCE, [count, kind, stream_id])
-        row: tuple[int] | None = cursor.fetchone()
-    return row[0] if row else None
+    found = fetch(_ADVANCE, (count, kind, stream_id)) or fetch(_BEGIN, (kind, stream_id, count))
+    newest: int = found[0][0]
+    return newest - count + 1
 
 
 def _new_epoch() -> str:

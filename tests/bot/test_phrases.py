@@ -20,7 +20,17 @@ from tests.bot.conftest import PO, ROOT
 
 ERRORS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
 #: Where a code is an argument, and which: `journal.move(id, to, reason)`, `work.skip({key: reason})`, …
-MOVERS = {"move": 2, "move_step": 2, "Refused": 0, "Mistake": 0, "answer": 0, "_accepted": 0, "phrase": 0, "Reply": 0}
+MOVERS = {
+    "move": 2,
+    "move_step": 2,
+    "_move_steps": 2,
+    "Refused": 0,
+    "Mistake": 0,
+    "answer": 0,
+    "_accepted": 0,
+    "phrase": 0,
+    "Reply": 0,
+}
 PLACE = re.compile(r"%\((\w+)\)s")
 
 

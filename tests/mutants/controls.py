@@ -189,8 +189,8 @@ MUTANTS = {
     ),
     "a stale worker writes": Mutant(
         "deploy_core/ledger/journal.py",
-        "Deployment.objects.filter(pk=deployment_id, epoch=epoch).update(epoch=epoch)",
-        "Deployment.objects.filter(pk=deployment_id).update(epoch=epoch)",
+        " WHERE id = %s AND epoch = %s",
+        " WHERE id = %s AND %s IS NOT NULL",
         "tests/core/test_journal.py tests/core/test_runner.py",
     ),
 }
