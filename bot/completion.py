@@ -128,8 +128,8 @@ def _own_words(seen: World) -> Iterable[Item]:
 
 
 def _apps(seen: World) -> Iterable[Item]:
-    for name in seen.apps:
-        yield Item(name, name, "app", ", ".join(seen.environments[name]))
+    for name, app in seen.names.items():
+        yield Item(name, name, "app", ", ".join(app.environments))
 
 
 def _refs(place: Spot, seen: World) -> Iterable[Item]:

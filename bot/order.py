@@ -41,7 +41,7 @@ class Order:
         """
         if not self.app_name:
             raise Refused("app_required")
-        return self.world.apps[self.app_name]
+        return self.world.app(self.app_name)
 
     def environment(self) -> Environment:
         """
@@ -75,24 +75,23 @@ class Order:
         Raises:
             Refused: `unknown_env`: one that the author may not view is none.
         """
-        environment = self.world.environments[app.name][name]
-        if not self._may_view(environment):
+        if not self.world.may_view(app.name, name):
             raise Refused("unknown_env", app=app.name, given=name)
-        return environment
+        return self.world.environment(app, name)
 
     def environments(self) -> list[Environment]:
         """Those that a line means and its author may view: an app's, those of a name, or all there are."""
-        names = [self.parsed.app] if self.parsed.app else list(self.world.apps)
+        names = [self.parsed.app] if self.parsed.app else list(self.world.environments)
         return [
             environment
             for name in names
-            for environment in self.world.environments[name].values()
+            for environment in self.world.environments.get(name, {}).values()
             if self._may_view(environment) and self.parsed.env in ("", environment.name)
         ]
 
     def concerns(self, row: Lock | Freeze | Window) -> bool:
         """Whether a lock, freeze or window is about something the author may see and the line means."""
-        if row.app and row.app.name not in self.world.apps:
+        if row.app and row.app.name not in self.world.names:
             return False
         if row.app and row.environment != EVERYWHERE and not self.world.may_view(row.app.name, row.environment):
             return False
@@ -134,7 +133,7 @@ class Order:
             found = (
                 Deployment.objects.select_related("app", "environment__app", "requested_by").filter(pk=number).first()
             )
-            if found and found.app.name in self.world.apps and self._may_view(found.environment):
+            if found and found.app.name in self.world.names and self._may_view(found.environment):
                 self.require_room(found.environment)
                 return found
         raise Refused("not_found")

@@ -65,7 +65,7 @@ def reply_to(error: DeployError, parsed: Parsed | None, invocation: Invocation, 
     code = error.code
     params: dict[str, Any] = {name: _plain(name, value) for name, value in error.params.items()}
     lines = list(error.suggest)
-    environments = list(world.environments.get(app, {}))
+    environments = world.names[app].environments if app in world.names else []
     if app:
         params.setdefault("app", app)
     match code:
@@ -89,8 +89,8 @@ def reply_to(error: DeployError, parsed: Parsed | None, invocation: Invocation, 
                 lines = [_line({**understood, "ref": ""}, app, name, invocation) for name in meant]
             lines = lines or [_line(understood, app, name, invocation) for name in environments]
         case "app_required":
-            params["apps"] = list(world.apps)
-            code = code if world.apps else "no_apps"
+            params["apps"] = list(world.names)
+            code = code if world.names else "no_apps"
         case "no_permission":
             action = f"{code}.{error.params.get('action')}"
             code = action if action in PHRASES else code

@@ -1,12 +1,15 @@
 """What one person sees, from rows: the apps they may view, those the room follows, and all that is theirs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from deploy_core.errors import Refused
 from deploy_core.models import Alias, App, Environment, Person
+from deploy_core.models.statements import fetch, select
 from deploy_core.rules import grants
 from deploy_core.rules.grants import Action, GrantRow
 from deploy_core.safety import access
+from deploy_core.safety.access import Named
 
 from .invocation import Invocation
 from .names import Context
@@ -14,32 +17,70 @@ from .names import Context
 
 @dataclass(frozen=True)
 class World:
-    """The rows that a line of this invocation may name. An app that is not in here is unknown to its author.
+    """The names that a line of this invocation may use. An app that is not in here is unknown to its author.
 
-    `followed` are the apps that the room shows to all its members.
+    `followed` are the apps that the room shows to all its members. Rows are read when they are asked for: one, or all.
     """
 
     actor: Person
     room: str
     default_app: str
     followed: frozenset[str]
-    apps: dict[str, App]
-    environments: dict[str, dict[str, Environment]]
+    names: dict[str, Named]
     app_aliases: dict[str, str]
     env_aliases: dict[str, str]
+    _read: dict[str, App] = field(default_factory=dict)
 
     @cached_property
     def context(self) -> Context:
-        names = dict.fromkeys(name for of_app in self.environments.values() for name in of_app)
+        names = dict.fromkeys(name for app in self.names.values() for name in app.environments)
         return Context(
-            apps=tuple(self.apps),
-            app_aliases={word: name for word, name in self.app_aliases.items() if name in self.apps},
-            repos={repo: name for name, app in self.apps.items() if (repo := repository_name(app.repository))},
+            apps=tuple(self.names),
+            app_aliases={word: name for word, name in self.app_aliases.items() if name in self.names},
+            repos={repo: name for name, app in self.names.items() if (repo := repository_name(app.repository))},
             envs=tuple(names),
             env_aliases={word: name for word, name in self.env_aliases.items() if name in names},
-            environments={name: tuple(of_app) for name, of_app in self.environments.items()},
+            environments={name: tuple(app.environments) for name, app in self.names.items()},
             rooms={self.room: self.default_app or None},
         )
+
+    def app(self, name: str) -> App:
+        """The row of an app that is in here.
+
+        Raises:
+            Refused: `not_found`: it has just been removed.
+        """
+        if name not in self._read:
+            self._read.update((row.name, row) for row in select(App, "WHERE app.id = %s", (self.names[name].pk,)))
+        if name not in self._read:
+            raise Refused("not_found")
+        return self._read[name]
+
+    def environment(self, app: App, name: str) -> Environment:
+        """The row of an environment that is in here.
+
+        Raises:
+            Refused: `not_found`: it has just been removed.
+        """
+        where = "WHERE environment.app_id = %s AND environment.name = %s"
+        for row in select(Environment, where, (app.pk, name)):
+            row.app = app
+            return row
+        raise Refused("not_found")
+
+    @cached_property
+    def apps(self) -> dict[str, App]:
+        """All rows, by name."""
+        rows = {app.pk: app for app in App.objects.filter(pk__in=[each.pk for each in self.names.values()])}
+        return {name: rows[each.pk] for name, each in self.names.items() if each.pk in rows}
+
+    @cached_property
+    def environments(self) -> dict[str, dict[str, Environment]]:
+        """All rows, by the name of their app and their own."""
+        found: dict[str, dict[str, Environment]] = {name: {} for name in self.apps}
+        for environment in Environment.objects.filter(app__in=self.apps.values()).select_related("app"):
+            found[environment.app.name][environment.name] = environment
+        return found
 
     @cached_property
     def rights(self) -> list[GrantRow]:
@@ -55,35 +96,28 @@ class World:
 
 
 def seen_by(invocation: Invocation) -> World:
-    """The world of an invocation, in five queries."""
-    visible = {app.name: app for app in access.visible_apps(invocation.actor)}
+    """The world of an invocation, in two queries."""
     followed = frozenset({*invocation.apps, invocation.default_app} - {""})
-    if followed and invocation.actor.is_active:
-        visible |= {app.name: app for app in App.objects.filter(name__in=followed)}
-    return _world(visible, invocation.actor, invocation.room, invocation.default_app, followed)
+    names = access.seen(invocation.actor, followed)
+    return _world(names, invocation.actor, invocation.room, invocation.default_app, followed)
 
 
 def everything(room: str, default_app: str) -> Context:
     """All names there are: what an operator at the shell may name."""
-    apps = {app.name: app for app in App.objects.all()}
-    return _world(apps, Person(), room, default_app, frozenset()).context
+    names = access.seen(Person(), tuple(App.objects.values_list("name", flat=True)))
+    return _world(names, Person(), room, default_app, frozenset()).context
 
 
-def _world(visible: dict[str, App], actor: Person, room: str, default_app: str, followed: frozenset[str]) -> World:
-    apps = dict(sorted(visible.items()))
-    environments: dict[str, dict[str, Environment]] = {name: {} for name in apps}
-    for environment in Environment.objects.filter(app__in=apps.values()).select_related("app"):
-        environments[environment.app.name][environment.name] = environment
+def _world(names: dict[str, Named], actor: Person, room: str, default_app: str, followed: frozenset[str]) -> World:
     aliases: dict[str, dict[str, str]] = {kind: {} for kind in Alias.Kind.values}
-    for alias in Alias.objects.order_by("word"):
-        aliases[alias.kind][alias.word] = alias.name
+    for kind, word, name in fetch("SELECT kind, word, name FROM deploy_core_alias ORDER BY word"):
+        aliases[kind][word] = name
     return World(
         actor=actor,
         room=room,
-        default_app=default_app if default_app in apps else "",
+        default_app=default_app if default_app in names else "",
         followed=followed,
-        apps=apps,
-        environments=environments,
+        names=names,
         app_aliases=aliases[Alias.Kind.APP],
         env_aliases=aliases[Alias.Kind.ENVIRONMENT],
     )

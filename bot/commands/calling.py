@@ -47,7 +47,7 @@ def oncall(order: Order) -> Reply:
 
 def _who(order: Order) -> Reply:
     """Who is on call: for the app that is named, or wherever the author looks."""
-    apps = {order.parsed.app} if order.parsed.app else set(order.world.apps)
+    apps = {order.parsed.app} if order.parsed.app else set(order.world.names)
     duties = [each for each in Duty.objects.at(timezone.now()) if each.app is None or each.app.name in apps]
     if not duties:
         return order.answer("oncall.nobody", suggest=(order.line("oncall me for 12h"),))

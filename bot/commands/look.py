@@ -74,7 +74,7 @@ def apps(order: Order) -> Reply:
     if not names:
         raise Refused("no_apps")
     rows: list[list[Cell]] = [
-        [name, list(order.world.environments[name]), app.default_ref] for name, app in names.items()
+        [name, order.world.names[name].environments, app.default_ref] for name, app in names.items()
     ]
     return order.answer("apps", *names, table=table(("app", "environments", "ref"), rows))
 

@@ -133,10 +133,9 @@ def promote(order: Order) -> Reply:
 def _source(order: Order) -> Environment:
     """The environment that is named, or the one before the target in the app's own order."""
     app, target = order.app(), order.environment()
-    known = order.world.environments[app.name]
     if order.parsed.from_:
         return order.environment_of(app, order.parsed.from_)
-    names = list(known)
+    names = order.world.names[app.name].environments
     at = names.index(target.name)
     if not at:
         raise Refused("promote_nowhere", app=app.name, environment=target.name)

@@ -5,12 +5,20 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 
 from bot.invocation import Invocation, Surface
 from deploy_core.models import Person
 from deploy_core.models.fleet import NAME
+from deploy_core.models.statements import fetch
 
+_FOLLOWED = """
+    SELECT app.name FROM room_room_apps shown JOIN deploy_core_app app ON app.id = shown.app_id
+    WHERE shown.room_id = %s ORDER BY app.name
+"""
+_OPEN = """
+    SELECT slug FROM room_room
+    WHERE NOT is_closed OR id IN (SELECT room_id FROM room_membership WHERE person_id = %s)
+"""
 _STREAM = re.compile(r"(room|person|deployment|log):([1-9][0-9]{0,17})")
 
 
@@ -66,11 +74,9 @@ class Room(models.Model):
             surface=surface,
             room=self.slug,
             default_app=self.default_app.name if self.default_app else "",
-            apps=tuple(self.apps.order_by("name").values_list("name", flat=True)),
+            apps=tuple(name for (name,) in fetch(_FOLLOWED, (self.pk,))),
             client_id=client_id,
-            rooms=tuple(
-                Room.objects.filter(Q(is_closed=False) | Q(members=by)).distinct().values_list("slug", flat=True)
-            ),
+            rooms=tuple(slug for (slug,) in fetch(_OPEN, (by.pk,))),
         )
 
 

@@ -1,12 +1,13 @@
 """Whether a person may do something: their grants, asked of the pure rule. Rooms add their own view on top."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from deploy_core.errors import Forbidden
 from deploy_core.models import App, Grant, Person
+from deploy_core.models.statements import fetch
 from deploy_core.rules import grants
 from deploy_core.rules.grants import EVERYWHERE, GrantRow
 
@@ -19,14 +20,32 @@ _HELD = """
     ORDER BY held.id
 """
 
+#: All that `person` may view, by name, and more apps that are named.
+_SEEN = """
+    SELECT app.id, app.name, app.repository, place.name
+    FROM deploy_core_app app LEFT JOIN deploy_core_environment place ON place.app_id = app.id
+    WHERE app.name IN ({more}) OR app.id IN (SELECT app_id {mine}) OR EXISTS (SELECT 1 {mine} AND app_id IS NULL)
+    ORDER BY place.position, place.id
+"""
+_MINE = """
+    FROM deploy_core_grant WHERE role IN ({roles}) AND (person_id = %s
+       OR team_id IN (SELECT team_id FROM deploy_core_team_people WHERE person_id = %s))
+"""
+
+
+class Named(NamedTuple):
+    """An app, and the names of its environments in their order."""
+
+    pk: int
+    repository: str
+    environments: list[str]
+
 
 def held(person: Person) -> list[GrantRow]:
     """What `person` is granted, by name and through teams. Nothing for whoever is inactive."""
     if not person.is_active:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(_HELD, [EVERYWHERE, person.pk, person.pk])
-        return [GrantRow(*row) for row in cursor.fetchall()]
+    return [GrantRow(*row) for row in fetch(_HELD, (EVERYWHERE, person.pk, person.pk))]
 
 
 def can(person: Person, action: str, app: str, environment: str) -> bool:
@@ -74,6 +93,23 @@ def managed_apps(person: Person) -> QuerySet[App]:
     rows = held(person)
     names = [app.name for app in visible_apps(person) if grants.can(rows, "manage", app.name, EVERYWHERE)]
     return App.objects.filter(name__in=names).order_by("name")
+
+
+def seen(person: Person, more: Collection[str] = ()) -> dict[str, Named]:
+    """By name: the apps that a grant shows to `person`, and those of `more`. Nothing for whoever is inactive.
+
+    One statement for all names that a line may use: most lines need the rows of one app and environment at most.
+    """
+    marks = ", ".join(["%s"] * len(more)) or "NULL"
+    mine = _MINE.format(roles=", ".join(["%s"] * len(grants.ROLES)))
+    asked = (*grants.ROLES, person.pk, person.pk)
+    rows = fetch(_SEEN.format(more=marks, mine=mine), (*more, *asked, *asked)) if person.is_active else ()
+    found: dict[str, Named] = {}
+    for pk, name, repository, environment in rows:
+        of_app = found.setdefault(name, Named(pk, repository, [])).environments
+        if environment is not None:
+            of_app.append(environment)
+    return dict(sorted(found.items()))
 
 
 def _granted(person: Person) -> QuerySet[Grant]:
