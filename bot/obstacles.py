@@ -18,7 +18,7 @@ class Obstacles:
 
     def __init__(self, seen: World) -> None:
         self._seen = seen
-        self._locks = list(locks.standing())
+        self._locks = locks.standing()
         self._calendar = freezes.calendar()
 
     def of(self, environment: Environment, permission: Action) -> str:

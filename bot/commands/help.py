@@ -46,7 +46,7 @@ def whoami(order: Order) -> Reply:
         "who": actor.username,
         "zone": order.zone().key,
         "identities": elsewhere.accounts_of(actor),
-        "locks": [_held(lock) for lock in locks.standing().filter(owner=actor)],
+        "locks": [_held(lock) for lock in locks.standing() if lock.owner == actor],
     }
     if not rows:
         return Reply("whoami.no_roles", told)

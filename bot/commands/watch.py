@@ -28,7 +28,10 @@ def status(order: Order) -> Reply:
     active = [each for each in deployments.active(apps) if each.environment_id in ids]
     if order.app_name and order.parsed.app:
         return _status_of_app(order, environments, active)
-    standing: list[Lock | Freeze] = [*locks.standing(), *freezes.standing().filter(starts__lte=timezone.now())]
+    standing: list[Lock | Freeze] = [
+        *locks.standing(),
+        *(each for each in freezes.standing() if each.starts <= timezone.now()),
+    ]
     closed = [row for row in standing if order.concerns(row)]
     if not active and not closed:
         return order.answer("status.quiet")
@@ -98,7 +101,7 @@ def where(order: Order) -> Reply:
     environments = order.environments()
     if order.parsed.action == "verify":
         return _verify(order, environments)
-    calendar, held = freezes.calendar(), list(locks.standing())
+    calendar, held = freezes.calendar(), locks.standing()
     live = _live(environments)
     rows: list[list[Cell]] = []
     for environment in environments:

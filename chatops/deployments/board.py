@@ -110,7 +110,7 @@ def cells_of(environments: list[Environment]) -> list[Cell]:
     latest = _latest(environments)
     shippers = _shippers([each.release for each in live.values()])
     ahead = _ahead(environments, live)
-    standing = list(locks.standing())
+    standing = locks.standing()
     calendar = freezes.calendar()
     strips = _strips([each for each in latest.values() if each.status in ACTIVE | _TROUBLE])
     cells = []

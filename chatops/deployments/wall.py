@@ -195,7 +195,7 @@ def _last(environments: list[Environment]) -> dict[str, Any] | None:
 
 def _next_freeze(environments: list[Environment]) -> dict[str, Any] | None:
     """The next that will close one of `environments`."""
-    for coming in freezes.standing().filter(starts__gt=timezone.now()):
+    for coming in (each for each in freezes.standing() if each.starts > timezone.now()):
         if any(locks.covers(coming, environment) for environment in environments):
             return {"at": iso(coming.starts)}
     return None

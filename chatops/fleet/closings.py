@@ -1,11 +1,12 @@
 """What closes environments, on one page: the windows of the week with their next opening, and the freezes."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
@@ -23,6 +24,8 @@ from deploy_core.rules.grants import EVERYWHERE, Action
 from deploy_core.rules.times import zone_named
 from deploy_core.safety import access as rights
 from deploy_core.safety import freezes
+
+Closing = TypeVar("Closing", Window, Freeze)
 
 
 class Opening(NamedTuple):
@@ -85,8 +88,8 @@ def add(request: MemberRequest, noun: str) -> HttpResponse:
 @login_required
 def remove(request: MemberRequest, number: int) -> HttpResponse:
     """One window less."""
-    window = get_object_or_404(windows(request.user), pk=number)
-    if not _may(request.user, "manage", window):
+    window = next((each for each in windows(request.user) if each.pk == number), None)
+    if window is None or not _may(request.user, "manage", window):
         raise Http404
     freezes.remove_window(window, by=request.user)
     return redirect("fleet-closings")
@@ -104,24 +107,24 @@ def lift(request: MemberRequest, number: int) -> HttpResponse:
     return redirect("fleet-closings")
 
 
-def windows(person: Person) -> Any:
+def windows(person: Person) -> list[Window]:
     """The windows that cover an environment which `person` may see."""
-    return _covering(person, Window.objects.select_related("app").order_by("app__name", "environment", "pk"))
+    found = Window.objects.select_related("app").order_by("app__name", "environment", "pk")
+    return _covering(person, found)
 
 
 def _standing(person: Person) -> list[Freeze]:
-    return list(_covering(person, freezes.standing()))
+    return _covering(person, freezes.standing())
 
 
-def _covering(person: Person, found: Any) -> Any:
+def _covering(person: Person, found: Iterable[Closing]) -> list[Closing]:
     seen, rows = list(access.environments(person)), rights.held(person)
-    ids = [
-        each.pk
+    return [
+        each
         for each in found
         if any(each.app_id in (None, it.app_id) and each.environment in (EVERYWHERE, it.name) for it in seen)
         or grants.can(rows, "manage", each.app.name if each.app else EVERYWHERE, each.environment)
     ]
-    return found.filter(pk__in=ids)
 
 
 def _keep(form: ClosingForm, by: Person) -> None:

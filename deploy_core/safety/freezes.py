@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit
 from deploy_core.models import App, Freeze, Person, Window
+from deploy_core.models.statements import as_time, select
 from deploy_core.rules import windows
 from deploy_core.rules.times import zone_named
 from deploy_core.rules.windows import Closed, Scope
@@ -18,11 +18,15 @@ from deploy_core.rules.windows import Closed, Scope
 from . import access
 from .locks import EVERYWHERE, moment, scope_text
 
+_STANDING = """
+    WHERE "freeze".lifted IS NULL AND ("freeze".ends IS NULL OR "freeze".ends > %s)
+    ORDER BY "freeze".starts, "freeze".id
+"""
 
-def standing() -> QuerySet[Freeze]:
+
+def standing() -> list[Freeze]:
     """The freezes that hold now or are to come, the earliest first."""
-    found = Freeze.objects.filter(Q(ends__isnull=True) | Q(ends__gt=timezone.now()), lifted__isnull=True)
-    return found.select_related("app", "author").order_by("starts", "pk")
+    return select(Freeze, _STANDING, (as_time(timezone.now()),), related=("app", "author"))
 
 
 class Calendar(NamedTuple):
@@ -39,7 +43,7 @@ class Calendar(NamedTuple):
 def calendar() -> Calendar:
     """The freezes and windows as they stand."""
     spans = [windows.Span(_scope(row), row.starts, row.ends, row.reason, row.author.username) for row in standing()]
-    return Calendar(spans, [weekly(row) for row in Window.objects.select_related("app")])
+    return Calendar(spans, [weekly(row) for row in select(Window, "", related=("app",))])
 
 
 def closed(app: str, environment: str, at: datetime | None = None) -> Closed | None:
@@ -92,8 +96,7 @@ def lift(app: App | None, environment: str, *, by: Person) -> int:
         Refused: `not_frozen`.
     """
     access.require(by, "approve", app.name if app else EVERYWHERE, environment)
-    rows = standing().filter(app=app, environment=environment)
-    found = list(rows)
+    found = [row for row in standing() if row.app == app and row.environment == environment]
     if not found:
         raise Refused("not_frozen")
     Freeze.objects.filter(pk__in=[row.pk for row in found]).update(lifted=timezone.now())

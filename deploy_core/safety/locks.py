@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db import transaction
 from django.utils import timezone
 
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit, notices
 from deploy_core.models import App, Deployment, Environment, Freeze, Lock, Person
+from deploy_core.models.statements import as_time, execute, insert_if_new, select
 
 from . import access
 
@@ -29,16 +29,26 @@ class Taken(NamedTuple):
     stolen_from: Person | None
 
 
-def standing() -> QuerySet[Lock]:
+_STANDING = """
+    WHERE lock.released IS NULL AND (lock.expires IS NULL OR lock.expires > %s) AND owner.is_active
+"""
+_END = 'UPDATE "deploy_core_lock" SET released = %s WHERE id = %s AND released IS NULL'
+_LAPSED = "lock.expires <= %s OR NOT owner.is_active"
+#: Of an app (NULL: of every app) and an environment, whether it alone or more.
+_OVER = "(lock.app_id = %s OR lock.app_id IS NULL) AND lock.environment IN ('*', %s)"
+
+
+def standing() -> list[Lock]:
     """The locks that hold now, the oldest first."""
-    now = timezone.now()
-    found = Lock.objects.filter(Q(expires__isnull=True) | Q(expires__gt=now), released__isnull=True)
-    return found.filter(owner__is_active=True).select_related("app", "owner").order_by("pk")
+    return _locks(_STANDING, _now())
 
 
-def over(app: App, environment: str) -> QuerySet[Lock]:
-    """Those that hold an app's environment, whether it alone or more."""
-    return standing().filter(Q(app=app) | Q(app__isnull=True), environment__in=(EVERYWHERE, environment))
+def _locks(where: str, *values: Any) -> list[Lock]:
+    return select(Lock, f"{where} ORDER BY lock.id", values, related=("app", "owner"))
+
+
+def _now() -> Any:
+    return as_time(timezone.now())
 
 
 def covers(held: Lock | Freeze, environment: Environment) -> bool:
@@ -48,12 +58,13 @@ def covers(held: Lock | Freeze, environment: Environment) -> bool:
 
 def of_another(app: App, environment: str, person: Person) -> Lock | None:
     """A lock that keeps `person` out."""
-    return over(app, environment).exclude(owner=person).first()
+    held = _locks(f"{_STANDING} AND {_OVER}", _now(), app.pk, environment)
+    return next((lock for lock in held if lock.owner_id != person.pk), None)
 
 
 def in_the_way(deployments: Iterable[Deployment]) -> dict[int, Lock]:
     """For each of `deployments` that somebody else's lock keeps from starting, that lock."""
-    locks = list(standing())
+    locks = standing()
     return {each.pk: lock for each in deployments if (lock := next((x for x in locks if _holds_back(x, each)), None))}
 
 
@@ -84,25 +95,37 @@ def take(
         Refused: `locked`: it is somebody else's.
     """
     access.require(by, "lock", app.name if app else EVERYWHERE, environment)
-    lapsed = _end_lapsed()
     until = until or timezone.now() + timedelta(seconds=settings.LOCK_S)
-    scope = Lock.objects.filter(app=app, environment=environment, released__isnull=True)
-    if scope.filter(owner=by).update(reason=reason, expires=until):
-        return _taken(scope.get(), None, lapsed)
-    wider = Q(app=app) | Q(app__isnull=True)
-    others = standing().filter(wider, environment__in=(EVERYWHERE, environment)).exclude(owner=by)
-    same = others.filter(app=app, environment=environment).first()
-    wall = others.exclude(pk=same.pk).first() if same and steal else others.first()
+    now, app_id = _now(), app.pk if app else None
+    found = _locks(f"WHERE lock.released IS NULL AND ({_LAPSED} OR {_OVER})", now, app_id, environment)
+    lapsed = [lock for lock in found if _has_lapsed(lock) and _end(lock)]
+    held = [lock for lock in found if not _has_lapsed(lock)]
+    mine = [lock for lock in held if lock.owner_id == by.pk and _is_on(lock, app_id, environment)]
+    for lock in mine:
+        lock.reason, lock.expires = reason, until
+        if Lock.objects.filter(pk=lock.pk, released__isnull=True).update(reason=reason, expires=until):
+            return _taken(lock, None, lapsed)
+    others = [lock for lock in held if lock.owner_id != by.pk]
+    same = next((lock for lock in others if _is_on(lock, app_id, environment)), None)
+    wall = next((lock for lock in others if not (steal and lock is same)), None)
     if wall:
         raise Refused("locked", **told(wall))
     if same:
         _end(same)
-    try:
-        with transaction.atomic():
-            lock = Lock.objects.create(app=app, environment=environment, owner=by, reason=reason, expires=until)
-    except IntegrityError:
-        raise Refused("locked", **told(scope.select_related("app", "owner").get())) from None
+    lock = Lock(app=app, environment=environment, owner=by, reason=reason, expires=until)
+    while not insert_if_new(lock):
+        for faster in _locks(f"WHERE lock.released IS NULL AND {_OVER}", app_id, environment):
+            if _is_on(faster, app_id, environment):
+                raise Refused("locked", **told(faster))
     return _taken(lock, same, lapsed)
+
+
+def _is_on(lock: Lock, app_id: int | None, environment: str) -> bool:
+    return lock.app_id == app_id and lock.environment == environment
+
+
+def _has_lapsed(lock: Lock) -> bool:
+    return not lock.owner.is_active or (lock.expires is not None and lock.expires <= timezone.now())
 
 
 def _taken(lock: Lock, stolen: Lock | None, lapsed: list[Lock]) -> Taken:
@@ -123,7 +146,9 @@ def release(app: App | None, environment: str, *, by: Person, force: bool = Fals
         Refused: `not_locked`, or `lock_not_yours`.
     """
     access.require(by, "lock", app.name if app else EVERYWHERE, environment)
-    lock = standing().filter(app=app, environment=environment).first()
+    app_id = app.pk if app else None
+    held = _locks(f"{_STANDING} AND {_OVER}", _now(), app_id, environment)
+    lock = next((lock for lock in held if _is_on(lock, app_id, environment)), None)
     if lock is None:
         raise Refused("not_locked", **place(app, environment))
     if lock.owner_id != by.pk:
@@ -138,7 +163,7 @@ def release(app: App | None, environment: str, *, by: Person, force: bool = Fals
 @transaction.atomic
 def release_mine(by: Person) -> list[Lock]:
     """Give all of one's locks back."""
-    mine = [lock for lock in standing().filter(owner=by) if _end(lock)]
+    mine = [lock for lock in standing() if lock.owner_id == by.pk and _end(lock)]
     for lock in mine:
         audit.record(by, "lock.release", scope_text(lock), "done", owner=by.username)
     return mine
@@ -153,9 +178,7 @@ def lapse() -> int:
 
 
 def _end_lapsed() -> list[Lock]:
-    over_now = Q(expires__lte=timezone.now()) | Q(owner__is_active=False)
-    found = Lock.objects.filter(over_now, released__isnull=True).select_related("app", "owner").order_by("pk")
-    return [lock for lock in found if _end(lock)]
+    return [lock for lock in _locks(f"WHERE lock.released IS NULL AND ({_LAPSED})", _now()) if _end(lock)]
 
 
 def _tell_lapsed(lapsed: Iterable[Lock]) -> None:
@@ -166,7 +189,7 @@ def _tell_lapsed(lapsed: Iterable[Lock]) -> None:
 
 
 def _end(lock: Lock) -> bool:
-    return bool(Lock.objects.filter(pk=lock.pk, released__isnull=True).update(released=timezone.now()))
+    return bool(execute(_END, (_now(), lock.pk)))
 
 
 def told(lock: Lock) -> dict[str, Any]:

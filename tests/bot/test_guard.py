@@ -62,7 +62,7 @@ def test_a_lock_that_is_taken_over_is_told_to_its_owner(ask, alice, bob):
     assert (reply.code, reply.params["owner"]) == ("locked_now.stolen", "bob")
     notice = Notice.objects.get()
     assert (notice.code, notice.person, notice.params["by"]) == ("lock_stolen", bob, "alice")
-    assert locks.standing().get().owner == alice
+    assert [row.owner for row in locks.standing()] == [alice]
 
 
 def test_a_wider_lock_is_not_taken_over_by_a_narrow_one(ask, alice, bob):
@@ -316,7 +316,7 @@ def test_a_lock_covers_what_was_said_and_is_given_back_by_the_same_words(ask, al
     row = Lock.objects.get()
     assert (row.app and row.app.name, row.environment) == scope
     assert ask(alice, line.replace("lock", "unlock", 1)).code == "unlocked"
-    assert not locks.standing().exists()
+    assert not locks.standing()
 
 
 def test_an_environments_name_alone_is_frozen_in_every_app(ask, alice, bob):
