@@ -17,10 +17,27 @@ from chatops.room.models import Following, Message, Room, Stream
 from chatops.room.timeline import Timeline
 from deploy_core import deployments
 from deploy_core.models import Deployment, JournalEntry
+from deploy_core.models.statements import fetch, select, update
 from deploy_core.rules.status import ACTIVE, ENDED, WAITING, Status
 
 #: Entries that may be worth telling; all others are the card's business.
 TOLD = ("deployment.requested", "deployment.moved", "deployment.taken_over")
+_KINDS = ", ".join(["%s"] * len(TOLD))
+_NEWS = f"""
+    SELECT 1 FROM deploy_core_journalentry WHERE deployment_id = %s AND kind IN ({_KINDS})
+    AND number > coalesce((SELECT number FROM room_following WHERE deployment_id = %s), 0) LIMIT 1
+"""  # noqa: S608 - marks alone
+_TOLD_SINCE = f"""
+    WHERE journalentry.deployment_id = %s AND journalentry.number > %s AND journalentry.number <= %s
+    AND journalentry.kind IN ({_KINDS}) ORDER BY journalentry.number
+"""
+#: How far it is told, from now until commit by nobody else.
+_HELD = """
+    INSERT INTO room_following (deployment_id, number, is_done) VALUES (%s, %s, %s)
+    ON CONFLICT (deployment_id) DO UPDATE SET number = room_following.number RETURNING id, number, is_done
+"""
+_FOLLOWING = "WHERE room.id IN (SELECT room_id FROM room_room_apps WHERE app_id = %s) ORDER BY room.id"
+_CARDS = "SELECT room_id FROM room_message WHERE deployment_id = %s AND kind = %s"
 
 logger = logging.getLogger(__name__)
 
@@ -52,37 +69,37 @@ def catch_up() -> None:
 
 def announce(deployment_id: int) -> None:
     """Tell a deployment's rooms what its journal has for them since the last time."""
-    told = Following.objects.filter(deployment=deployment_id).values_list("number", flat=True).first() or 0
-    news = JournalEntry.objects.filter(deployment=deployment_id, number__gt=told, kind__in=TOLD)
-    if news.exists():
+    if fetch(_NEWS, (deployment_id, *TOLD, deployment_id)):
         _announce(deployment_id)
 
 
 @transaction.atomic
 def _announce(deployment_id: int) -> None:
-    Following.objects.get_or_create(deployment_id=deployment_id)
-    following = Following.objects.select_for_update().get(deployment=deployment_id)
-    deployment = Deployment.objects.select_related("app", "environment", "requested_by").get(pk=deployment_id)
+    [(pk, told, is_done)] = fetch(_HELD, (deployment_id, 0, False))
+    # Numbers are in the order of commits: what is not there after the newest was looked up is behind it.
+    [(newest,)] = fetch("SELECT max(number) FROM deploy_core_journalentry WHERE deployment_id = %s", (deployment_id,))
+    related = ("app", "environment", "requested_by", "cancelled_by")
+    [deployment] = select(Deployment, "WHERE deployment.id = %s", (deployment_id,), related=related)
     rooms = _rooms_of(deployment)
     timeline = Timeline()
-    for entry in deployment.journal.filter(number__gt=following.number).order_by("number"):
-        following.number = entry.number
+    for entry in select(JournalEntry, _TOLD_SINCE, (deployment_id, told, newest, *TOLD)):
         _tell(timeline, rooms, deployment, entry)
         is_asked = entry.kind == "deployment.moved" and entry.payload["to"] == Status.AWAITING_CONFIRMATION
         if is_asked and deployment.status == Status.AWAITING_CONFIRMATION:
             asides.ask_author(timeline, deployment)
         # An end stays one: a cancelled deployment's open steps are closed after it, in the same transaction.
-        following.is_done |= entry.kind == "deployment.moved" and entry.payload["to"] in ENDED
+        is_done |= entry.kind == "deployment.moved" and entry.payload["to"] in ENDED
     timeline.write()
-    following.save(update_fields=["number", "is_done"])
+    update(Following(pk=pk, number=newest, is_done=bool(is_done)), "number", "is_done")
 
 
 def _rooms_of(deployment: Deployment) -> list[Room]:
     """Those that follow its app and environment, and, of those that follow the app, where it was asked for."""
-    cards = Message.objects.filter(deployment=deployment, kind=Message.Kind.CARD)
-    asked = set(cards.values_list("room", flat=True))
-    found = Room.objects.filter(apps=deployment.app_id).order_by("pk")  # no others: their members may not see it
-    return [room for room in found if room.pk in asked or room.hears_of(deployment.environment.name)]
+    found = select(Room, _FOLLOWING, (deployment.app_id,))  # no others: their members may not see it
+    hearing = {room.pk for room in found if room.hears_of(deployment.environment.name)}
+    if len(hearing) < len(found):
+        hearing |= {room for (room,) in fetch(_CARDS, (deployment.pk, Message.Kind.CARD))}
+    return [room for room in found if room.pk in hearing]
 
 
 def _tell(timeline: Timeline, rooms: list[Room], deployment: Deployment, entry: JournalEntry) -> None:

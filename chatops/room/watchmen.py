@@ -3,13 +3,18 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from chatops.room import access
-from chatops.room.models import Membership, Muting, Room, Stream, Watching
+from chatops.room.models import Membership, Muting, Room, Stream
 from chatops.room.timeline import Timeline
 from deploy_core.models import Deployment, Person
+from deploy_core.models.statements import fetch
+
+_WATCHING = """
+    SELECT person.id FROM room_watching watching JOIN deploy_core_person person ON person.id = watching.person_id
+    WHERE watching.app_id = %s AND watching.environment IN ('', %s) AND person.is_active
+"""
 
 
 def tell(
@@ -22,9 +27,7 @@ def tell(
 
 def outside(deployment: Deployment, told: Collection[Room]) -> list[Person]:
     """Those who are to be told."""
-    place = Q(environment="") | Q(environment=deployment.environment.name)
-    watching = Watching.objects.filter(place, app=deployment.app_id, person__is_active=True)
-    ids = set(watching.values_list("person", flat=True))
+    ids = {person for (person,) in fetch(_WATCHING, (deployment.app_id, deployment.environment.name))}
     if not ids:
         return []
     ids -= set(Membership.objects.filter(room__in=told, person__in=ids).values_list("person", flat=True))

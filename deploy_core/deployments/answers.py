@@ -6,6 +6,7 @@ from django.utils import timezone
 from deploy_core.errors import Refused
 from deploy_core.ledger import audit, journal
 from deploy_core.models import Deployment, Person
+from deploy_core.models.statements import refresh, update
 from deploy_core.rules.events import CancelRequested
 from deploy_core.rules.status import ENDED, WAITING, Status
 from deploy_core.run import engine
@@ -31,12 +32,12 @@ def cancel(deployment: Deployment, *, by: Person) -> Deployment:
         _mark_cancelled(deployment, by)
         engine.start_after_commit(deployment.pk)
     else:
-        deployment.refresh_from_db()
+        refresh(deployment)
         if deployment.status != Status.CANCELLING:
             code = "already_ended" if deployment.status in ENDED else "cannot_cancel"
             raise Refused(code, number=deployment.pk, status=deployment.status)
     audit.record(by, "deployment.cancel", target, "accepted")
-    deployment.refresh_from_db()
+    refresh(deployment)
     return deployment
 
 
@@ -100,10 +101,11 @@ def reject(deployment: Deployment, *, by: Person, reason: str) -> Deployment:
 def _agreed(deployment: Deployment, by: Person, action: str) -> Deployment:
     audit.record(by, action, f"{deployment.environment} #{deployment.pk}", "accepted", plan=deployment.plan_hash)
     engine.start_after_commit(deployment.pk)
-    deployment.refresh_from_db()
+    refresh(deployment)
     return deployment
 
 
 def _mark_cancelled(deployment: Deployment, by: Person) -> None:
-    Deployment.objects.filter(pk=deployment.pk).update(cancel_requested=timezone.now(), cancelled_by=by)
+    deployment.cancel_requested, deployment.cancelled_by = timezone.now(), by
+    update(deployment, "cancel_requested", "cancelled_by")
     journal.record(deployment.pk, CancelRequested(by.username), person=by)

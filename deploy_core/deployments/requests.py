@@ -8,6 +8,7 @@ from django.db import transaction
 from deploy_core.errors import Refused, UnknownName
 from deploy_core.ledger import audit, journal
 from deploy_core.models import App, Deployment, Environment, Person, Release, Schedule
+from deploy_core.models.statements import fetch, insert
 from deploy_core.rules import pipeline, plan
 from deploy_core.rules.events import DeploymentRequested
 from deploy_core.run import engine, facts
@@ -41,7 +42,7 @@ def request(
     access.require(by, "deploy", app.name, environment.name)
     servers = _server_names(environment, only)
     gates.refuse(app, environment, by=by, wish=wish)
-    deployment = Deployment.objects.create(
+    deployment = Deployment(
         app=app,
         environment=environment,
         ref=ref or environment.default_ref or app.default_ref,
@@ -51,6 +52,7 @@ def request(
         run=1,
         **_wished(wish),
     )
+    insert([deployment])
     _keep_schedule(deployment, wish)
     _open(deployment, servers)
     _audit(deployment, "deployment.request", ref=deployment.ref)
@@ -136,7 +138,7 @@ def _send(
     app = environment.app
     servers = _server_names(environment, only)
     gates.refuse(app, environment, by=by, wish=wish)
-    deployment = Deployment.objects.create(
+    deployment = Deployment(
         app=app,
         environment=environment,
         kind=kind,
@@ -146,6 +148,7 @@ def _send(
         surface=surface,
         **_wished(wish),
     )
+    insert([deployment])
     _keep_schedule(deployment, wish)
     _open(deployment, servers)
     facts.aim_from(deployment, source, servers)
@@ -182,7 +185,7 @@ def run_task(
     tasks = pipeline.of_release(release.pipeline, environment.name).tasks
     if task not in tasks:
         raise UnknownName("unknown_task", given=task, near=sorted(tasks), app=app.name, environment=environment.name)
-    deployment = Deployment.objects.create(
+    deployment = Deployment(
         app=app,
         environment=environment,
         kind=Deployment.Kind.TASK,
@@ -192,6 +195,7 @@ def run_task(
         surface=surface,
         **_wished(wish),
     )
+    insert([deployment])
     _keep_schedule(deployment, wish)
     _open(deployment, servers)
     facts.aim_task(deployment, release, servers)
@@ -229,7 +233,7 @@ def roll_back(
     release = releases.named(environment, to) if to else Release.objects.to_go_back_to(environment)
     if release is None:
         raise Refused("nothing_to_roll_back", app=app.name, environment=environment.name)
-    deployment = Deployment.objects.create(
+    deployment = Deployment(
         app=app,
         environment=environment,
         kind=Deployment.Kind.ROLLBACK,
@@ -239,6 +243,7 @@ def roll_back(
         surface=surface,
         **_wished(wish),
     )
+    insert([deployment])
     _open(deployment, servers)
     facts.aim_at(deployment, release)
     gates.pass_on(deployment.pk)
@@ -250,6 +255,12 @@ def roll_back(
     return deployment
 
 
+_SERVERS = """
+    SELECT server.name FROM deploy_core_placement placement JOIN deploy_core_server server
+    ON server.id = placement.server_id WHERE placement.environment_id = %s ORDER BY placement.position, placement.id
+"""
+
+
 def _server_names(environment: Environment, only: Sequence[str] = ()) -> list[str]:
     """Those that a deployment goes to, in their order; of `only`, what was taken off the environment is left out.
 
@@ -257,7 +268,7 @@ def _server_names(environment: Environment, only: Sequence[str] = ()) -> list[st
         Refused: `no_servers`.
         UnknownName: `unknown_server`: it has none of `only` any more.
     """
-    app, names = environment.app.name, list(environment.placements.values_list("server__name", flat=True))
+    app, names = environment.app.name, [name for (name,) in fetch(_SERVERS, (environment.pk,))]
     if not names:
         raise Refused("no_servers", app=app, environment=environment.name)
     chosen = [name for name in names if not only or name in only]

@@ -192,7 +192,7 @@ def test_a_quiet_ticker_writes_nothing_and_looks_at_what_is_not_done(
         progress.announce(over.pk)
     progress.announce(_request(alice, shop, staging).pk)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         progress.catch_up()
 
 
