@@ -77,8 +77,8 @@ MUTANTS = {
     ),
     "single sign-on believes addresses that nobody verified": Mutant(
         "chatops/accounts/adapters.py",
-        " if each.verified]",
-        "]",
+        " if each.verified and each.email]",
+        " if each.email]",
         "tests/accounts/test_single_sign_on.py",
     ),
     "the password alone makes what outlasts the session": Mutant(
