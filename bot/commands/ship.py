@@ -174,7 +174,11 @@ def _still_running(deployment: Deployment) -> Deployment:
     """`deployment`, if it is the one that its environment runs: taking back an older one would undo another's work."""
     done = Deployment.objects.filter(environment=deployment.environment, status=Status.SUCCEEDED)
     done = done.exclude(kind=Deployment.Kind.TASK)
-    if done.order_by("-pk").values_list("pk", flat=True).first() != deployment.pk:
+    is_last = done.order_by("-pk").values_list("pk", flat=True).first() == deployment.pk
+    # One that failed since may have left its release on some servers.
+    current = Release.objects.current_in(deployment.environment)
+    is_changed = current and deployment.release and current.content != deployment.release.content
+    if not is_last or is_changed:
         app, environment = deployment.app.name, deployment.environment.name
         raise Refused("not_what_runs", number=deployment.pk, app=app, environment=environment)
     return deployment

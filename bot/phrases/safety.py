@@ -14,8 +14,12 @@ SAFETY = {
     "nothing_to_confirm": _("Nothing of yours waits to be confirmed."),
     "already_answered": _("You have answered #%(number)s already."),
     "plan_changed": _("What #%(number)s was planned to do has changed since. Ask for it again."),
-    "nothing_to_redeploy": _("%(app)s %(environment)s runs nothing yet, so there is nothing to send again."),
-    "nothing_to_promote": _("%(app)s %(environment)s has no such release, so there is nothing to promote."),
+    "nothing_to_redeploy": _(
+        "%(app)s %(environment)s runs nothing that was deployed with success, so there is nothing to send again."
+    ),
+    "nothing_to_promote": _(
+        "%(app)s %(environment)s has no such release deployed with success, so nothing to promote."
+    ),
     "promote_nowhere": _("Promote from where? Name another environment than %(environment)s."),
     "nothing_live": _("%(app)s %(environment)s runs nothing yet, so there is nothing to compare with."),
     "ref_not_known": _(

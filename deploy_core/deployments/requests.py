@@ -64,7 +64,7 @@ def request(
 def redeploy(
     app: App, environment: Environment, *, by: Person, surface: str, wish: Wish = NO_WISH, only: Sequence[str] = ()
 ) -> Deployment:
-    """A new deployment of what the environment runs: the same artifact once more, without git or build.
+    """A new deployment of what the environment runs with success: the same artifact again, without git or build.
 
     `only` as in `request`.
 
@@ -72,7 +72,7 @@ def redeploy(
         Forbidden, Refused: as `request`; `nothing_to_redeploy`.
     """
     access.require(by, "deploy", app.name, environment.name)
-    source = Release.objects.current_in(environment)
+    source = Release.objects.proven_in(environment)
     if source is None:
         raise Refused("nothing_to_redeploy", app=app.name, environment=environment.name)
     return _send(source, environment, Deployment.Kind.REDEPLOY, by=by, surface=surface, wish=wish, only=only)
@@ -100,7 +100,7 @@ def promote(
     access.require(by, "deploy", app.name, environment.name)
     if source == environment:
         raise Refused("promote_nowhere", app=app.name, environment=environment.name)
-    release = releases.proven(source, ref) if ref else Release.objects.current_in(source)
+    release = releases.proven(source, ref) if ref else Release.objects.proven_in(source)
     if release is None:
         raise Refused("nothing_to_promote", app=app.name, environment=source.name)
     return _send(release, environment, Deployment.Kind.PROMOTE, by=by, surface=surface, wish=wish, only=only)

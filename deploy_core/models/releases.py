@@ -50,15 +50,37 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
 
     def current_in(self, environment: Environment) -> "Release | None":
         """The newest release that any server of `environment` runs."""
-        return self.filter(environment=environment, copies__is_current=True).order_by("-pk").first()
+        return self._current_in(environment).first()
+
+    def proven_in(self, environment: Environment) -> "Release | None":
+        """The newest release that any server of `environment` runs and that came to its end there with success.
+
+        Another may be on its way through the servers, or have been left on some of them.
+        """
+        return self._current_in(environment).filter(_went_well(environment)).first()
 
     def to_go_back_to(self, environment: Environment) -> "Release | None":
-        """The newest release older than the current one that was deployed with success and is still everywhere."""
-        good = self.complete_in(environment).filter(
-            models.Exists(environment.deployments.filter(release=models.OuterRef("pk"), status=Status.SUCCEEDED))
-        )
-        current = self.current_in(environment)
-        return good.filter(pk__lt=current.pk).first() if current else good.first()
+        """The newest release older than the current one that was deployed with success and is still everywhere.
+
+        It has other content: what was sent twice is taken back as one, and what some servers got by a retry counts
+        as deployed with it.
+        """
+        good = self.complete_in(environment).filter(_went_well(environment))
+        if current := self.current_in(environment):
+            good = good.filter(pk__lt=current.pk).exclude(revision=current.revision, manifest=current.manifest_id)
+        return good.first()
+
+    def _current_in(self, environment: Environment) -> Self:
+        """A server that was taken off the environment still has its copy, which is nothing that runs here."""
+        servers = environment.placements.values("server")
+        current = ReleaseCopy.objects.filter(environment=environment, is_current=True, server__in=servers)
+        return self.filter(environment=environment, pk__in=current.values("release")).order_by("-pk")
+
+
+def _went_well(environment: Environment) -> models.Exists:
+    """Whether the content of a release was deployed to `environment` with success, under whatever name."""
+    same = {"release__revision": models.OuterRef("revision"), "release__manifest": models.OuterRef("manifest")}
+    return models.Exists(environment.deployments.filter(**same, status=Status.SUCCEEDED))
 
 
 class Release(models.Model):

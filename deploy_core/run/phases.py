@@ -82,6 +82,8 @@ def prune(work: Job, course: Course) -> Code:
     environment = course.deployment.environment
     queued = environment.deployments.filter(finished__isnull=True, release__isnull=False)
     awaited = list(queued.values_list("release__name", flat=True))
+    if way_back := Release.objects.to_go_back_to(environment):  # older than many, where the same was sent again
+        awaited.append(way_back.name)
     asked: Mapping[str, Callable[[], Any]] = {
         target.name: partial(steps.prune, course, target, awaited) for target in rolling.whole(work, course)
     }

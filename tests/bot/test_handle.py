@@ -8,11 +8,15 @@ from deploy_core.models import AuditEntry, Deployment, Manifest, Release, Releas
 from tests import factories
 
 
-def release_in(environment, name="r1", *, is_current=False, ref="main", by=None):
-    """A release that lies on every server of an environment, as a deployment that succeeded left it."""
+def release_in(environment, name="r1", *, is_current=False, ref="main", by=None, content=""):
+    """A release that lies on every server of an environment, as a deployment that succeeded left it.
+
+    Releases of the same `content` are alike.
+    """
     manifest, _ = Manifest.objects.get_or_create(id="0" * 64, defaults={"packed": b"", "files": 0, "size_bytes": 0})
+    revision = f"{(content or name).encode().hex():0<40.40}"
     made = Release.objects.create(
-        environment=environment, name=name, revision=f"{len(name):040x}", ref=ref, pipeline="", manifest=manifest
+        environment=environment, name=name, revision=revision, ref=ref, pipeline="", manifest=manifest
     )
     for server in environment.servers.all():
         ReleaseCopy.objects.create(
@@ -170,6 +174,16 @@ def test_rollback_by_number_takes_back_only_what_runs(ask, alice, staging):
     assert ask(alice, f"/rollback #{second.pk}").code == "rollback_requested"
 
 
+def test_rollback_by_number_takes_back_nothing_where_a_later_one_got_stuck(ask, alice, staging):
+    release_in(staging, "r1", by=alice)
+    second = release_in(staging, "r2", is_current=True, by=alice)
+    stuck = release_in(staging, "r3")
+    ReleaseCopy.objects.filter(release=second, server__name="web-2").update(is_current=False)
+    ReleaseCopy.objects.filter(release=stuck, server__name="web-2").update(is_current=True)
+
+    assert ask(alice, f"/rollback #{second.deployments.get().pk}").code == "not_what_runs"
+
+
 def test_rollback_without_an_older_release_is_refused(ask, alice):
     reply = ask(alice, "/rollback shop prod")
 
@@ -286,7 +300,7 @@ def test_where_says_what_is_live_and_whether_one_may(ask, alice, carol, staging)
 
 def test_servers_that_run_different_releases_are_not_averaged(ask, alice, staging):
     release_in(staging, "r1", is_current=True)
-    newer = release_in(staging, "r2")
+    newer = release_in(staging, "r2", content="r1")
     one = staging.servers.first()
     ReleaseCopy.objects.filter(server=one, is_current=True).update(is_current=False)
     ReleaseCopy.objects.filter(server=one, release=newer).update(is_current=True)

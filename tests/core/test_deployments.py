@@ -30,10 +30,11 @@ def succeed(deployment):
     Deployment.objects.filter(pk=deployment.pk).update(status=Status.SUCCEEDED)
 
 
-def release(environment, name, *, status=Status.SUCCEEDED, on=None, is_current=False, by):
-    """A release that was deployed, with copies on the servers called `on` (None: all)."""
+def release(environment, name, *, status=Status.SUCCEEDED, on=None, live_on=None, content="", by):
+    """A release that was deployed, with copies on the servers called `on`, current on those called `live_on` (None:
+    all). Releases of the same `content` are alike."""
     manifest, _ = Manifest.objects.get_or_create(pk="0" * 64, defaults={"packed": b"", "files": 0, "size_bytes": 0})
-    revision = f"{name}{'0' * 40}"[:40]
+    revision = f"{content or name}{'0' * 40}"[:40]
     made = Release.objects.create(
         environment=environment, name=name, revision=revision, ref="main", pipeline="", manifest=manifest
     )
@@ -42,12 +43,14 @@ def release(environment, name, *, status=Status.SUCCEEDED, on=None, is_current=F
     )
     for server in environment.servers.all():
         if on is None or server.name in on:
-            ReleaseCopy.objects.filter(environment=environment, server=server).update(is_current=False)
+            is_current = live_on is None or server.name in live_on
+            if is_current:
+                ReleaseCopy.objects.filter(environment=environment, server=server).update(is_current=False)
             ReleaseCopy.objects.create(
                 environment=environment,
                 server=server,
                 release=made,
-                is_current=True,
+                is_current=is_current,
                 staged=timezone.now(),
                 switched=timezone.now(),
             )
@@ -177,6 +180,51 @@ def test_only_what_ran_well_and_still_lies_on_every_server_is_gone_back_to(stagi
     found = Release.objects.to_go_back_to(staging)
 
     assert (found.name if found else None) == aim
+
+
+def test_what_was_sent_twice_is_taken_back_as_one(staging, alice):
+    for name, content in (("1", "old"), ("2", "bad"), ("3", "bad")):
+        release(staging, name, content=content, by=alice)
+
+    assert Release.objects.to_go_back_to(staging).name == "1"
+
+
+def test_what_some_servers_got_by_a_retry_was_deployed_with_success(staging, alice):
+    release(staging, "1", by=alice)
+    release(staging, "2", content="good", status=Status.FAILED, live_on=["web-1"], by=alice)
+    release(staging, "3", content="good", on=["web-2"], by=alice)
+    assert Release.objects.to_go_back_to(staging).name == "1"
+
+    release(staging, "4", by=alice)
+
+    assert Release.objects.to_go_back_to(staging).name == "2"
+
+
+def test_what_a_server_runs_that_was_taken_off_runs_here_no_more(staging, alice):
+    release(staging, "1", by=alice)
+    good = release(staging, "2", by=alice)
+    release(staging, "3", live_on=["web-2"], by=alice)
+    staging.placements.filter(server__name="web-2").delete()
+
+    assert Release.objects.current_in(staging) == good
+    assert Release.objects.to_go_back_to(staging).name == "1"
+    assert deployments.redeploy(staging.app, staging, by=alice, surface="web").revision == good.revision
+
+
+def test_what_has_not_come_to_its_end_is_not_sent_on(staging, alice):
+    app, web = staging.app, {"by": alice, "surface": "web"}
+    production = factories.environment(app, "production", servers=(factories.server("prod-1"),))
+    proven = release(staging, "1", by=alice)
+    release(staging, "2", status=Status.PAUSED, live_on=["web-1"], by=alice)
+
+    assert deployments.redeploy(app, staging, **web).revision == proven.revision
+    assert deployments.promote(app, staging, production, **web).revision == proven.revision
+
+    proven.deployments.update(status=Status.FAILED)
+    with pytest.raises(Refused, match="nothing_to_redeploy"):
+        deployments.redeploy(app, staging, **web)
+    with pytest.raises(Refused, match="nothing_to_promote"):
+        deployments.promote(app, staging, production, **web)
 
 
 def test_with_nothing_to_go_back_to_a_rollback_is_refused(staging, alice):

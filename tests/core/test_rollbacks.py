@@ -23,8 +23,9 @@ def test_a_rollback_needs_no_git_and_brings_the_old_release_back(world, monkeypa
 
 
 def test_two_rollbacks_go_back_two_releases(world):
-    for ref in ("v1", "v2", "main"):
+    for ref in ("v1", "v2", git(world.repository, "rev-parse", "heads/twin")):
         world.deploy(ref)
+    assert world.running() == ["built 3", "built 3"]
 
     for _ in range(2):
         rollback = deployments.roll_back(world.app, world.environment, by=world.person, surface="web")
@@ -36,7 +37,7 @@ def test_two_rollbacks_go_back_two_releases(world):
 def test_a_rollback_asked_for_behind_a_deployment_undoes_that_one(world):
     world.deploy("v1")
     world.deploy("v2")
-    third = world.request("main")
+    third = world.request(git(world.repository, "rev-parse", "heads/twin"))
 
     rollback = deployments.roll_back(world.app, world.environment, by=world.person, surface="web")
     assert rollback.revision == git(world.repository, "rev-parse", "v1")
