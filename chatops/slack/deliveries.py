@@ -20,8 +20,9 @@ from deploy_core.sealing import SealError
 
 logger = logging.getLogger(__name__)
 
-#: A claim on a press whose work never ended is another's after so long.
-CLAIM_S = 60
+#: A claim on a press whose work never ended is another's after so long; where the request is not kept, so that nobody
+#: takes it over from a process that died, this soon.
+CLAIM_S, LOOSE_CLAIM_S = 60, 10
 #: Strays that are looked after at once.
 MOST_STRAYS = 20
 
@@ -45,6 +46,7 @@ def keep(ask: Ask, workspace: Workspace) -> None:
     came = now - timedelta(seconds=max(0.0, time.monotonic() - ask.began))
     row = Delivery(key=ask.digest, at=came, taken=now, sealed=sealed)
     Delivery.objects.bulk_create([row], ignore_conflicts=True)
+    Delivery.objects.filter(by=ask.digest, answer={}).update(at=now)
 
 
 def settle(ask: Ask, answer: Answer) -> None:
@@ -90,10 +92,12 @@ def claimed(name: str, ask: Ask, work: Callable[[], Answer]) -> Answer:
     claim.filter(answer={}, at__lt=now - timedelta(seconds=CLAIM_S)).delete()
     try:
         with transaction.atomic():
-            Delivery.objects.create(key=key, at=now, by=ask.digest)
+            Delivery.objects.create(key=key, at=now - timedelta(seconds=CLAIM_S - LOOSE_CLAIM_S), by=ask.digest)
     except IntegrityError:
         if not claim.filter(by=ask.digest).exists():  # else the very same one: the line's own key lets it run once
             raise Turned(refused("slack_pressed")) from None
+    if Delivery.objects.filter(key=ask.digest, taken__isnull=False).exists():  # kept before it came to its claim
+        claim.filter(answer={}).update(at=now)
     try:
         answer = work()
     except BaseException:

@@ -1,6 +1,7 @@
 """What Slack was told is worked on is not lost with the process that said so, and not done twice."""
 
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from chatops.room.models import Line
 from chatops.slack import answers, deliveries, hands, listeners, strays
+from chatops.slack.asks import Ask
 from chatops.slack.models import Delivery, Identity, Post, Workspace
 from deploy_core import deployments, sealing
 from deploy_core.models import Deployment
@@ -127,6 +129,37 @@ def test_a_press_that_only_one_may_make_is_still_its_pressers(ship, dead, take_o
 
     assert Deployment.objects.exclude(pk=failed.pk).count() == 1
     assert not ["already" in text for text in _texts(ship) if "already" in text]
+
+
+class Died(BaseException):
+    """What ends a process; nothing is cleaned up behind it."""
+
+
+@pytest.mark.parametrize("is_kept", [None, "before", "after"])
+def test_a_press_that_died_with_its_process_is_soon_anothers_unless_it_is_kept(ship, monkeypatch, is_kept):
+    first, second = (Ask("press", key, "T1", "UALICE", text="retry", began=time.monotonic()) for key in "ab")
+    if is_kept == "before":
+        deliveries.keep(first, ship.workspace)
+    claim = Delivery.objects.filter(key=deliveries.key_of("press"))
+
+    def dies():
+        if is_kept == "after":
+            deliveries.keep(first, ship.workspace)
+        left.append(claim.get())
+        raise Died
+
+    left: list[Delivery] = []
+    with pytest.raises(Died):
+        deliveries.claimed("press", first, dies)
+    Delivery.objects.bulk_create(left)
+    later = timezone.now() + timedelta(seconds=deliveries.LOOSE_CLAIM_S + 2)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+
+    if is_kept:
+        with pytest.raises(answers.Turned):
+            deliveries.claimed("press", second, answers.Answer)
+    else:
+        assert deliveries.claimed("press", second, answers.Answer) == answers.Answer()
 
 
 def test_what_is_kept_shows_nobody_what_was_typed_and_where_we_may_answer(ship, monkeypatch):
