@@ -1,13 +1,14 @@
 """What people say to each other, in a room and in the channel that shows it: both ways, once, and only where wanted."""
 
 import pytest
+from django.test import Client
 
 from chatops.room import frames, messages, people, talk
 from chatops.room.models import Event, Message
 from chatops.slack import hearing, nicknames, opting, rooms, workspaces
 from chatops.slack.models import Heard, Post
 from chatops.slack.sender import Sender
-from deploy_core.models import AuditEntry, Deployment
+from deploy_core.models import AuditEntry, Deployment, Grant
 from tests import factories
 
 HOOK = "xoxb-" + "1234567890" * 3
@@ -483,3 +484,23 @@ def test_a_channel_that_shows_another_room_does_not_carry_talk_into_it(asked):
     assert not Message.objects.filter(text="hello?").exists()
     assert [text for text in _texts(asked) if "(web)" in text] == []
     assert Message.objects.filter(room=asked.room, code="announce.slack_mirror_ended").count() == 1
+
+
+def test_on_the_page_a_manager_of_the_room_turns_it_off_and_others_see_how_it_is(asked):
+    _answer(asked, "mirror on")
+    address = f"/slack/channels/{asked.channel.pk}/quiet/"
+    alice, bob, carol = (Client(), Client(), Client())
+    for client, person in ((alice, asked.alice), (bob, asked.bob), (carol, factories.person("carol"))):
+        client.force_login(person)
+    Grant.objects.filter(person=asked.alice).update(app=asked.shop)  # she manages the shop, not the room
+    answers = [carol.post(address).status_code, alice.post(address).status_code, alice.get(address).status_code]
+    seen = [client.get("/slack/").content.decode() for client in (alice, bob)]
+    settings = alice.get("/rooms/demo/settings/").content.decode()
+    off = bob.post(address)
+    asked.channel.refresh_from_db()
+
+    assert answers == [404, 403, 405]
+    assert [("is shown in both" in page, address in page) for page in seen] == [(True, False), (True, True)]
+    assert "is shown in the Slack channel ops too" in settings
+    assert (off.status_code, asked.channel.talk) == (302, None)
+    assert "stays where it is said" in alice.get("/slack/").content.decode()
