@@ -15,9 +15,9 @@ class Deployment(models.Model):
 
     `epoch` rises at each takeover; every write of a step carries it. `run` counts the engine's workflows
     (`deployment-<id>-<run>`). `plan` is the resolved list of steps with what each needs (ids, never secrets).
-    `deadline` is when it stops to wait for people. `confirmed` is the hash of the plan that its author confirmed.
-    `is_forced`: it passes locks and freezes, `because` of what its author said. `waits_for_lock`: it was asked for
-    behind somebody's lock.
+    `deadline` is when it stops to wait for people, or for checks. `confirmed` is the hash of the plan that its author
+    confirmed. `is_forced`: it passes locks and freezes, `because` of what its author said. `waits_for_lock`: it was
+    asked for behind somebody's lock.
     """
 
     class Kind(models.TextChoices):

@@ -10,10 +10,9 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from deploy_core.errors import DeployError, Refused
-from deploy_core.models import App, CheckLook, CommitCheck, Deployment, Forge
+from deploy_core.models import App, CheckLook, CommitCheck, Forge
 from deploy_core.reach import forge
 from deploy_core.rules.checks import Check
-from deploy_core.rules.status import Status
 from deploy_core.safety import checks
 
 from . import crew
@@ -53,8 +52,7 @@ def keep(app: App, revision: str, found: Iterable[Check]) -> None:
 
 def begin_due() -> None:
     """Look again at what queued deployments wait for, each revision once per `CHECKS_POLL_S` among all processes."""
-    queued = Deployment.objects.filter(status=Status.QUEUED, reason="waits_for_checks")
-    rows = list(queued.select_related("app", "environment"))
+    rows = checks.queued()
     late = checks.waiting(rows)
     for app, revision in {(each.app, each.revision) for each in rows if each.pk in late}:
         if _claim(app, revision):

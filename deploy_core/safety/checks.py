@@ -1,13 +1,13 @@
 """Statuses and check runs as a gate: what the rows say about a deployment, as they were last asked for."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from deploy_core.models import App, CommitCheck, Deployment, Environment
+from deploy_core.models import App, CheckLook, CommitCheck, Deployment, Environment
 from deploy_core.rules.checks import Check, Verdict, verdict
 from deploy_core.rules.status import Status
 
@@ -51,10 +51,14 @@ def waiting(rows: Iterable[Deployment]) -> dict[int, Verdict]:
     return {pk: each for pk, each in found.items() if each.waiting and not each.red}
 
 
-def overdue() -> list[Deployment]:
-    """The queued deployments whose checks said nothing final for `CHECKS_WAIT_S` since they were asked for."""
-    since = timezone.now() - timedelta(seconds=settings.CHECKS_WAIT_S)
-    old = Deployment.objects.filter(status=Status.QUEUED, created__lt=since, reason="waits_for_checks")
-    rows = list(old.select_related("app", "environment"))
-    late = waiting(rows)
-    return [each for each in rows if each.pk in late]
+def queued() -> list[Deployment]:
+    """The queued deployments of environments that want checks."""
+    rows = Deployment.objects.filter(status=Status.QUEUED).exclude(environment__required_checks=[])
+    return list(rows.select_related("app", "environment").order_by("pk"))
+
+
+def were_asked_for(deployment: Deployment, since: datetime) -> bool:
+    """Whether its checks were asked for after `since`, and the answer has had the time to come."""
+    answered = timezone.now() - timedelta(seconds=settings.CHECKS_POLL_S)
+    looks = CheckLook.objects.filter(app=deployment.app, revision=deployment.revision)
+    return looks.filter(at__gte=since, at__lte=answered).exists()

@@ -28,10 +28,24 @@ def act() -> None:
 
 
 def give_up_checks() -> None:
-    """End the deployments whose checks never said anything final."""
-    for each in checks.overdue():
-        params = checks.told(checks.of(each), each.revision)
-        gates.end(each.pk, Status.EXPIRED, "checks_missing", params, only_from={Status.QUEUED})
+    """End the queued deployments whose checks said nothing final for `CHECKS_WAIT_S` since they were waited for.
+
+    That is counted on the row from when one was first seen to wait, whatever else it waited for before, and is over
+    only when the checks were asked for once more: while no engine ran, nobody did.
+    """
+    now = timezone.now()
+    rows = checks.queued()
+    late = checks.waiting(rows)
+    for each in rows:
+        row = Deployment.objects.filter(pk=each.pk, status=Status.QUEUED, deadline=each.deadline)
+        if each.pk not in late:
+            if each.deadline:
+                row.update(deadline=None)
+        elif each.deadline is None:
+            row.update(deadline=now + timedelta(seconds=settings.CHECKS_WAIT_S))
+        elif each.deadline <= now and checks.were_asked_for(each, since=each.deadline):
+            params = checks.told(late[each.pk], each.revision)
+            gates.end(each.pk, Status.EXPIRED, "checks_missing", params, only_from={Status.QUEUED})
 
 
 def expire() -> None:

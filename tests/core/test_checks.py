@@ -133,13 +133,60 @@ def test_a_host_that_is_ill_is_asked_again(gated, github, status, monkeypatch):
     assert CheckLook.objects.get().trouble == "forge_refused"
 
 
-def test_checks_that_never_end_are_given_up(gated, github, settings):
+def test_checks_that_never_end_are_given_up_once_they_were_asked_for_in_vain(gated, github, settings, monkeypatch):
+    at_once(monkeypatch)
+    settings.CHECKS_POLL_S = 0
     deployment = planned(gated)
-    settings.CHECKS_WAIT_S = 0
 
+    due.give_up_checks()
+    Deployment.objects.update(deadline=timezone.now())
+    due.give_up_checks()
+    deployment.refresh_from_db()
+    assert deployment.status == "queued"  # as when no engine ran meanwhile
+
+    looking.begin_due()
+    due.give_up_checks()
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.reason) == ("expired", "checks_missing")
+
+
+def test_what_it_waited_for_before_does_not_count(gated, github, settings, monkeypatch):
+    """It was agreed to, or scheduled, long after it was asked for: what its checks said then is old."""
+    at_once(monkeypatch)
+    settings.CHECKS_POLL_S = 0
+    github.runs[gated.head] = {"ci/test": "in_progress"}
+    deployment = planned(gated)
+    long_ago = timezone.now() - timedelta(hours=5)
+    Deployment.objects.update(created=long_ago)
+    CheckLook.objects.update(at=long_ago)
+
+    due.give_up_checks()
+    github.runs[gated.head] = {"ci/test": "success"}
+    looking.begin_due()
     due.give_up_checks()
 
     deployment.refresh_from_db()
+    assert (deployment.status, deployment.deadline) == ("queued", None)
+    assert gates.held([deployment]) == {}
+
+
+def test_one_that_was_queued_for_another_reason_is_looked_at_and_given_up_too(gated, github, settings, monkeypatch):
+    """A lock was in its way, or the environment asks for more checks since."""
+    at_once(monkeypatch)
+    settings.CHECKS_POLL_S = settings.CHECKS_WAIT_S = 0
+    github.statuses[gated.head] = {"ci/test": "success"}
+    deployment = planned(gated)
+    gated.environment.required_checks = ["ci/test", "ci/deep"]
+    gated.environment.save()
+    assert deployment.reason == ""
+    asked = len(github.asked)
+
+    due.give_up_checks()
+    looking.begin_due()
+    due.give_up_checks()
+
+    deployment.refresh_from_db()
+    assert len(github.asked) > asked
     assert (deployment.status, deployment.reason) == ("expired", "checks_missing")
 
 
