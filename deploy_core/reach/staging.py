@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deploy_core.errors import CommandFailed, ReachError
 from deploy_core.rules import layout, remote, shell
 from deploy_core.rules.manifest import sums
-from deploy_core.rules.remote import Fence
+from deploy_core.rules.remote import Fence, Once
 
 from . import artifacts, deltas, packs
 from .artifacts import Artifact, Damaged
@@ -213,11 +213,11 @@ def run_in(
     on_line: OnLine = nobody,
     timeout_s: float = COMMAND_S,
     stop: Callable[[], bool] = never,
-    once: str = "",
+    once: Once | None = None,
 ) -> None:
     """Run a command of deploy.yml (restart, hook, task) in `current` or `releases/<name>` of an environment.
 
-    `once` names one that a deployment runs to its end no second time.
+    What ran to its end `once` is passed over.
 
     Raises:
         CommandFailed: with its `exit_status` and `tail`.

@@ -11,7 +11,7 @@ Layout below an environment's folder::
     current                -> releases/<name>, changed by one rename(2)
     .stage.<name>.<...>    a release on its way; after the name the fence and the number of the attempt's process
     .lock/                 mutex, and links whose targets are words: holder (the fence of whoever may act), group (the
-                           process group of what runs) and done.<hook> (the deployment for which it ran to its end).
+                           process group of what runs) and done.<hook> (`Once`, for which it ran to its end).
                            A link takes no block, so a full disk can be left.
 
 Needed there: sh, coreutils, findutils, tar, gzip, and util-linux's setsid and flock.
@@ -49,6 +49,21 @@ class Fence:
 
     def __str__(self) -> str:
         return f"{self.deployment}.{self.epoch}"
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What a deployment runs to its end no second time: a hook by its name, and which deployment that is.
+
+    Its number comes again after a restored backup, so it is told with the second in which it was asked for.
+    """
+
+    hook: str
+    deployment: int
+    asked: int
+
+    def __str__(self) -> str:
+        return f"{self.deployment}.{self.asked}"
 
 
 def is_release_name(name: str) -> bool:
@@ -194,20 +209,20 @@ for left in .stage.*; do case $left in *.{fence}|*.{fence}.*) ;; *) rm -rf -- "$
 """
 
 
-def in_folder(path: str, folder: str, command: str, fence: Fence, once: str = "") -> str:
+def in_folder(path: str, folder: str, command: str, fence: Fence, once: Once | None = None) -> str:
     """A command of deploy.yml (restart, hook), in `current` or `releases/<name>` below the environment's folder.
 
-    `once` is a word that names it: what came to its end with status 0 for this deployment is not run again.
+    What came to its end with status 0 `once` is not run again.
     """
-    done = f".lock/done.{release_name(once)}" if once else ""
+    done = f"done.{release_name(once.hook)}" if once else ""
     skip = f"""\
-if [ "$(readlink {done} || :)" = {fence.deployment} ]; then echo 'it ran to its end before' >&2; exit 0; fi
+if [ "$(readlink .lock/{done} || :)" = {once} ]; then echo 'it ran to its end before' >&2; exit 0; fi
 """
     return f"""\
 cd -- {shlex.quote(path)} || exit 1
 {_BIRTH}{_NOTE}{END_GROUP}{holding(fence)}{_END_REMEMBERED_GROUP}{skip if once else ""}{REMEMBER_GROUP}{RELEASE_MUTEX}\
 (cd -P -- {shlex.quote(folder)} || exit {NO_RELEASE}; exec sh -ec {shlex.quote(command)}); status=$?
-{f"[ $status -ne 0 ] || note done.{once} {fence.deployment}" if once else ""}
+{f"[ $status -ne 0 ] || note {done} {once}" if once else ""}
 exit $status
 """
 

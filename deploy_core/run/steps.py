@@ -15,6 +15,7 @@ from deploy_core.reach.artifacts import Artifact as Built
 from deploy_core.reach.connection import Connection
 from deploy_core.reach.deltas import Base
 from deploy_core.rules.pipeline import EnvironmentPipeline, Task
+from deploy_core.rules.remote import Once
 
 from . import bases, facts
 from .acts import Act, Hands
@@ -81,15 +82,16 @@ def _told(release: Release, built: Built, done: staging.Staged, brought: str) ->
 
 def switch(course: Course, target: Target, release: Release) -> Act:
     """Make the release current, with the hooks before and after."""
-    hooks = course.pipeline.hooks
+    hooks, deployment = course.pipeline.hooks, course.deployment
+    once = partial(Once, deployment=deployment.pk, asked=int(deployment.created.timestamp()))
     run = partial(_run_in, course, target, release, course.pipeline.timeouts.step_s)
 
     def act(hands: Hands) -> None:
         for number, command in enumerate(hooks.before_switch):
-            run(hands, f"releases/{release.name}", command, once=f"before_switch.{number}")
+            run(hands, f"releases/{release.name}", command, once=once(f"before_switch.{number}"))
         _make_current(course, target, release, hands)
         for number, command in enumerate(hooks.after_switch):
-            run(hands, "current", command, once=f"after_switch.{number}")
+            run(hands, "current", command, once=once(f"after_switch.{number}"))
 
     return act
 
@@ -211,7 +213,7 @@ def _run_in(
     folder: str,
     command: str,
     *,
-    once: str = "",
+    once: Once | None = None,
     repeats: bool = True,
 ) -> None:
     site = course.site

@@ -12,7 +12,7 @@ import pytest
 
 from deploy_core.reach import artifacts, packs
 from deploy_core.rules import layout, remote, shell
-from deploy_core.rules.remote import Fence
+from deploy_core.rules.remote import Fence, Once
 from tests.waiting import wait_until
 
 FENCE = Fence(42, 3)
@@ -314,17 +314,22 @@ def test_what_ran_to_its_end_for_a_deployment_is_not_run_again_for_it(tmp_path):
     lay(tmp_path, "r1")
     ran = tmp_path / "ran"
 
-    def run(command: str, fence: Fence, name: str = "after_switch.0") -> int:
+    def run(command: str, fence: Fence, asked: int = 1000, name: str = "after_switch.0") -> int:
         claimed(tmp_path, fence)
-        return sh(remote.in_folder("app", "releases/r1", command, fence, once=name), tmp_path).returncode
+        once = Once(name, fence.deployment, asked)
+        return sh(remote.in_folder("app", "releases/r1", f"echo {command} >> {ran}", fence, once), tmp_path).returncode
 
-    codes = [run(f"echo once >> {ran}; exit 3", FENCE)]
-    for fence in (FENCE, Fence(42, 4), Fence(43, 5)):
-        codes.append(run(f"echo once >> {ran}", fence))
-    codes.append(run(f"echo other >> {ran}", Fence(43, 5), "after_switch.1"))
+    codes = [
+        run("failed; exit 3", FENCE),
+        run("done", FENCE),
+        run("again", Fence(42, 4)),
+        run("next", Fence(43, 5)),
+        run("namesake", Fence(43, 6), asked=2000),  # of a backup that was put back
+        run("other", Fence(43, 6), asked=2000, name="after_switch.1"),
+    ]
 
-    assert codes == [3, 0, 0, 0, 0]
-    assert ran.read_text().split() == ["once", "once", "once", "other"]  # failed, done, (passed over), the next one's
+    assert codes == [3, 0, 0, 0, 0, 0]
+    assert ran.read_text().split() == ["done", "next", "namesake", "other"]
 
 
 def test_prune_has_nothing_to_do_where_nothing_is(tmp_path):
