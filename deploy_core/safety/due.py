@@ -10,7 +10,7 @@ from django.utils import timezone
 from deploy_core.models import Deployment
 from deploy_core.rules.status import Status
 
-from . import access, checks, freezes, gates, locks
+from . import access, approvals, checks, freezes, gates, locks
 from .locks import moment
 
 _OVER = {
@@ -57,7 +57,8 @@ def expire() -> None:
 
 
 def begin_scheduled() -> None:
-    """Let the schedules that are due go on, or end them: asked again are their author's rights and the windows."""
+    """Let the schedules that are due go on, or end them: asked again are their author's rights, the windows, and
+    whether enough people still agree, which they had to before."""
     now = timezone.now()
     due = Deployment.objects.filter(status=Status.SCHEDULED, schedule__at__lte=now)
     for deployment in due.select_related("app", "environment", "requested_by", "schedule").order_by("schedule__at"):
@@ -73,6 +74,8 @@ def begin_scheduled() -> None:
                 _miss(deployment, "schedule_missed", {"when": moment(deployment.schedule.at)})
             elif shut and not deployment.is_forced:
                 _miss(deployment, "frozen", freezes.told(shut, app, environment))
+            elif deployment.kind != Deployment.Kind.ROLLBACK and approvals.missing(deployment):
+                _miss(deployment, "approval_expired", approvals.wanted(deployment))
             else:
                 gates.pass_on(deployment.pk)
 

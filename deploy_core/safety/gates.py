@@ -78,7 +78,6 @@ def pass_on(deployment_id: int, *, epoch: int | None = None, person: Person | No
         related = ("app", "environment", "requested_by", "schedule")
         deployment = Deployment.objects.select_related(*related).get(pk=deployment_id)
         stop = _next(deployment)
-        Deployment.objects.filter(pk=deployment_id).update(deadline=stop.deadline)
         is_moved = journal.move(
             deployment_id,
             stop.status,
@@ -88,6 +87,8 @@ def pass_on(deployment_id: int, *, epoch: int | None = None, person: Person | No
             person=person,
             params=stop.params,
         )
+        if is_moved:
+            Deployment.objects.filter(pk=deployment_id).update(deadline=stop.deadline)
     return stop.status if is_moved else None
 
 

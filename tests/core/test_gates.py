@@ -233,6 +233,40 @@ def test_a_scheduled_deployment_waits_for_its_approval_until_it_is_due(staging, 
     assert gates.approvals.wanted(made) == {"needed": 1, "people": ["bob"]}
 
 
+def test_a_schedule_that_is_not_agreed_to_any_more_ends_and_says_so(scheduled):
+    Environment.objects.update(approvals_needed=1)
+
+    missed = scheduled()
+
+    assert (missed.status, missed.reason, missed.deadline) == ("expired", "approval_expired", None)
+
+
+def test_a_schedule_whose_environment_was_protected_since_asks_its_author_first(scheduled):
+    Deployment.objects.update(plan_hash="a" * 64)
+    Environment.objects.update(is_protected=True)
+
+    asked = scheduled()
+
+    assert (asked.status, asked.reason) == ("awaiting_confirmation", "confirmation_wanted")
+    assert asked.deadline > timezone.now()
+
+
+def test_where_nobody_need_approve_any_more_the_author_of_what_is_protected_confirms(staging, alice, bob):
+    from deploy_core.safety import gates
+
+    Environment.objects.update(approvals_needed=1, is_protected=True)
+    made = ask(staging, alice)
+    Deployment.objects.update(plan_hash="a" * 64)
+    gates.pass_on(made.pk)
+    until = Deployment.objects.get(pk=made.pk).deadline
+    assert gates.pass_on(made.pk) is None
+    assert Deployment.objects.get(pk=made.pk).deadline == until  # no move, no other end of the wait
+
+    Environment.objects.update(approvals_needed=0)
+
+    assert gates.pass_on(made.pk) == "awaiting_confirmation"
+
+
 def test_two_who_lock_at_once_are_told_who_was_first(staging, alice, bob):
     locks.take(staging.app, "staging", by=bob, reason="mine")
 
