@@ -23,6 +23,8 @@ _FIGURES = {"start": "Circle", "server": "RoundedRectangle", "health": "Capsule"
 _LOUDEST = ("failed", "timed_out", "lost", "running", "cancelled")
 #: What a step counts as that was skipped because its deployment ended before.
 _UNREACHED = "unreached"
+#: And an upload that is done: the server waits until it is its turn to switch.
+_READY = "ready"
 
 
 def nodes(state: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -60,12 +62,17 @@ def _node_of(step: Mapping[str, Any]) -> str:
 def status_of(steps: Iterable[Mapping[str, Any]]) -> str:
     """One status for several steps: the loudest; else `running` while some are done and some are not.
 
-    Steps before one that was not reached do not make a success: nothing there is done.
+    With nothing but its upload done, a server waits for its turn. Steps before one that was not reached do not make a
+    success: nothing there is done.
     """
-    return _fold(
-        _UNREACHED if (step["status"], step["reason"]) == ("skipped", "not_reached") else step["status"]
-        for step in steps
-    )
+    return _fold(map(_counted, steps))
+
+
+def _counted(step: Mapping[str, Any]) -> str:
+    status: str = step["status"]
+    if (status, step["reason"]) == ("skipped", "not_reached"):
+        return _UNREACHED
+    return _READY if (step["kind"], status) == ("stage", "succeeded") else status
 
 
 def _fold(statuses: Iterable[str]) -> str:
@@ -77,4 +84,4 @@ def _fold(statuses: Iterable[str]) -> str:
         return "running" if "succeeded" in found else "pending"
     if _UNREACHED in found:
         return "skipped"
-    return "succeeded" if "succeeded" in found or not found else "skipped"
+    return "succeeded" if found & {"succeeded", _READY} or not found else "skipped"

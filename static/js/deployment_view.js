@@ -20,6 +20,7 @@ export class DeploymentView {
   #entry = null
   #isChosen = false
   #shownAt = 0
+  #later = 0
   #wanted = null
 
   /**
@@ -52,6 +53,7 @@ export class DeploymentView {
     this.#entry = null
     this.#isChosen = false
     this.#wanted = null
+    clearTimeout(this.#later)
     this.#log.close()
     this.#steps.clear()
   }
@@ -83,8 +85,14 @@ export class DeploymentView {
     const { state } = this.#entry
     const shown = this.#log.step && state.steps.find((step) => step.key === this.#log.step.key)
     const failed = faultOf(state)
-    const isStaying = performance.now() - this.#shownAt < STAY_MS && moment === null && !failed
-    if (shown && (this.#isChosen || shown.key === failed?.key || isStaying)) return void this.#open(shown)
+    const staysMs = moment === null && !failed ? this.#shownAt + STAY_MS - performance.now() : 0
+    const isStaying = staysMs > 0
+    clearTimeout(this.#later)
+    if (shown && (this.#isChosen || shown.key === failed?.key || isStaying)) {
+      // The next event may be long in coming: a step that waits tells of nothing.
+      if (isStaying && !this.#isChosen) this.#later = setTimeout(() => this.#showLog(false, moment), staysMs)
+      return void this.#open(shown)
+    }
     const latest = isFirst || !shown ? state.steps.findLast((step) => step.lines > 0) : shown
     const next = failed ?? this.#running(shown) ?? latest
     if (!next) return

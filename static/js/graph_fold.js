@@ -4,6 +4,8 @@ const LOUDEST = ["failed", "timed_out", "lost", "running", "cancelled"]
 
 /** What a step counts as that was skipped because its deployment ended before: nothing there is done. */
 const UNREACHED = "unreached"
+/** And an upload that is done: the server waits until it is its turn to switch. */
+const READY = "ready"
 
 /** The loudest status; else `running` while some are done and some are not. */
 export function fold(statuses) {
@@ -12,12 +14,17 @@ export function fold(statuses) {
   if (loud) return loud
   if (found.has("pending")) return found.has("succeeded") ? "running" : "pending"
   if (found.has(UNREACHED)) return "skipped"
-  return found.has("succeeded") || found.size === 0 ? "succeeded" : "skipped"
+  return found.has("succeeded") || found.has(READY) || found.size === 0 ? "succeeded" : "skipped"
 }
 
 /** One status for steps. What one step makes skipped by not being reached is not done by those before it. */
 export function statusOf(steps) {
-  return fold(steps.map(({ status, reason }) => (status === "skipped" && reason === "not_reached" ? UNREACHED : status)))
+  return fold(steps.map(counted))
+}
+
+function counted({ kind, status, reason }) {
+  if (status === "skipped" && reason === "not_reached") return UNREACHED
+  return kind === "stage" && status === "succeeded" ? READY : status
 }
 
 /** A node's status, and since when and until when it ran; `steps` is a map of the state's steps by key. */

@@ -39,11 +39,10 @@ def test_the_way_back_belongs_to_its_server():
     assert nodes["server:web-1"]["steps"] == ["stage:web-1", "switch:web-1", "back:web-1"]
 
 
-def test_a_server_runs_between_its_upload_and_its_switch():
+def test_a_server_waits_between_its_upload_and_its_switch():
     nodes = {node["key"]: node for node in graph.nodes(_state(stage_web_1="succeeded"))}
 
-    assert nodes["server:web-1"]["status"] == "running"
-    assert nodes["server:web-2"]["status"] == "pending"
+    assert nodes["server:web-1"]["status"] == "pending"
 
 
 @pytest.mark.parametrize(
@@ -61,12 +60,13 @@ def test_a_server_runs_between_its_upload_and_its_switch():
     ],
 )
 def test_the_loudest_step_gives_a_node_its_status(statuses, folded):
-    assert graph.status_of({"status": status, "reason": ""} for status in statuses) == folded
+    assert graph.status_of({"kind": "task", "status": status, "reason": ""} for status in statuses) == folded
 
 
 def test_a_server_that_was_not_reached_is_no_success_though_its_upload_was():
-    steps = [{"status": "succeeded", "reason": ""}, {"status": "skipped", "reason": "not_reached"}]
+    uploaded, switched = {"kind": "stage", "status": "succeeded"}, {"kind": "switch", "status": "skipped"}
+    steps = [uploaded | {"reason": ""}, switched | {"reason": "not_reached"}]
 
     assert graph.status_of(steps) == "skipped"
-    assert graph.status_of([*steps, {"status": "failed", "reason": "unreachable"}]) == "failed"
-    assert graph.status_of([steps[0], {"status": "skipped", "reason": "nothing_to_do"}]) == "succeeded"
+    assert graph.status_of([*steps, {"kind": "health", "status": "failed", "reason": "unreachable"}]) == "failed"
+    assert graph.status_of([steps[0], switched | {"reason": "nothing_to_do"}]) == "succeeded"

@@ -75,7 +75,11 @@ def computed() -> dict[str, Any]:
 
 
 #: Every pair and triple of statuses.
-KINDS = [*({"status": str(each), "reason": ""} for each in StepStatus), {"status": "skipped", "reason": "not_reached"}]
+KINDS = [
+    *({"kind": "switch", "status": str(each), "reason": ""} for each in StepStatus),
+    {"kind": "switch", "status": "skipped", "reason": "not_reached"},
+    {"kind": "stage", "status": "succeeded", "reason": ""},
+]
 STEPS = [list(some) for n in (1, 2, 3) for some in itertools.combinations(KINDS, n)]
 
 
