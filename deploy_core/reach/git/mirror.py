@@ -117,7 +117,7 @@ class Mirror:
         return self._log(f"--max-count={limit}", _full(new), "^" + _full(old))
 
     def resolve(self, ref: str) -> Revision:
-        """The one commit that `ref` means now: a branch, a tag, or a commit (≥ 7 digits) that a branch contains.
+        """The one commit that `ref` means now: a branch, a tag, or a commit (≥ 7 digits) that one contains.
 
         Raises:
             GitError: `bad_ref`, `ref_not_found` (with `near` names), `ambiguous_ref` (with both commits).
@@ -250,7 +250,7 @@ class Mirror:
         return True
 
     def _contained(self, digits: str) -> str:
-        """The full id of a commit that some branch contains, or empty."""
+        """The full id of a commit that some branch or tag contains, or empty."""
         if not is_commit_id(digits):
             return ""
         try:
@@ -259,7 +259,8 @@ class Mirror:
                 .decode()
                 .strip()
             )
-            return full if self._git.ask("for-each-ref", "--count=1", f"--contains={full}", "refs/heads") else ""
+            known = ("refs/heads", "refs/tags")
+            return full if self._git.ask("for-each-ref", "--count=1", f"--contains={full}", *known) else ""
         except GitError:
             return ""
 

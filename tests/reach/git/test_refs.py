@@ -57,6 +57,19 @@ def test_what_is_no_ref_never_reaches_git(mirror, ref):
     assert caught.value.code == "bad_ref"
 
 
+def test_a_commit_that_only_a_tag_contains_is_found(repository, mirror):
+    """As when a release was tagged on a branch that is gone, and its deployment is tried again."""
+    released = repository.commit("Released", file="x\n")
+    repository.git("tag", "-a", "v1", "-m", "Version 1")
+    repository.git("tag", "of-a-file", repository.git("hash-object", "-w", "--stdin", data=b"a file"))
+    repository.git("reset", "-q", "--hard", "HEAD~1")
+    mirror.fetch()
+
+    for ref in (released, released[:9]):
+        found = mirror.resolve(ref)
+        assert (found.kind, found.id) == ("commit", released)
+
+
 def test_a_commit_that_no_branch_contains_is_not_found(repository, mirror):
     gone = repository.commit("To be thrown away", file="x\n")
     mirror.fetch()
