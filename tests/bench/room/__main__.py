@@ -27,7 +27,7 @@ HOME = HERE.parents[2]
 OURS = "shiproom"
 SCENARIOS = ("single", "rate-5", "rate-60", "saturated")
 SIZES = (200, 1000, 2000)
-TURNS = 5
+TURNS, QUICK_TURNS = 5, 3
 #: Files that stay open beside the members' sockets, in the client and in each server.
 FILES_BESIDE = 400
 Row = dict[str, Any]
@@ -39,9 +39,10 @@ def main() -> int:
     asked.add_argument("--members", type=int)
     asked.add_argument("--servers", default="")
     asked.add_argument("--scenarios", default=",".join(SCENARIOS))
-    asked.add_argument("--turns", type=int, default=TURNS)
+    asked.add_argument("--turns", type=int)
     words = asked.parse_args()
     sizes = (words.members,) if words.members else (1000,) if words.quick else SIZES
+    turns = words.turns or (QUICK_TURNS if words.quick else TURNS)
     named = words.servers.split(",") if words.servers else [OURS, *(peer.name for peer in peers.PEERS)]
     if fault := _lacking(max(sizes)):
         print(fault, file=sys.stderr)
@@ -54,7 +55,7 @@ def main() -> int:
         with ExitStack() as stack:
             contestants = [stack.enter_context(contest.entering(name, size, data)) for name in named]
             for scenario in words.scenarios.split(","):
-                found = contest.hold(contestants, scenario, words.turns)
+                found = contest.hold(contestants, scenario, turns)
                 page.compare(found)
                 print("\n".join(map(page.line, found)), flush=True)
                 rows += found

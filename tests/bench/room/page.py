@@ -35,7 +35,7 @@ checked, stored and numbered before anybody gets it. The others give on what com
 CPU is not counted. `tutorial` is the chat of the Channels tutorial with its Redis layer. The milliseconds are from the
 sender to each member.
 
-One message at a time and 60 a second are measured in five short turns, server after server, while all of them are up: a
+One message at a time and 60 a second are measured in short turns, server after server, while all of them are up: a
 machine that is faster in one minute than in the next favours nobody. Figures and ratios are the medians of the turns.
 
 Ratio: how many times better Shiproom is in the same run: by deliveries per second of the server's CPU for one message
