@@ -167,7 +167,7 @@ def export(course: Course, hands: Hands, folder: Path) -> None:
     if not mirror.holds(course.deployment.revision):  # another worker planned this
         hands.say(f"fetch {without_login(course.deployment.app.repository)}")
         mirror.fetch(settings.GIT_TIMEOUT_S, stop=hands.stop)
-    mirror.archive(course.deployment.revision, folder)
+    mirror.archive(course.deployment.revision, folder, timeout_s=settings.GIT_TIMEOUT_S, stop=hands.stop)
 
 
 def _run_here(course: Course, hands: Hands, commands: Sequence[str], timeout_s: float) -> None:

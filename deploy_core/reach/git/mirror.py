@@ -5,7 +5,6 @@ import difflib
 import fcntl
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from deploy_core.reach.artifacts import TREE_LIMIT_BYTES, shown
 from deploy_core.reach.connection import never
 from deploy_core.rules.repository import is_commit_id, is_local, is_ref_name, named_host, why_not_allowed, without_login
 
-from .program import ASK_S, TURN_S, Program, end_of
+from .program import ASK_S, TURN_S, Program
 from .values import Commit, Ref, Revision
 
 FETCH_S = 120.0
@@ -156,31 +155,35 @@ class Mirror:
         return None
 
     def archive(
-        self, revision: str, to: Path, *, limit_bytes: int = TREE_LIMIT_BYTES, timeout_s: float = ASK_S
+        self,
+        revision: str,
+        to: Path,
+        *,
+        limit_bytes: int = TREE_LIMIT_BYTES,
+        timeout_s: float = FETCH_S,
+        stop: Callable[[], bool] = never,
     ) -> None:
         """Export the tree of a revision into the empty folder `to`, exactly as committed, names byte for byte.
 
         Raises:
-            GitError: `link_leaves_tree`, `path_leaves_tree`, `git_entry`, `too_large` (each with the `path`).
+            GitError: `link_leaves_tree`, `path_leaves_tree`, `git_entry`, `too_large` (each with the `path`);
+                `git_timed_out`.
+            Cancelled: `stop` said so.
         """
         process = self._git.start("archive", "--format=tar", _full(revision))
-        timer = threading.Timer(timeout_s, end_of, (process,))
-        timer.start()
-        try:
-            if process.stdout:
-                tar.unpack(process.stdout, to, limit_bytes=limit_bytes)
-            _, complaint = process.communicate()
-            if process.returncode:
-                raise self._git.failed("archive", complaint)
-        except tar.Refused as error:
-            if error.code == "archive_damaged":
-                raise self._git.failed("archive", b"the archive was cut short or is damaged") from error
-            raise GitError(error.code, path=shown(error.path), limit_bytes=limit_bytes) from error
-        except OSError as error:  # a name too long for this file system, or a full disk
-            raise self._git.failed("archive", (error.strerror or str(error)).encode()) from error
-        finally:
-            timer.cancel()
-            end_of(process)
+        with self._git.within(process, time.monotonic() + timeout_s, stop):
+            try:
+                if process.stdout:
+                    tar.unpack(process.stdout, to, limit_bytes=limit_bytes)
+                _, complaint = process.communicate()
+                if process.returncode:
+                    raise self._git.failed("archive", complaint)
+            except tar.Refused as error:
+                if error.code == "archive_damaged":
+                    raise self._git.failed("archive", b"the archive was cut short or is damaged") from error
+                raise GitError(error.code, path=shown(error.path), limit_bytes=limit_bytes) from error
+            except OSError as error:  # a name too long for this file system, or a full disk
+                raise self._git.failed("archive", (error.strerror or str(error)).encode()) from error
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

@@ -5,14 +5,15 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import git
 from django.conf import settings
 
-from deploy_core.errors import Cancelled, GitError
+from deploy_core.errors import Cancelled, DeployError, GitError
 from deploy_core.reach.artifacts import shown
 from deploy_core.reach.connection import last_lines, never
 from deploy_core.rules.repository import without_login
@@ -98,6 +99,42 @@ class Program:
             raise GitError("git_failed", repository=without_login(self.url), detail="git did not start")
         return process
 
+    @contextlib.contextmanager
+    def within(self, process: "subprocess.Popen[bytes]", end: float, stop: Callable[[], bool]) -> Iterator[None]:
+        """Kill git when its time is over or `stop` says so, while we read what it prints; it has ended afterwards.
+
+        Raises:
+            GitError: `git_timed_out`.
+            Cancelled: what else its half an answer led to is no news then.
+        """
+        cut: list[DeployError] = []
+        is_read = threading.Event()
+
+        def watch() -> None:
+            try:
+                self.check(end, stop)
+                while not is_read.wait(TURN_S):
+                    self.check(end, stop)
+            except DeployError as error:
+                cut.append(error)
+                kill(process)
+
+        watcher = threading.Thread(target=watch, name="git-watch", daemon=True)
+        watcher.start()
+        fault: Exception | None = None
+        try:
+            yield
+        except Exception as error:
+            fault = error
+        finally:
+            is_read.set()
+            watcher.join()
+            end_of(process)
+        if cut:
+            raise cut[0] from fault
+        if fault:
+            raise fault
+
     def check(self, end: float, stop: Callable[[], bool]) -> None:
         if time.monotonic() > end:
             raise GitError("git_timed_out", repository=without_login(self.url))
@@ -113,12 +150,17 @@ class Program:
         return GitError(code, repository=without_login(self.url), detail=said)
 
 
-def end_of(process: "subprocess.Popen[bytes]") -> None:
-    """Kill git and its helpers, if they still run, and collect them."""
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill git and its helpers, if they still run."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+
+
+def end_of(process: "subprocess.Popen[bytes]") -> None:
+    """Kill git and its helpers, if they still run, and collect them."""
+    kill(process)
+    process.wait()
     for pipe in (process.stdout, process.stderr):
         if pipe:
             pipe.close()

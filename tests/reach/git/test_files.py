@@ -1,10 +1,12 @@
 """What is read and exported of a revision, and what git never gets to do."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
-from deploy_core.errors import GitError
+from deploy_core.errors import Cancelled, GitError
+from deploy_core.run import acts, preparing
 
 
 def test_a_file_is_read_at_its_revision(repository, mirror):
@@ -118,6 +120,23 @@ def test_a_tree_over_the_limit_is_not_exported(repository, mirror, tmp_path):
         mirror.archive(revision, tmp_path / "out", limit_bytes=50_000)
 
     assert (caught.value.code, caught.value.params["path"]) == ("too_large", "large")
+
+
+def test_an_export_ends_when_its_time_is_over_or_somebody_stops_it(repository, mirror, tmp_path, monkeypatch, settings):
+    """However much of it has arrived: the step that wanted it has ended by then."""
+    revision = repository.commit("Large", large="x" * 200_000)
+    mirror.fetch()
+    monkeypatch.setattr(preparing, "mirror_of", lambda app: mirror)
+    course = SimpleNamespace(deployment=SimpleNamespace(app=None, revision=revision))
+    stopped, untouched = (acts.Hands(out=None, stop=lambda told=told: told) for told in (True, False))
+
+    with pytest.raises(Cancelled):
+        preparing.export(course, stopped, tmp_path)
+    settings.GIT_TIMEOUT_S = 0
+    with pytest.raises(GitError) as caught:
+        preparing.export(course, untouched, tmp_path)
+
+    assert caught.value.code == "git_timed_out"
 
 
 def test_what_our_environment_says_to_git_is_not_heard(repository, mirror, tmp_path, monkeypatch):
