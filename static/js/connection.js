@@ -1,6 +1,8 @@
 // The line to the server: a socket, or long polling where sockets do not get through. It opens, listens for silence,
 // waits and tries again; what the frames mean is not its business.
 
+import { contain } from "./contain.js"
+
 export const WELCOME_MS = 5_000
 export const PROBE_MS = 60_000
 export const REQUEST_MS = 10_000
@@ -127,10 +129,9 @@ export class Connection {
   #heard(frame, kind) {
     this.#heardAt = this.now()
     if (frame.t === "welcome") this.#welcome(frame, kind)
-    if (frame.t === "bye") this.#edges.frame(frame)
-    else if (frame.rid && this.#requests.has(frame.rid)) {
+    if (frame.t !== "bye" && frame.rid && this.#requests.has(frame.rid)) {
       this.#answer(frame.rid, frame, frame.t === "err" ? new Refused(frame) : null)
-    } else this.#edges.frame(frame)
+    } else contain(() => this.#edges.frame(frame)) // what the page makes of it is no fault of the line
   }
 
   #welcome(frame, kind) {

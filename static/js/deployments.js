@@ -1,5 +1,6 @@
 // The deployments a page knows, each kept up to date from its own stream as long as it runs.
 
+import { contain } from "./contain.js"
 import { applyAll, blank, GONE, hasEnded, UNHEARD } from "./deployment_state.js"
 import { withSteps } from "./graph_fold.js"
 import { coalesced } from "./frame.js"
@@ -117,8 +118,7 @@ export class Deployments {
     this.#changed.clear()
     for (const id of changed) {
       const entry = this.#known.get(id)
-      for (const act of this.#watchers.get(id) ?? []) act(entry)
-      for (const act of this.#always) act(entry)
+      for (const act of [...(this.#watchers.get(id) ?? []), ...this.#always]) contain(() => act(entry))
       if (hasEnded(entry.state) && entry.isComplete) this.#feed.leave(name(id))
       this.#forget(id)
     }

@@ -1,5 +1,6 @@
 // What counts up on the page: one timer a second for all elements that show a running time.
 
+import { contain } from "./contain.js"
 import { Clock, elapsed, took } from "./time.js"
 import { setText } from "./dom.js"
 
@@ -32,7 +33,7 @@ function start() {
 }
 
 function tick() {
-  for (const act of acts) act()
+  for (const act of acts) contain(act)
   for (const [element, from] of running) {
     if (element.isConnected) setText(element, elapsed(clock.now() - from))
     else running.delete(element)

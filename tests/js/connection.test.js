@@ -174,6 +174,25 @@ withTimers("a socket that opens but is never welcomed counts as none", (tick) =>
   assert.equal(line().kind, "poll")
 })
 
+withTimers("what the page cannot make of a frame is no fault of the line", (tick) => {
+  const reported = []
+  globalThis.reportError = (error) => reported.push(error.message)
+  const opened = []
+  const transport = () => (edges) => (opened.push(edges), { send() {}, close() {} })
+  const frame = ({ t }) => {
+    if (t === "presence") throw new Error("broken")
+  }
+  const made = new Connection({ socket: transport() }, { hello: () => ({}), frame, changed() {} })
+  made.start()
+  welcome({ edges: opened[0] })
+
+  opened[0].frame({ t: "presence" })
+  tick(0)
+  delete globalThis.reportError
+
+  assert.deepEqual([made.state, reported], ["live", ["broken"]])
+})
+
 withTimers("an ended session is not tried again", (tick) => {
   const { connection: made, line, opened } = connection()
   made.start()

@@ -333,3 +333,22 @@ test("a deployment that is over is known as long as it is shown, and the newest 
   over(1)
   assert.ok(known.get(1))
 })
+
+test("who cannot draw a deployment keeps nobody else from it", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  globalThis.requestAnimationFrame ??= () => 0
+  const reported = []
+  globalThis.reportError = (error) => reported.push(error.message)
+  t.after(() => delete globalThis.reportError)
+  const known = new Deployments({ follow() {}, leave() {}, isFollowing: () => false })
+  const shown = []
+  known.watch(1, () => {
+    throw new Error("broken")
+  })
+  known.watchAll(({ state }) => shown.push(state.id))
+
+  known.adopt({ ...blank(1), status: "running", q: 9, graph: [] }, "e")
+  t.mock.timers.tick(200)
+
+  assert.deepEqual([shown, reported], [[1], ["broken"]])
+})
