@@ -13,6 +13,8 @@ import { dayWords, language, plural, word } from "./words.js"
 const MORE_MS = 5 * 60_000
 const NEAR_END_PX = 400
 const MOST_ROWS = 300
+/** So many rows are kept for who reads further up; what comes then waits until they come down. */
+const MOST_ABOVE = 1_000
 const FOUND_MS = 2_000
 const TRIES = 5
 
@@ -25,6 +27,7 @@ export class Timeline {
   #unseen = 0
   #newFrom = null
   #isLoading = false
+  #life = 0
   #hasOlder = true
   #isNow = true
   #newest = 0
@@ -66,6 +69,7 @@ export class Timeline {
   /** Begin again from a picture; `missed` says how many events lie between what was shown and the picture. */
   restart(events, { read = null, missed = 0, isNow = true } = {}) {
     const kept = this.#rows.filter((row) => row.isPrivate)
+    this.#life += 1
     this.#rows = []
     this.#isNow = isNow
     if (isNow) this.#newest = 0 // another life of the stream may begin lower
@@ -83,6 +87,7 @@ export class Timeline {
 
   append(events) {
     const wasAtBottom = this.#place.isAtBottom
+    if (!wasAtBottom && this.#rows.length >= MOST_ABOVE) this.#isNow = false
     for (const event of events) {
       if (event.cid) this.unecho(event.cid)
       if (this.#isHidden && this.#newFrom === null && !CHANGES.has(event.k)) this.#newFrom = event.q
@@ -335,13 +340,15 @@ export class Timeline {
     })
   }
 
-  // One question at a time; a failed one is asked again by the next scroll.
+  // One question at a time; a failed one is asked again by the next scroll. An answer joins what it was asked for only:
+  // after a new beginning there would be a hole between the two.
   async #load(which, use) {
     if (this.#isLoading) return
     this.#isLoading = true
+    const life = this.#life
     try {
       const { events, more, head } = await this.#edges.range(which)
-      use(events, more, head)
+      if (life === this.#life) use(events, more, head)
     } catch (error) {
       if (!(error instanceof ConnectionLost) && !(error instanceof Refused)) throw error
     } finally {
