@@ -5,6 +5,7 @@ import { About } from "./composer_about.js"
 import { el, setHidden, setText, slots } from "./dom.js"
 import { History } from "./history.js"
 import { calling, isConsole, parts, toSend } from "./line.js"
+import { keep } from "./store.js"
 import { plural, word } from "./words.js"
 
 const TYPING_MS = 3_000
@@ -241,8 +242,7 @@ export class Composer {
   }
 
   #keep() {
-    if (this.#field.value) sessionStorage.setItem(this.#draftKey, this.#field.value)
-    else sessionStorage.removeItem(this.#draftKey)
+    keep(this.#draftKey, this.#field.value)
   }
 
   // The layer behind the field gives it its height; for a command it also carries the colours.

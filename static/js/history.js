@@ -1,5 +1,7 @@
 // One's own earlier lines in a room: up and down, as in a shell. Kept for the tab's life.
 
+import { keep } from "./store.js"
+
 const MOST = 200
 
 export class History {
@@ -19,7 +21,7 @@ export class History {
     this.#at = null
     if (this.#lines.at(-1) !== line) this.#lines.push(line)
     this.#lines = this.#lines.slice(-MOST)
-    this.#store?.setItem(this.#key, JSON.stringify(this.#lines))
+    keep(this.#key, JSON.stringify(this.#lines), this.#store)
   }
 
   /** Older lines, from elsewhere; those that are known already stay where they are. */
