@@ -55,10 +55,12 @@ const watchers = new Watchers(
 feed
   .on("welcome", ({ now }) => {
     clock.learn(now)
-    watchers.look(first.id)
+    watchers.renew()
   })
   .on("watching", (frame) => watchers.heard(frame))
 feed.on("progress", (frame) => replay.isPast || view.progress(frame))
+
+watchers.look(first.id)
 
 const announcer = new Announcer()
 const hearing = new Hearing(announcer, hearRooms(boot, feed, urls), boot.you.name)

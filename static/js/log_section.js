@@ -99,7 +99,8 @@ export class LogSection {
       return this.#fit()
     }
     const known = this.#lines.lastBy(ms)
-    const last = known ?? (this.#step.step_id ? await this.#edges.until(this.#step.key, ms) : 0)
+    const held = () => this.#lines.all.findLast((line) => line.ms <= ms)?.q ?? 0 // where nobody answers
+    const last = known ?? (this.#step.step_id ? await this.#edges.until(this.#step.key, ms).catch(held) : 0)
     if (this.#moment !== ms) return
     this.#limit = last
     if (last && !this.#lines.has(last)) await this.#load({ before: last + 1 })

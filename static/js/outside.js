@@ -11,14 +11,15 @@ export function hearRooms({ you, alerts, person, rooms }, feed, urls, heard = ()
   const speaker = new Speaker(null, (url) => location.assign(url))
   const news = new News(you, alerts, { speaker, notify, urls, heard })
   feed.on("read", ({ room }) => news.read(room))
+  const learn = (events) => events.forEach((event) => event.k === "alerts" && news.learn(event.d))
   feed.follow(
     `person:${you.id}`,
     {
       apply(events) {
-        for (const event of events) if (event.k === "alerts") news.learn(event.d)
+        learn(events)
         for (const event of events) news.tellPrivate(event)
       },
-      restart() {},
+      restart: ({ last }) => learn(last),
     },
     person,
   )

@@ -102,7 +102,7 @@ class RoomPage {
   // Who came and went while we were away is told by nobody.
   async #welcomed(now) {
     clock.learn(now)
-    this.#watchers.tell()
+    this.#watchers.renew()
     this.#presence.showTyping([])
     try {
       const { state } = await this.#feed.ask({ t: "snapshot", s: this.#stream })

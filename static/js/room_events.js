@@ -40,7 +40,10 @@ export class RoomEvents {
     for (const event of person?.last ?? []) privates.heard(event, { isNow: false })
     feed.follow(
       `person:${you.id}`,
-      { apply: (events) => events.forEach((event) => this.#personEvent(event)), restart() {} },
+      {
+        apply: (events) => events.forEach((event) => this.#personEvent(event)),
+        restart: ({ last }) => last.forEach((event) => this.#personPast(event)),
+      },
       person && { e: person.e, q: person.q },
     )
     for (const each of rooms ?? []) news.follow(feed, each)
@@ -74,12 +77,21 @@ export class RoomEvents {
     })
   }
 
+  // Of a picture that came after a long while: nobody is called for what is old.
+  #personPast(event) {
+    if (event.k === "alerts") this.#learn(event.d)
+    else this.#parts.privates.heard(event, { isNow: false })
+  }
+
+  #learn(wants) {
+    this.#parts.news.learn(wants)
+    this.#parts.head.learned()
+  }
+
   #personEvent(event) {
-    const { news, head, privates } = this.#parts
-    if (event.k === "alerts") {
-      news.learn(event.d)
-      head.learned()
-    } else if (event.k === "membership") this.#membership(event.d)
+    const { news, privates } = this.#parts
+    if (event.k === "alerts") this.#learn(event.d)
+    else if (event.k === "membership") this.#membership(event.d)
     else privates.heard(event, { isNow: true })
     news.tellPrivate(event)
   }

@@ -1,6 +1,7 @@
 // What the links of a message lead to, asked of the server once per link: the state of `#42`, lines of a log.
 
 import { plain } from "./ansi.js"
+import { hasEnded } from "./deployment_state.js"
 import { el, setHidden, setTone } from "./dom.js"
 import { decoded } from "./route.js"
 import { look } from "./status.js"
@@ -92,14 +93,18 @@ export class Unfurl {
   }
 }
 
+function chip(status) {
+  const state = el("span", "status", word(`status.${status}`))
+  setTone(state, look(status).tone)
+  return state
+}
+
 function logCard(found, { href }) {
   const { deployment, app, environment, status, log } = found
   const name = [log.server, word(`step.${log.kind}`)].filter(Boolean).join(" ")
-  const head = el("a", "unfurl__head", `#${deployment} ${app} → ${environment} · ${name} · `)
-  const state = el("span", "status", word(`status.${status}`))
-  setTone(state, look(status).tone)
-  head.append(state)
+  const head = el("a", "unfurl__head", `#${deployment} ${app} → ${environment} · ${name}`)
   head.href = href
+  if (hasEnded(found)) head.append(" · ", chip(status)) // of what runs on, this would soon be yesterday's news
   const lines = log.lines.map(([number, , channel, text]) => {
     const line = el("span", channel === "e" ? "unfurl__line is-bad" : "unfurl__line", el("i", "num", String(number)))
     line.append(el("samp", "", plain(text)))

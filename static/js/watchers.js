@@ -31,6 +31,14 @@ export class Watchers {
     setTimeout(() => this.#send({ t: "watch", deployment: this.#open }), 300)
   }
 
+  /** A new connection: who looks is told anew, and who left meanwhile is not. */
+  renew() {
+    for (const id of this.#people.keys()) this.#cards.watched(id, "")
+    this.#people.clear()
+    this.#paintHead()
+    this.tell()
+  }
+
   heard({ s, people }) {
     const id = Number(s.split(":")[1])
     this.#people.set(id, people)
