@@ -6,6 +6,8 @@ import { elapsed } from "./time.js"
 import { word } from "./words.js"
 
 const PATIENCE_MS = 2_000
+/** The first connection may take longer: it has a socket to try, and polling after that. */
+const FIRST_MS = 15_000
 /** Being a moment behind is how every event arrives. */
 const BEHIND_MS = 800
 
@@ -49,7 +51,7 @@ export class ConnectionView {
     if (connection.isOpen) {
       this.#wasOpen = true
       this.#lostAt = null
-    } else if (this.#wasOpen) this.#lostAt ??= Date.now()
+    } else this.#lostAt ??= Date.now()
     this.paint()
   }
 
@@ -57,7 +59,8 @@ export class ConnectionView {
     if (!this.#connection) return
     const { state, isOpen } = this.#connection
     const isFinal = this.#connection.isOver
-    const isLost = isFinal || (this.#lostAt !== null && Date.now() - this.#lostAt > PATIENCE_MS)
+    const patience = this.#wasOpen ? PATIENCE_MS : FIRST_MS
+    const isLost = isFinal || (this.#lostAt !== null && Date.now() - this.#lostAt > patience)
     const [tone, key] = this.#look(state, isOpen)
     setTone(this.#label, tone)
     setText(this.#label, word(key))

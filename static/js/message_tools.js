@@ -87,8 +87,12 @@ export class MessageTools {
 
   async #copy({ q }) {
     const address = new URL(`#e${q}`, location.href.replace(/#.*/, "")).href
-    await navigator.clipboard.writeText(address)
-    this.#edges.said(word("copied"))
+    try {
+      await navigator.clipboard.writeText(address)
+      this.#edges.said(word("copied"))
+    } catch {
+      this.#edges.said(word("not_copied", { address })) // not every browser lets a page, and none over plain HTTP
+    }
   }
 
   // The second press does it. Whoever listens is told so, and hears another name of the button.

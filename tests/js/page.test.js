@@ -7,10 +7,12 @@ import { EventView } from "../../static/js/event_view.js"
 import { MessageTools } from "../../static/js/message_tools.js"
 import { COMMAND_TTL_MS } from "../../static/js/outbox.js"
 import { Outgoing } from "../../static/js/outgoing.js"
+import { RoomEvents } from "../../static/js/room_events.js"
 import { RoomHead } from "../../static/js/room_head.js"
 import { Speaker } from "../../static/js/speaker.js"
 import { Stream } from "../../static/js/stream.js"
 import { Timeline } from "../../static/js/timeline.js"
+import { Watchers } from "../../static/js/watchers.js"
 
 /** What the page reported as uncaught, while `t` runs. */
 function reported(t) {
@@ -64,6 +66,7 @@ function composer() {
     edit: (id, text) => sent.push(["edit", text]),
     lines: async () => [],
     complete: async () => ({ items: [], from: 0, to: 0 }),
+    typing() {},
   })
   const enter = () => form.dispatchEvent(new Event("submit"))
   const up = () => field.dispatchEvent(Object.assign(new Event("keydown"), { key: "ArrowUp" }))
@@ -159,16 +162,16 @@ test("a cut is read out once, and the seconds to the next try are not", (t) => {
   assert.match(before, /retry_in/)
 })
 
-/** A timeline on paper, at its end. */
-function timeline(read = () => {}) {
+/** A timeline on paper, at its end; `range` answers what it asks for. */
+function timeline(range = async () => ({ events: [], more: false, head: 0 })) {
   template("divider", sheet("li", { class: "divider" }))
   const list = sheet("ol")
   const scroll = sheet("div", {}, list)
   Object.assign(scroll, { scrollTop: 0, scrollHeight: 0, clientHeight: 0 })
   const view = { row: (event) => sheet("li", { class: "event", "data-q": event.q }) }
-  const made = new Timeline(list, scroll, { view, me: "alice", unseen() {}, read, lost() {} })
+  const made = new Timeline(list, scroll, { view, me: "alice", unseen() {}, read() {}, range, lost() {} })
   const order = () => list.children.map((each) => (each.matches(".divider--new") ? "new" : each.dataset.q)).filter(Boolean)
-  return { made, list, order }
+  return { made, list, scroll, order }
 }
 
 const line = (q) => ({ k: "message", q, at: "2026-11-27T10:00:00Z", by: { id: 2, name: "bob" }, d: { id: q, text: `line ${q}` } })
@@ -247,4 +250,111 @@ test("where a page may not notify, it is off, and what else is to be done is don
   look(true)
 
   assert.equal(speaker.hasDesktop, false)
+})
+
+test("older lines that were asked for before a new beginning are not put above it", async () => {
+  let answer
+  const { made, scroll, order } = timeline(() => new Promise((resolve) => (answer = resolve)))
+  made.restart([line(8), line(9)])
+  scroll.dispatchEvent(new Event("scroll"))
+
+  made.restart([line(108), line(109)])
+  answer({ events: [line(7)], more: true, head: 9 })
+  await new Promise((resolve) => setImmediate(resolve))
+
+  assert.deepEqual(order(), [108, 109])
+})
+
+test("for who reads further up so many lines are kept, and the rest waits until they come down", async () => {
+  const { made, scroll, order } = timeline(async ({ after }) => ({ events: [line(after + 1)], more: true, head: after + 1 }))
+  made.restart([line(1)])
+  scroll.scrollTop = -5_000
+  for (let q = 2; q <= 1_100; q += 1) made.append([line(q)])
+  assert.equal(order().at(-1), 1_000)
+  assert.equal(made.newest, 1_100)
+
+  scroll.scrollTop = -300
+  scroll.dispatchEvent(new Event("scroll"))
+  await new Promise((resolve) => setImmediate(resolve))
+
+  assert.equal(order().at(-1), 1_001)
+})
+
+test("a page that never got a connection says so", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval", "Date"] })
+  const banner = sheet("div", {}, withSlots("p", "said", "more"), sheet("button", { "data-action": "retry" }))
+  const app = sheet("main")
+  const view = new ConnectionView({ label: sheet("span"), banner, app }, { isBehind: () => false, retry() {} })
+
+  view.changed({ state: "connecting", isOpen: false, isOver: false })
+  t.mock.timers.tick(10_000)
+  view.paint()
+  assert.equal(banner.hidden, true)
+  t.mock.timers.tick(10_000)
+  view.paint()
+
+  assert.deepEqual([banner.hidden, app.classList.contains("is-stale")], [false, true])
+})
+
+test("who looked at a deployment before a cut is not said to look at it now", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  const said = []
+  const sent = []
+  const watchers = new Watchers({ id: 1 }, { watched: (id, text) => said.push([id, text]) }, null, (frame) => sent.push(frame))
+  watchers.look(5)
+  watchers.heard({ s: "deployment:5", people: [{ id: 2, name: "bob" }] })
+
+  watchers.renew()
+  t.mock.timers.tick(300)
+
+  assert.deepEqual(said.at(-1), [5, ""])
+  assert.deepEqual(sent.at(-1), { t: "watch", deployment: 5 })
+})
+
+test("private answers that came during a long absence are shown, and call nobody", () => {
+  const followed = new Map()
+  const heard = []
+  const wants = []
+  const parts = {
+    feed: { follow: (id, edges) => followed.set(id, edges) },
+    news: { learn: (each) => wants.push(each), tellPrivate: () => assert.fail("called") },
+    head: { learned() {} },
+    privates: { heard: (event, { isNow }) => heard.push([event.q, isNow]) },
+  }
+  new RoomEvents({ room: { id: 7 }, you: { id: 1 } }, parts).follow()
+
+  followed.get("person:1").restart({ last: [{ k: "reply", q: 3, d: {} }, { k: "alerts", q: 4, d: { on_call: true } }] })
+
+  assert.deepEqual([heard, wants], [[[3, false]], [{ on_call: true }]])
+})
+
+test("a full store costs nothing but the reload", (t) => {
+  const full = () => {
+    throw Object.assign(new Error("full"), { name: "QuotaExceededError" })
+  }
+  const { setItem } = sessionStorage
+  sessionStorage.setItem = full
+  t.after(() => (sessionStorage.setItem = setItem))
+  const { field, sent, enter } = composer()
+
+  field.value = "a long line"
+  field.dispatchEvent(new Event("input"))
+  enter()
+
+  assert.deepEqual(sent, [["send", "a long line"]])
+})
+
+test("where a page may copy nothing, the link is said", async () => {
+  template("tools", sheet("div", {}, sheet("button", { "data-action": "copy-link" })))
+  globalThis.location = { href: "https://ship.example/rooms/demo/#e4" }
+  const { made, list } = timeline()
+  made.restart([line(1)])
+  const said = []
+  const tools = new MessageTools(list, made, { me: { id: 2 }, isManager: () => false, mayWrite: () => true, said: (text) => said.push(text) })
+  list.querySelector(".event").focus()
+
+  assert.equal(tools.act("copy-link"), true)
+  await new Promise((resolve) => setImmediate(resolve))
+
+  assert.deepEqual(said, ["not_copied"])
 })
