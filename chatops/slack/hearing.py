@@ -133,8 +133,8 @@ def _answered(ask: Ask, link: Channel) -> Message | None:
     post = Post.objects.filter(workspace=link.workspace, place=ask.channel, ts=ask.thread).first()
     if post is None:
         return None
-    if post.said_id:
-        return here.filter(pk=post.said_id).first()
+    if post.said_id:  # of several that went together, the first
+        return here.filter(pk__in=[post.said_id, *post.along.values_list("said", flat=True)]).order_by("pk").first()
     return _card(link.room, post.deployment_id) if post.deployment_id else None
 
 

@@ -153,7 +153,8 @@ class Post(models.Model):
 
     A card (`deployment` set, no `payload`) is drawn from the journal when it is sent, and again whenever the journal
     has grown past `number`, until it `is_done`. What a person `said` is changed there when it was changed here, and
-    taken back when `is_gone`. All others are sent once. `place` is a channel, or a user for private words;
+    taken back when `is_gone`; one that `joined` another is no message of its own there, but goes along with that. All
+    others are sent once. `place` is a channel, or a user for private words;
     `whisper_to`: only this user sees it in the channel. `begun` is set before the call: with it and no `ts`, nobody
     knows whether Slack has the message. `not_before` spaces calls out; `edits` counts those that only steps caused.
     """
@@ -170,6 +171,7 @@ class Post(models.Model):
         "deploy_core.Deployment", on_delete=models.CASCADE, null=True, blank=True, related_name="slack_posts"
     )
     said = models.ForeignKey("room.Message", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    joined = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="along")
     is_gone = models.BooleanField(default=False)
     payload = models.JSONField(default=dict, blank=True)
     ts = models.CharField(max_length=32, blank=True)

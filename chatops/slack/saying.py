@@ -9,55 +9,77 @@ from typing import Any
 from bot import phrases
 from chatops.room.models import Event, Message
 from chatops.slack import outbox, speech
+from chatops.slack.blocks import Json
 from chatops.slack.models import Channel, Heard, Post
+
+#: Characters of a message that takes others along: Slack folds longer ones up.
+TOGETHER_LIMIT = 3_000
 
 
 def say(link: Channel, event: Event) -> None:
-    """Show in the channel what somebody said in the room, if it is shown there."""
+    """Show in the channel what somebody said in the room, if it is shown there. Where people talk faster than Slack
+    takes messages, it goes along with what waits.
+    """
     message_id = event.payload["id"]
     if not link.may_talk or event.number <= (link.talk or 0) or event.payload.get("deleted"):
         return
     if event.surface == "slack" and Heard.objects.filter(message=message_id, place=link.channel).exists():
         return
     who = event.author.username if event.author else event.payload.get("guest", "")
-    outbox.put(
-        link.workspace,
-        link.channel,
-        f"chat:{message_id}",
-        speech.said(who, _place(event.surface), event.payload["text"]),
-        channel=link,
-        said_id=message_id,
-        **_thread(link, event.payload),
+    words, where = (
+        speech.said(who, _place(event.surface == "slack"), event.payload["text"]),
+        _thread(link, event.payload),
     )
+    waiting = _waiting(link, **where)
+    post = outbox.put(
+        link.workspace, link.channel, f"chat:{message_id}", words, channel=link, said_id=message_id, **where
+    )
+    if waiting and len(waiting.payload["text"]) + len(words["text"]) < TOGETHER_LIMIT:
+        Post.objects.filter(pk=post.pk).update(joined=waiting, is_done=True, payload={})
+        Post.objects.filter(pk=waiting.pk).update(payload=speech.together([waiting.payload, words]))
 
 
 def change(link: Channel, event: Event) -> None:
     """Show what the message says by now, where it was shown."""
     post = _post(link, event)
-    if not link.may_talk or post is None or post.is_gone or post.said is None or (post.is_done and not post.ts):
-        return
-    own = Event.objects.filter(stream_kind="room", stream_id=link.room_id, number=post.said.number or 0).first()
-    if own and not post.said.deleted:
-        message = speech.said(post.said.said_by, _place(own.surface), post.said.text)
-        Post.objects.filter(pk=post.pk).update(payload=message, is_done=False)
+    if link.may_talk and post is not None and (words := _words(post)):
+        Post.objects.filter(pk=post.pk).update(payload=words, is_done=False)
 
 
 def take_back(link: Channel, event: Event) -> None:
     """Take a message back where it was shown, also where talk is not shown any more; one that waits is not sent."""
     post = _post(link, event)
-    if post is not None and (post.ts or post.begun):
-        Post.objects.filter(pk=post.pk).update(payload={}, is_gone=True, is_done=False)
-    elif post is not None:
-        Post.objects.filter(pk=post.pk).update(payload={}, is_gone=True, is_done=True)
+    if post is None:
+        return
+    words = _words(post)
+    is_done = not words and not post.ts and not post.begun
+    Post.objects.filter(pk=post.pk).update(payload=words, is_gone=not words, is_done=is_done)
+
+
+def _waiting(link: Channel, under: Post | None = None, thread: str = "") -> Post | None:
+    """What was said last in the same thread, while it waits to be sent."""
+    left = Post.objects.filter(channel=link, said__isnull=False, under=under, thread=thread)
+    return left.filter(is_done=False, ts="", begun__isnull=True).order_by("pk").last()
 
 
 def _post(link: Channel, event: Event) -> Post | None:
-    posts = Post.objects.filter(channel=link, said=event.payload["id"])
-    return posts.select_related("said__author").first()
+    """What shows a message in the channel; None, too, for what will never be there."""
+    own = Post.objects.filter(channel=link, said=event.payload["id"]).select_related("joined__said__author").first()
+    post = own.joined or own if own else None
+    return None if post is None or post.is_gone or (post.is_done and not post.ts) else post
 
 
-def _place(surface: str) -> str:
-    return phrases.render("slack.from.slack" if surface == "slack" else "slack.from.web", {})
+def _words(post: Post) -> Json:
+    """What a message of the channel says by now, with what goes along; empty when all of it was taken back."""
+    along = post.along.select_related("said__author").order_by("pk")
+    said = [each.said for each in (post, *along) if each.said and not each.said.deleted]
+    heard = set(Heard.objects.filter(message__in=said).values_list("message", flat=True))
+    words = [speech.said(message.said_by, _place(message.pk in heard), message.text) for message in said]
+    return speech.together(words) if words else {}
+
+
+def _place(is_slack: bool) -> str:
+    return phrases.render("slack.from.slack" if is_slack else "slack.from.web", {})
 
 
 def _thread(link: Channel, told: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +89,8 @@ def _thread(link: Channel, told: dict[str, Any]) -> dict[str, Any]:
         return {}
     if heard := Heard.objects.filter(place=link.channel, message=answered).first():
         return {"thread": heard.thread or heard.ts}
-    if post := Post.objects.filter(channel=link, said=answered).select_related("under").first():
+    if own := Post.objects.filter(channel=link, said=answered).select_related("under", "joined__under").first():
+        post = own.joined or own
         return {"thread": post.thread} if post.thread else {"under": post.under or post}
     deployment_id = Message.objects.filter(pk=answered).values_list("deployment", flat=True).first()
     card = outbox.card_of(link, deployment_id) if deployment_id else None

@@ -5,7 +5,7 @@ Slack marks what is more than text by `<…>` and writes `&`, `<` and `>` of peo
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chatops.slack import mrkdwn
 from chatops.slack.blocks import Json
@@ -46,6 +46,11 @@ def said(who: str, place: str, text: str) -> Json:
     """A text of the room as Slack gets it: it calls nobody there, whatever stands in it."""
     told = f"*{mrkdwn.escape(named(who))}* ({mrkdwn.escape(place)}): {mrkdwn.escape(text)}"
     return {"text": mrkdwn.cut(told, SAID_LIMIT), "parse": "none", "link_names": False}
+
+
+def together(messages: Sequence[Json]) -> Json:
+    """Several messages as one, one below the other."""
+    return {**messages[0], "text": mrkdwn.cut("\n".join(message["text"] for message in messages), SAID_LIMIT)}
 
 
 def named(name: str) -> str:
