@@ -8,6 +8,9 @@ ERRANDS = {
     "servers.checked": _("What the servers say:"),
     "where.verifying": _("Comparing the files on %(servers)s with what was sent. The answer follows."),
     "where.verified": _("The files on the servers, against what was sent:"),
+    "errand.lost": _(
+        "No answer to %(line)s came within %(seconds)s s, so it was given up. Try again, or ask about fewer servers."
+    ),
     "drift.none": _("as sent[[, and %(more)s files more]]"),
     "drift.found": _(
         "%(count)s files differ[[; changed: %(changed)s]][[; missing: %(missing)s]][[; and %(more)s files more]]"

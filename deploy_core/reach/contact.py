@@ -10,7 +10,7 @@ from deploy_core.models import Server
 from deploy_core.rules import remote
 
 from . import credentials, ssh
-from .connection import CONNECT_S, Connection
+from .connection import COMMAND_S, CONNECT_S, Connection
 from .masking import Masker
 
 #: A login shell that takes longer for nothing reads slow start-up files, and each step pays for it.
@@ -48,8 +48,13 @@ class Findings:
         return asdict(self)
 
 
-def meet(server: Server, paths: Sequence[str] = (), *, deadline_s: float = CONNECT_S) -> Findings:
-    """Visit a server. Nothing is written there, and before its key is confirmed nothing is sent but a greeting."""
+def meet(
+    server: Server, paths: Sequence[str] = (), *, deadline_s: float = CONNECT_S, command_s: float = COMMAND_S
+) -> Findings:
+    """Visit a server: `deadline_s` for the login, `command_s` for each of two commands.
+
+    Nothing is written there, and before its key is confirmed nothing is sent but a greeting.
+    """
     found = Findings(server.name, server.host, server.port, jump=server.jump.name if server.jump else "")
     try:
         address = credentials.address(server)
@@ -64,7 +69,7 @@ def meet(server: Server, paths: Sequence[str] = (), *, deadline_s: float = CONNE
         with ssh.connect(address, login, deadline_s=deadline_s, mask=mask) as connection:
             found.answer_ms = _ms(began)
             found.fingerprint = ssh.fingerprint(server.host_key)
-            _look_around(connection, paths, found)
+            _look_around(connection, paths, found, command_s)
             found.state = "ok"
     except DeployError as error:
         found.code, found.params = error.code, _plain(error.params)
@@ -83,12 +88,12 @@ def _tell_new_key(server: Server, jump: Any, found: Findings, deadline_s: float)
     found.state, found.key, found.fingerprint = "changed", seen.line, seen.fingerprint
 
 
-def _look_around(connection: Connection, paths: Sequence[str], found: Findings) -> None:
+def _look_around(connection: Connection, paths: Sequence[str], found: Findings, command_s: float) -> None:
     began = time.monotonic()
-    connection.run(("true",)).check("true")
+    connection.run(("true",), timeout_s=command_s).check("true")
     found.shell_ms = _ms(began)
-    lines = connection.run(remote.survey(paths), name="survey").check("survey").out_tail.splitlines()
-    for line in lines:
+    said = connection.run(remote.survey(paths), name="survey", timeout_s=command_s).check("survey").out_tail
+    for line in said.splitlines():
         match line.split("\t"):
             case ["system", text]:
                 found.system = text

@@ -6,6 +6,7 @@ answer stays on the row; one that was asked for in a line is also told as a noti
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -49,8 +50,8 @@ def ask(kind: str, person: Person, client_id: str, **params: Any) -> Errand:
 def work_off() -> None:
     """Begin what waits, and give up what whoever took it never finished."""
     too_old = timezone.now() - timedelta(seconds=settings.ERRAND_S)
-    gone = Errand.objects.filter(status__in=(PENDING, RUNNING), created__lt=too_old)
-    gone.update(status=LOST, finished=timezone.now(), result={"state": "lost"})
+    for late in Errand.objects.filter(status__in=(PENDING, RUNNING), created__lt=too_old).select_related("person"):
+        _give_up(late)
     for pk in Errand.objects.filter(status=PENDING).order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]:
         if not _hands.acquire(blocking=False):
             return
@@ -58,6 +59,20 @@ def work_off() -> None:
             crew.begin(partial(_in_thread, pk), name=f"errand-{pk}")
         else:
             _hands.release()
+
+
+def _give_up(errand: Errand) -> None:
+    with transaction.atomic():
+        lost = Errand.objects.filter(pk=errand.pk, status__in=(PENDING, RUNNING))
+        if lost.update(status=LOST, finished=timezone.now(), result={"state": "lost"}):
+            _tell(errand, "errand.lost", {"line": _LINES.get(errand.kind, ""), "seconds": settings.ERRAND_S})
+
+
+def _tell(errand: Errand, code: str, params: dict[str, Any]) -> None:
+    """The answer to a line, for whoever typed it."""
+    if "app" in errand.params:
+        app = App.objects.filter(name=errand.params["app"]).first()
+        notices.tell(code, params, app=app, person=errand.person)
 
 
 def run(pk: int) -> None:
@@ -72,9 +87,8 @@ def run(pk: int) -> None:
         done = Errand.objects.filter(pk=pk, status=RUNNING)
         if not done.update(status=DONE, finished=timezone.now(), result=answer.result):
             return  # given up meanwhile
-        if answer.code and "app" in errand.params:
-            app = App.objects.filter(name=errand.params["app"]).first()
-            notices.tell(answer.code, answer.params, app=app, person=errand.person)
+        if answer.code:
+            _tell(errand, answer.code, answer.params)
 
 
 def forget(before: datetime) -> int:
@@ -95,36 +109,48 @@ def _in_thread(pk: int) -> None:
 
 def _test(errand: Errand) -> Answer:
     """One server, asked for on its page."""
-    found = _visit(errand.params["server"])
+    found = _visit(errand.params["server"], _end(errand))
     return Answer(found or {"state": "gone"})
 
 
 def _check(errand: Errand) -> Answer:
     """Many servers, asked for in a line: a row of a table each."""
-    visits = crew.several(_visited, errand.params["servers"], at_once=_AT_ONCE, name="check")
+    visited = partial(_visited, end=_end(errand))
+    visits = crew.several(visited, errand.params["servers"], at_once=_AT_ONCE, name="check")
     found = [each for each in visits if each]
     return Answer({"state": "ok", "servers": found}, "servers.checked", {"table": _table(found)})
 
 
 def _verify(errand: Errand) -> Answer:
     """What is live, against what was sent."""
-    table = drift.table(errand.params["environments"])
+    table = drift.table(errand.params["environments"], within_s=_end(errand) - time.monotonic())
     return Answer({"state": "ok", "servers": len(table["rows"])}, "where.verified", {"table": table})
 
 
-def _visited(server_id: int) -> dict[str, Any] | None:
+def _end(errand: Errand) -> float:
+    """Until when, by the monotonic clock, it may visit: what is known by then is told before the errand is given up."""
+    left = errand.created + timedelta(seconds=settings.ERRAND_S * _VISITING) - timezone.now()
+    return time.monotonic() + left.total_seconds()
+
+
+def _visited(server_id: int, *, end: float) -> dict[str, Any] | None:
     try:
-        return _visit(server_id)
+        return _visit(server_id, end)
     finally:
         close_old_connections()
 
 
-def _visit(server_id: int) -> dict[str, Any] | None:
+def _visit(server_id: int, end: float) -> dict[str, Any] | None:
     server = Server.objects.select_related("credential", "jump__credential").filter(pk=server_id).first()
     if server is None:
         return None
+    left_s = end - time.monotonic()
+    if left_s <= 0:
+        params = {"server": server.name, "command": "check", "seconds": settings.ERRAND_S}
+        return contact.Findings(server.name, server.host, server.port, code="timed_out", params=params).as_json()
     paths = sorted(set(server.environments.values_list("path", flat=True)))
-    return contact.meet(server, paths, deadline_s=settings.CONNECT_TIMEOUT_S).as_json()
+    deadline_s, command_s = min(settings.CONNECT_TIMEOUT_S, left_s), min(settings.ERRAND_S / drift.TURNS, left_s)
+    return contact.meet(server, paths, deadline_s=deadline_s, command_s=command_s).as_json()
 
 
 def _table(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -168,6 +194,10 @@ def _version(text: str) -> str:
 
 
 DOES: dict[str, Do] = {TEST: _test, CHECK: _check, VERIFY: _verify}
+#: What was typed for it.
+_LINES = {CHECK: "/servers check", VERIFY: "/where … --verify"}
 
+#: This much of `ERRAND_S` is for the visits; the rest for a hand to come free, and for the answer to be written.
+_VISITING = 0.9
 _AT_ONCE = 8
 _hands = threading.BoundedSemaphore(_AT_ONCE)

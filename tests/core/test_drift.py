@@ -96,7 +96,7 @@ def live(transactional_db, sshd, tmp_path) -> tuple[ReleaseCopy, Path]:
 
 
 def test_an_untouched_release_is_as_it_was_sent(live):
-    assert visits.compare(live[0]) == drift.Drift()
+    assert visits.compare(live[0], timeout_s=60) == drift.Drift()
 
 
 def test_what_somebody_changed_removed_or_added_is_found(live):
@@ -105,7 +105,7 @@ def test_what_somebody_changed_removed_or_added_is_found(live):
     (there / "sub/new\nline").unlink()
     (there / "cache").write_text("x")
 
-    found = visits.compare(copy)
+    found = visits.compare(copy, timeout_s=60)
 
     assert (found.changed, found.missing, found.more, found.is_true) == (["a"], ["sub/new\\nline"], 1, False)
 
@@ -115,7 +115,7 @@ def test_another_current_release_is_named(live):
     (there.parent.parent / "current").unlink()
     os.symlink("releases/r0", there.parent.parent / "current")
 
-    assert visits.compare(copy).runs == "r0"
+    assert visits.compare(copy, timeout_s=60).runs == "r0"
 
 
 def test_where_verify_answers_at_once_and_again_when_it_knows(live):
@@ -138,6 +138,13 @@ def test_where_verify_answers_at_once_and_again_when_it_knows(live):
         "drift.found",
         ["a"],
     )
+
+
+def test_a_server_that_nobody_got_to_in_time_is_told_as_such(live):
+    table = visits.table([live[0].environment_id], within_s=0)
+
+    [[server, *_, state]] = table["rows"]
+    assert (server, state["code"], state["params"]["command"]) == ("web-1", "timed_out", "verify")
 
 
 def test_several_are_done_at_once_and_told_in_their_order():

@@ -183,6 +183,33 @@ def test_servers_check_answers_at_once_and_again_when_it_knows(alice, server, ss
     assert (row[0], row[1]["code"]) == ("web-1", "check.ok")
 
 
+def test_whoever_was_promised_an_answer_hears_that_none_came(alice, server):
+    app = server.environments.get().app
+    room = factories.room("demo", members=(alice,), apps=(app,))
+    messages.post(author=alice, room=room, text="/servers check shop", client_id="c1", surface="web")
+    Errand.objects.update(created=timezone.now() - timezone.timedelta(hours=1))
+
+    errands.work_off()
+    errands.work_off()
+
+    [notice] = Notice.objects.all()
+    assert (_newest().status, notice.code, notice.person, notice.app) == (errands.LOST, "errand.lost", alice, app)
+    assert notice.params["line"] == "/servers check"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_servers_that_nobody_got_to_in_time_are_told_with_the_others(alice, server, settings):
+    errands.ask(errands.CHECK, alice, "c1", app="shop", servers=[server.pk])
+    Errand.objects.update(
+        status=errands.RUNNING, created=timezone.now() - timezone.timedelta(seconds=settings.ERRAND_S)
+    )
+
+    errands.run(_newest().pk)
+
+    [row] = Notice.objects.get().params["table"]["rows"]
+    assert (row[0], row[1]["code"]) == ("web-1", "timed_out")
+
+
 @pytest.mark.django_db(transaction=True)
 @override_settings(ERRAND_S=60.0)
 def test_the_engines_ticker_does_what_waits_once(server):
