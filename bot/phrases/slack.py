@@ -47,8 +47,8 @@ SLACK = {
     "slack_mirror_usage": _("Type /deploy mirror on or /deploy mirror off."),
     "slack_mirror_scope": _(
         "Slack does not let the app read this channel: it was installed without %(scope)s. Give the app the manifest"
-        " that manage.py slack_manifest prints (App manifest at api.slack.com/apps), add it to the workspace again"
-        " under %(url)s, then type /deploy mirror on."
+        " that manage.py slack_manifest prints (App manifest at api.slack.com/apps) and add it to the workspace again"
+        " under %(url)s, or, with Socket Mode, there, and restart slack_socket. Then type /deploy mirror on."
     ),
     "slack_mirror_sure": _(
         "Everybody in this channel would read what is said in %(room)s[[, and %(others)s would too]]."

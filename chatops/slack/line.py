@@ -48,13 +48,14 @@ def _install(token: str) -> None:
     if not isinstance(found, dict):
         raise NoLine("Slack answered nothing that makes sense")
     known = Workspace.objects.filter(team=found["team_id"], removed__isnull=True, trouble="").first()
-    if known and workspaces.token_of(known) == token:
-        return
     given = {name.lower(): value for name, value in response.headers.items()}
+    scopes = given.get("x-oauth-scopes") or (known.scopes if known else "")
+    if known and workspaces.token_of(known) == token and known.scopes == scopes:
+        return
     answer = {
         "team": {"id": found["team_id"], "name": found.get("team")},
         "bot_user_id": found.get("user_id"),
         "bot_id": found.get("bot_id"),
-        "scope": given.get("x-oauth-scopes", ""),
+        "scope": scopes,
     }
     workspaces.install(answer, token, by=None)

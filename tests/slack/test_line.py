@@ -65,13 +65,17 @@ def test_events_and_presses_come_over_it_too(ship, socket, opened):
 
 
 def test_the_bot_token_that_was_given_is_kept_sealed(db, slack, settings, socket):
-    settings.SLACK_BOT_TOKEN = slack.workspace().token
+    slack.workspace(scopes=("commands",))
+    settings.SLACK_BOT_TOKEN = slack.workspaces["T1"].token
+    line.open_().close()
+    before = Workspace.objects.get().scopes
+    slack.workspaces["T1"].scopes += ("channels:history",)  # installed anew, a bot keeps its token
     line.open_().close()
 
     workspace = Workspace.objects.get()
     assert (workspace.team, workspaces.token_of(workspace)) == ("T1", settings.SLACK_BOT_TOKEN)
     assert settings.SLACK_BOT_TOKEN not in workspace.sealed
-    assert workspace.has_scope("channels:history")
+    assert (before, workspace.has_scope("channels:history")) == ("commands", True)
 
 
 @pytest.mark.parametrize(
