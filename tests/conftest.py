@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
+from django.db import connections
 from django.db.models.signals import post_migrate
 from django.utils import translation
 
 from tests.cases import proven
 from tests.proof import tally
-from tests.services import chromium, described, postgres, redis
+from tests.services import chromium, described, migrated, postgres, redis
 from tests.settings import remove_folder
 from tests.side_by_side import SHARING, ByFile
 from tests.spoiling import lift
@@ -65,6 +67,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 def pytest_unconfigure() -> None:
     """A worker of xdist may end without its atexit functions."""
     remove_folder()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_modify_db_settings: None, django_db_keepdb: bool) -> bool:
+    """On SQLite the database of this process is there already: a copy of the one that is migrated once for all."""
+    given = connections["default"].settings_dict
+    if given["ENGINE"] != "django.db.backends.sqlite3":
+        return django_db_keepdb
+    migrated.copy(Path(given["TEST"]["NAME"]))
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import tempfile
 
 _folder = tempfile.mkdtemp(prefix="shiproom-test-")
 _owner = os.getpid()
+#: The folder of the process that began: all workers of xdist share it, and it is gone when that process ends.
+FOLDER_OF_RUN = os.environ.setdefault("SHIPROOM_FOLDER_OF_TESTS", _folder)
 
 
 def remove_folder() -> None:

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from tests.services import migrated
 from tests.services.shiproom import ROOT, Shiproom
 from tests.waiting import wait_until
 
 
 @pytest.fixture
 def room() -> Iterator[Shiproom]:
-    """A demo that was not started yet, in a folder with a short name."""
+    """A demo that was not started yet, in a folder with a short name; `--check` below begins without a database."""
     with tempfile.TemporaryDirectory(prefix="shiproom-", ignore_cleanup_errors=True) as folder:
         room = Shiproom(Path(folder, "var"))
+        migrated.begin(room.data)
         yield room
         room.stop()
 

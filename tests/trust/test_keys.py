@@ -22,6 +22,7 @@ from deploy_core.reach import credentials
 from deploy_core.reach.connection import PasswordLogin
 from deploy_core.sealing import SealError
 from tests import factories
+from tests.services import migrated
 
 ROOT = Path(__file__).parents[2]
 SAVE_ONE = """
@@ -188,13 +189,8 @@ def test_a_server_with_the_wrong_key_does_not_start(tmp_path):
             argv, cwd=ROOT, env=environment, input=code, capture_output=True, text=True, timeout=60, check=False
         )
 
-    manage("migrate", "-v", "0")
-    manage(
-        "shell",
-        "-v",
-        "0",
-        code=SAVE_ONE,
-    )
+    migrated.begin(data)
+    manage("shell", "-v", "0", code=SAVE_ONE)
     ring = json.loads((data / "keys.json").read_text())
     ring["keys"][ring["primary"]] = base64.b64encode(os.urandom(32)).decode()
     (data / "keys.json").write_text(json.dumps(ring))
