@@ -4,6 +4,8 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from .machines import is_host
+
 REF_LIMIT = 200
 URL_LIMIT = 500
 
@@ -78,7 +80,7 @@ def _why_not_host(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        if not _HOST.match(host):
+        if not _HOST.match(host) or not is_host(host):
             return "form"
         return "host" if host.lower().rstrip(".") in ("localhost", "localhost.localdomain") else ""
     return "host" if _is_local(address) else ""

@@ -84,6 +84,7 @@ def test_a_closed_port_is_unreachable_and_says_so(sshd: Sshd):
     assert caught.value.params["server"] == sshd.address.name
 
 
-def test_a_name_that_nobody_has_is_unreachable(sshd: Sshd):
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "web..example", "a" * 64])
+def test_a_name_that_nobody_has_or_could_have_is_unreachable(sshd: Sshd, host: str):
     with pytest.raises(Unreachable):
-        ssh.connect(replace(sshd.address, host="no-such-host.invalid"), sshd.key)
+        ssh.connect(replace(sshd.address, host=host), sshd.key)

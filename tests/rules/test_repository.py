@@ -82,6 +82,8 @@ def test_https_and_ssh_addresses_are_allowed(url):
     [
         ("ext::sh -c touch% /tmp/canary", "form"),
         ("ext::sh", "form"),
+        ("https://git..example/shop.git", "form"),
+        (f"git@{'a' * 64}.example:shop.git", "form"),
         ("fd::17", "form"),
         ("/etc", "form"),
         ("../other", "form"),

@@ -225,7 +225,7 @@ def handshake(
     """
     try:
         sock = made or _tcp(host, port, end)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter: no name could look like that
         raise Unreachable(server=name, host=host, port=port, detail=detail(error)) from error
     try:
         transport = Transport(sock)
