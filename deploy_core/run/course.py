@@ -77,6 +77,11 @@ class Course:
         }
 
     @property
+    def able(self) -> frozenset[str]:
+        """The servers that can go back: they are still there, and ran something before."""
+        return frozenset(target.name for target in self.site.targets if target.name in self.before)
+
+    @property
     def work(self) -> Path:
         """Where the revision is built; removed when the deployment ends. Another owner builds in another folder."""
         return Path(settings.SHIPROOM_DATA) / "work" / f"{self.deployment.pk}.{self.deployment.epoch}"

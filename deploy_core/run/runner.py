@@ -18,16 +18,18 @@ from django.db import IntegrityError, transaction
 from deploy_core.errors import DeployError, Refused
 from deploy_core.ledger import journal
 from deploy_core.models import Deployment, Release, Step
+from deploy_core.reach.masking import Masker
 from deploy_core.reach.secrets import granted
+from deploy_core.rules.pipeline import EnvironmentPipeline
 from deploy_core.rules.remote import Fence
 from deploy_core.rules.status import ACTIVE, ENDED, Status
-from deploy_core.safety import access, gates, queue
+from deploy_core.safety import access, fingerprint, gates, queue
 
 from . import acts, facts, job, phases, preparing, rolling, wayback
 from .course import Course, shape_of
 from .job import Code, Job
 from .phases import Phase
-from .servers import Site, targets
+from .servers import Site, Target, targets
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +175,8 @@ def _begin(deployment: Deployment) -> str | None:
                 return "over"
             if is_rollback:
                 facts.aim_again(deployment)
-            Deployment.objects.filter(pk=deployment.pk).update(plan={**deployment.plan, "before": before})
+            found = {"before": before, "path": environment.path}
+            Deployment.objects.filter(pk=deployment.pk).update(plan={**deployment.plan, **found})
     except IntegrityError:
         return "busy"
     return None
@@ -198,6 +201,7 @@ def _walk(work: Job, do_step: DoStep) -> str:
             code, todo = "failed", []
     except Exception as error:  # the engine would start a run that ended so again, for ever
         code, todo = _noted(work, error), []
+        course = course or _course_back(work)
     try:
         for name, phase in todo:
             code = do_step(name, _safely(work, phase))
@@ -233,30 +237,77 @@ def _claim_again(work: Job, course: Course) -> None:
 
 
 def _course(work: Job) -> Course:
+    """What is to be done.
+
+    Raises:
+        DeployError: it cannot be, as it was planned: `servers_changed`, or `plan_changed` while it stood still with
+            servers that are not switched yet; and as `shape_of`, `targets`.
+    """
     deployment = work.deployment
-    release = deployment.release
-    is_rollback = release is not None and deployment.kind == Deployment.Kind.ROLLBACK
-    is_task = deployment.kind == Deployment.Kind.TASK
-    text = release.pipeline if release and is_rollback else deployment.plan["pipeline"]
-    shape = shape_of(text, deployment.environment, was_live=is_rollback or is_task)
+    shape = shape_of(_text(deployment), deployment.environment, was_live=deployment.kind in _OF_LIVE)
     found, mask = targets(deployment.environment, only=deployment.plan.get("only", ()))
-    servers = [target.name for target in found]
-    steps_there = Step.objects.filter(deployment=deployment).exclude(server_name="")
-    planned = list(dict.fromkeys(steps_there.values_list("server_name", flat=True)))
+    planned, servers = _planned(work), [target.name for target in found]
     if servers != planned:
         raise Refused("servers_changed", planned=planned, now=servers)
+    switched = wayback.switched(work.id)
+    has_moved = _path(deployment) != deployment.environment.path
+    if switched and switched != set(planned) and (has_moved or not fingerprint.is_still_true(deployment)):
+        raise Refused("plan_changed", number=work.id)
+    return _laid_out(work, shape, found, mask)
+
+
+def _course_back(work: Job) -> Course | None:
+    """The course of a deployment that cannot go on and is to go back, to as many of its servers as there still are.
+
+    None: nothing was switched, or nobody can go back.
+    """
+    deployment = work.deployment
+    if not wayback.switched(work.id):
+        return None
+    try:
+        shape = shape_of(_text(deployment), deployment.environment, was_live=True)
+        found, mask = targets(deployment.environment, only=_planned(work), skips_closed=True)
+        return _laid_out(work, shape, found, mask)
+    except Exception as error:
+        logger.error("#%d cannot go back", work.id, exc_info=error)
+        return None
+
+
+#: They run the file of a release that was live.
+_OF_LIVE = (Deployment.Kind.ROLLBACK, Deployment.Kind.TASK)
+
+
+def _text(deployment: Deployment) -> str:
+    """The pipeline file."""
+    release = deployment.release if deployment.kind == Deployment.Kind.ROLLBACK else None
+    return str(release.pipeline if release else deployment.plan["pipeline"])
+
+
+def _path(deployment: Deployment) -> str:
+    """The environment's folder on servers when the deployment began."""
+    return str(deployment.plan.get("path", deployment.environment.path))
+
+
+def _planned(work: Job) -> list[str]:
+    steps_there = Step.objects.filter(deployment_id=work.id).exclude(server_name="")
+    return list(dict.fromkeys(steps_there.values_list("server_name", flat=True)))
+
+
+def _laid_out(work: Job, shape: EnvironmentPipeline, found: tuple[Target, ...], mask: Masker) -> Course:
+    deployment = work.deployment
     names = deployment.plan["before"]
     releases = {
         row.name: row for row in Release.objects.filter(environment=deployment.environment, name__in=names.values())
     }
     work.deadline_s = shape.timeouts.total_s + facts.paused_s(deployment)
     work.patience = acts.patience(shape)
+    is_task = deployment.kind == Deployment.Kind.TASK
     return Course(
         deployment=deployment,
         pipeline=shape,
-        site=Site(deployment.environment.path, Fence(work.id, work.epoch), found, mask),
+        site=Site(_path(deployment), Fence(work.id, work.epoch), found, mask),
         mask=mask,
         before={server: releases[name] for server, name in names.items() if name in releases},
         secrets=granted(deployment.environment),
-        batches=() if is_task else rolling.cut(work, shape, servers),
+        batches=() if is_task else rolling.cut(work, shape, [target.name for target in found]),
     )

@@ -1,6 +1,7 @@
 """The servers of one deployment, and one connection to each that all its steps share."""
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -8,13 +9,15 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from deploy_core.errors import ConnectionLost, ReachError
-from deploy_core.models import Environment
+from deploy_core.errors import ConnectionLost, DeployError, ReachError
+from deploy_core.models import Environment, Placement
 from deploy_core.reach import credentials, ssh, staging
 from deploy_core.reach.connection import Connection, Login, ServerAddress
 from deploy_core.reach.masking import Masker
 from deploy_core.reach.secrets import granted
 from deploy_core.rules.remote import Fence
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -33,8 +36,12 @@ class Target:
         return self.address.name
 
 
-def targets(environment: Environment, only: Collection[str] = ()) -> tuple[tuple[Target, ...], Masker]:
+def targets(
+    environment: Environment, only: Collection[str] = (), *, skips_closed: bool = False
+) -> tuple[tuple[Target, ...], Masker]:
     """The servers of `environment` in their order (of those called `only`, if any), and what hides their secrets.
+
+    `skips_closed`: without those that nobody could enter, instead of raising what is wrong with them.
 
     Raises:
         ReachError: `jump_circle`: the way to a server leads through itself.
@@ -47,17 +54,25 @@ def targets(environment: Environment, only: Collection[str] = ()) -> tuple[tuple
         server = placement.server
         if only and server.name not in only:
             continue
-        secrets += credentials.on_the_way(server)
-        variables = {**environment.variables, **server.variables, **placement.variables}
-        found.append(
-            Target(
-                server_id=server.pk,
-                address=credentials.address(server),
-                login=credentials.login(server.credential),
-                variables={name: str(value) for name, value in variables.items()},
-            )
-        )
+        try:
+            secrets += credentials.on_the_way(server)
+            found.append(_target(environment, placement))
+        except DeployError as error:
+            if not skips_closed:
+                raise
+            logger.warning("%s is left as it is: %s", server.name, error)
     return tuple(found), Masker(secrets)
+
+
+def _target(environment: Environment, placement: Placement) -> Target:
+    server = placement.server
+    variables = {**environment.variables, **server.variables, **placement.variables}
+    return Target(
+        server_id=server.pk,
+        address=credentials.address(server),
+        login=credentials.login(server.credential),
+        variables={name: str(value) for name, value in variables.items()},
+    )
 
 
 class Site:

@@ -25,14 +25,14 @@ def end(work: Job, course: Course | None, code: str) -> Code:
     work.ending = work.ending or _why(work, course, code)  # a fault of the way back itself is no reason
     reason, params = work.ending
     work.turn_back()
-    tried = _tried(work)
+    tried = switched(work.id)
     is_back, unasked = not tried, frozenset[str]()
     if course and tried:
         wanted = _to_take_back(work, course, tried) if code != "cancelled" and "step" in params else tried
-        if wanted & course.before.keys():
+        if wanted & course.able:
             _announce(work, reason, params)
         is_back = take_back(work, course, wanted) and wanted == tried
-        unasked = _see(work, course, tried - wanted)
+        unasked = _see(work, course, tried - (wanted & course.able))
     if not is_back:
         params = {**params, "runs": standings(work.deployment, unasked)}
     work.persist(lambda: _close(work, reason, params, is_back=is_back))
@@ -48,9 +48,8 @@ def broken_servers(deployment_id: int, kind: str = "") -> frozenset[str]:
 
 def take_back(work: Job, course: Course, servers: Collection[str]) -> bool:
     """Whether every one of `servers` that was switched runs its old release again."""
-    tried = _tried(work)
-    switched = [target for target in course.site.targets if target.name in servers and target.name in tried]
-    able = [target for target in switched if target.name in course.before]
+    wanted = switched(work.id) & frozenset(servers)
+    able = [target for target in course.site.targets if target.name in wanted & course.able]
     if able:
         steps_back = way_back([target.name for target in able])
         work.persist(lambda: journal.add_steps(work.id, steps_back, epoch=work.epoch))
@@ -61,7 +60,7 @@ def take_back(work: Job, course: Course, servers: Collection[str]) -> bool:
             acts[f"back:{target.name}"] = steps.go_back(course, target, release, shape)
         if work.perform(acts) != "ok":
             return False
-    return len(able) == len(switched)
+    return len(able) == len(wanted)
 
 
 def _to_take_back(work: Job, course: Course, tried: frozenset[str]) -> frozenset[str]:
@@ -81,14 +80,17 @@ def _to_take_back(work: Job, course: Course, tried: frozenset[str]) -> frozenset
 
 
 def _see(work: Job, course: Course, servers: Collection[str]) -> frozenset[str]:
-    """Ask the servers that stay as they are what they really run, and keep it; those that could not be asked."""
+    """Ask the servers that stay as they are what they really run, and keep it; those that could not be asked.
+
+    What was a server's first release may stay there: it has no other to go back to.
+    """
     targets = [target for target in course.site.targets if target.name in servers]
     seen = work.ask_all({target.name: partial(_current, course, target) for target in targets})
     made = Deployment.objects.select_related("release__environment").get(pk=work.id).release
     for target in targets:
         if made and seen[target.name] == made.name:
             work.persist(partial(facts.switched, made, target.server_id))
-    return frozenset(name for name, found in seen.items() if found is None)
+    return frozenset(servers) - {name for name, found in seen.items() if found is not None}
 
 
 def _current(course: Course, target: Target) -> str | None:
@@ -153,9 +155,9 @@ def _cancelled(deployment_id: int) -> tuple[str, dict[str, Any]]:
     return "cancelled_by", {"by": by or ""}
 
 
-def _tried(work: Job) -> frozenset[str]:
+def switched(deployment_id: int) -> frozenset[str]:
     """The servers where a switch was tried: whether it went through is not for us to guess."""
-    tried = Step.objects.filter(deployment_id=work.id, kind="switch", attempt__gt=0)
+    tried = Step.objects.filter(deployment_id=deployment_id, kind="switch", attempt__gt=0)
     return frozenset(tried.values_list("server_name", flat=True))
 
 

@@ -6,7 +6,7 @@ from deploy_core import deployments, errors
 from deploy_core.models import Credential, Server
 from deploy_core.reach import credentials, staging
 from deploy_core.run import course, runner
-from tests.core.world import assert_failed, broken, pipeline, server, told
+from tests.core.world import assert_failed, broken, names, pipeline, server, told
 from tests.services.openssh import free_port
 
 # --- before a server is touched ---------------------------------------------------------------------------------------
@@ -107,13 +107,8 @@ def test_a_deployment_that_takes_too_long_is_ended(world, settings):
     assert broken(deployment).status == "timed_out"
 
 
-@pytest.mark.parametrize(("times", "status", "running"), [(1, "succeeded", "built 2"), (9, "failed", "built 2")])
-def test_an_answer_lost_after_the_switch_is_read_back_before_anything_is_decided(
-    world, monkeypatch, times, status, running
-):
-    """The command was sent and done; whether it was, nobody heard, once or each time."""
-    world.deploy("v1")
-    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}\nbatches: {on_failure: stop}")
+def lose_answers(monkeypatch, times):
+    """The first server does what it is told to switch to, and so many of its answers are lost."""
     switch, lost = staging.switch, []
 
     def lose_the_answer(connection, *args, **more):
@@ -124,6 +119,27 @@ def test_an_answer_lost_after_the_switch_is_read_back_before_anything_is_decided
         return was
 
     monkeypatch.setattr(staging, "switch", lose_the_answer)
+
+
+def test_a_first_release_whose_switch_got_no_answer_is_told_where_it_runs(world, monkeypatch):
+    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}")
+    lose_answers(monkeypatch, 9)
+
+    deployment = world.deploy("v2")
+
+    assert world.running() == ["built 2"] * 2
+    assert_failed(deployment, "connection_lost", runs={deployment.release.name: names(world, 1, 2)})
+    assert [each.release for each in deployments.current(world.environment)] == [deployment.release] * 2
+
+
+@pytest.mark.parametrize(("times", "status", "running"), [(1, "succeeded", "built 2"), (9, "failed", "built 2")])
+def test_an_answer_lost_after_the_switch_is_read_back_before_anything_is_decided(
+    world, monkeypatch, times, status, running
+):
+    """The command was sent and done; whether it was, nobody heard, once or each time."""
+    world.deploy("v1")
+    pipeline(world, "build: {commands: ['echo built $(cat version) > built']}\nbatches: {on_failure: stop}")
+    lose_answers(monkeypatch, times)
     deployment = world.deploy("v2")
 
     assert deployment.status == status, told(deployment)

@@ -4,9 +4,10 @@ import pytest
 
 from deploy_core import deployments, steering
 from deploy_core.errors import Forbidden, Refused
+from deploy_core.models import Credential, Placement
 from deploy_core.run import runner
 from tests import factories
-from tests.core.world import deploy_with, names, pipeline, told
+from tests.core.world import deploy_with, names, pipeline, server, told
 
 
 def walk_once(deployment):
@@ -72,6 +73,54 @@ def test_what_stands_still_can_be_cancelled_and_goes_back(world):
 
     assert deployment.status == "cancelled", told(deployment)
     assert world.running() == ["built 1", "built 1"]
+
+
+def add_server(world):
+    Placement.objects.create(environment=world.environment, server=factories.server("web-5"), position=9)
+
+
+def move_it(world):
+    world.environment.path += "-elsewhere"
+    world.environment.variables = {"THEME": "winter"}
+
+
+def seal_otherwise(world):
+    Credential.objects.filter(servers=server(world, 2)).update(sealed="by another key")
+    world.environment.needs_health = True  # which is not asked of the way back
+
+
+@pytest.mark.parametrize(
+    ("change", "reasons"),
+    [
+        (add_server, {"servers_changed"}),
+        (move_it, {"plan_changed"}),
+        (seal_otherwise, {"sealed_otherwise", "health_required"}),
+    ],
+)
+def test_what_cannot_go_on_as_it_was_planned_goes_back(world, change, reasons):
+    deployment = deploy_with(world, "batches: {canary: 1, wait: canary}")
+    here = world.folder()
+    change(world)
+    world.environment.save()
+
+    steering.resume(deployment, by=world.person)
+    walk_once(deployment)
+
+    assert deployment.status == "rolled_back", told(deployment)
+    assert deployment.reason in reasons
+    assert (here / "current" / "built").read_text() == "built 1\n"
+    assert not world.folder().with_name(f"{here.name}-elsewhere").exists()
+
+
+def test_a_server_that_was_taken_off_has_not_gone_back(world):
+    deployment = deploy_with(world, "batches: {canary: 1, wait: canary}")
+    world.environment.placements.first().delete()
+
+    deployments.cancel(deployment, by=world.person)
+    walk_once(deployment)
+
+    assert (deployment.status, deployment.reason) == ("failed", "cancelled_half_way"), told(deployment)
+    assert deployment.reason_params["runs"][""] == names(world, 1)
 
 
 def test_only_what_runs_is_paused_and_only_what_is_paused_goes_on(world):
