@@ -15,9 +15,11 @@ from chatops.room.messages import Outcome
 from chatops.room.models import Event, Line, Membership, Message, Room, Stream
 from chatops.room.timeline import Timeline
 from deploy_core.models import Person
+from deploy_core.models.statements import select
 
 #: What the button of a card sends. It says nothing of its own, so it works also where managers alone write.
 _BUTTON = re.compile(r"/cancel #\d+")
+_JOINED = "WHERE room.id = %s AND room.id IN (SELECT room_id FROM room_membership WHERE person_id = %s)"
 
 R = TypeVar("R")
 
@@ -146,7 +148,6 @@ def room_of(person: Person, room_id: int) -> Room:
     Raises:
         Unfit: `not_found`: there is no such room, or the person is not in it.
     """
-    room = Room.objects.select_related("default_app").filter(pk=room_id, members=person).first()
-    if room is None:
-        raise Unfit("not_found")
-    return room
+    for room in select(Room, _JOINED, (room_id, person.pk), related=("default_app",)):
+        return room
+    raise Unfit("not_found")

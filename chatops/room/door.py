@@ -18,10 +18,12 @@ from django.utils.crypto import constant_time_compare
 
 from chatops.accounts import proof
 from deploy_core.models import Person
+from deploy_core.models.statements import as_time, select
 
 _PORTS = {"http": 80, "https": 443}
 #: What a session's key looks like (django.contrib.sessions). Anything else is nobody's, and may be no text at all.
 _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
+_LASTING = "WHERE session.session_key = %s AND session.expire_date > %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,13 @@ def identify(key: str) -> Identity | None:
 
 def person_of(identity: Identity) -> Person | None:
     """The person, if `identity` is still valid at this moment."""
-    person = Person.objects.filter(pk=identity.person_id, is_active=True).first()
-    found = StoredSession.objects.filter(session_key=identity.session_key, expire_date__gt=timezone.now()).first()
-    if person is None or found is None:
-        return None
-    person.proven = proof.given(found.get_decoded())
-    return person if constant_time_compare(auth_hash(person.password), identity.auth_hash) else None
+    people = select(Person, "WHERE person.id = %s AND person.is_active", (identity.person_id,))
+    sessions = select(StoredSession, _LASTING, (identity.session_key, as_time(timezone.now())))
+    for person, session in zip(people, sessions, strict=False):  # one of each, or none
+        if constant_time_compare(auth_hash(person.password), identity.auth_hash):
+            person.proven = proof.given(session.get_decoded())
+            return person
+    return None
 
 
 @lru_cache(maxsize=8192)
