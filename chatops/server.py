@@ -43,13 +43,14 @@ RESTART = 1012
 #: After so many connections that are over, what is left of them is collected.
 GONE = 200
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 logger = logging.getLogger(__name__)
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
 class Request(WebRequest):  # type: ignore[misc]
-    """A request whose head has a deadline, and whose body is capped while it arrives.
+    """A request whose head and body have a deadline each, and whose body is capped while it arrives.
 
     A cap inside the application would come too late: Daphne hands over a body when all of it is there.
     """
@@ -71,6 +72,8 @@ class Request(WebRequest):  # type: ignore[misc]
         super().gotLength(0 if too_large else length)
         if too_large:
             self._refuse()
+        elif length != 0:
+            self._deadline = reactor.callLater(settings.BODY_TIMEOUT_S, self._give_up)
 
     def handleContentChunk(self, data: bytes) -> None:
         """A part of the body came."""
@@ -85,6 +88,7 @@ class Request(WebRequest):  # type: ignore[misc]
         if self._is_refused:
             self._hang_up()
         else:
+            self._stop_clock()
             super().requestReceived(*args)
 
     def connectionLost(self, reason: Any) -> None:
@@ -95,8 +99,14 @@ class Request(WebRequest):  # type: ignore[misc]
     def _refuse(self) -> None:
         if not self._is_refused:
             self._is_refused = True
+            self._stop_clock()
             self.channel.transport.write(_TOO_LARGE)
             self._deadline = reactor.callLater(LINGER_S, self._hang_up)
+
+    def _give_up(self) -> None:
+        self._is_refused = True
+        self.channel.transport.write(_TOO_SLOW)
+        self._hang_up()
 
     def _stop_clock(self) -> None:
         if self._deadline.active():

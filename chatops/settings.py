@@ -544,6 +544,8 @@ OWN_ORIGINS: tuple[str, ...] = ()
 BODY_LIMIT_BYTES = env.int("SHIPROOM_BODY_LIMIT_BYTES", 1024 * 1024)
 #: A request whose head is not complete by then is dropped, and so is an idle connection.
 HEADER_TIMEOUT_S = env.float("SHIPROOM_HEADER_TIMEOUT_S", 10.0)
+#: And one whose body is not complete so long after its head. The largest arrives in time by a line of 20 KiB/s.
+BODY_TIMEOUT_S = env.float("SHIPROOM_BODY_TIMEOUT_S", 60.0)
 IDLE_TIMEOUT_S = env.float("SHIPROOM_IDLE_TIMEOUT_S", 60.0)
 #: How long Ctrl-C waits for what runs, before the process ends anyway.
 STOP_LIMIT_S = env.float("SHIPROOM_STOP_LIMIT_S", 4.5)

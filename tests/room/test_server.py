@@ -26,6 +26,7 @@ IS_SOAK = bool(os.environ.get("SHIPROOM_SOAK"))
 def server(tmp_path_factory):
     settings = {
         "SHIPROOM_HEADER_TIMEOUT_S": "0.5",
+        "SHIPROOM_BODY_TIMEOUT_S": "2",
         "SHIPROOM_SEND_RATE": "100000",
         "SHIPROOM_ASK_RATE": "100000",
         "SHIPROOM_BACKLOG_LIMIT_BYTES": "262144",
@@ -105,6 +106,33 @@ def test_half_a_head_does_not_hold_a_connection(server: Serving, head):
     assert _request(server, head) == b""
 
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+def test_a_body_that_drips_does_not_hold_a_connection(server: Serving, length):
+    with socket.create_connection(server.address, timeout=20) as raw:
+        raw.sendall(f"POST /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}\r\n\r\n".encode())
+        answer = bytearray()
+        reader = threading.Thread(target=lambda: answer.extend(_rest(raw)))
+        reader.start()
+        with contextlib.suppress(OSError):
+            while reader.is_alive():
+                raw.sendall(b"1\r\nx\r\n")
+                reader.join(0.1)
+        reader.join(20)
+
+    assert answer.startswith(b"HTTP/1.1 408")
+
+
+def test_a_body_that_is_only_slow_arrives(server: Serving):
+    head = b"POST /rt/poll HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 20\r\n\r\n"
+    with socket.create_connection(server.address, timeout=20) as raw:
+        raw.sendall(head)
+        for _ in range(20):
+            raw.sendall(b"x")
+            threading.Event().wait(0.02)
+
+        assert _rest(raw).startswith(b"HTTP/1.1 403")  # it was heard to its end, and is of no page of ours
 
 
 def test_a_health_check_needs_no_session(server: Serving):
