@@ -91,3 +91,18 @@ def test_what_people_type_is_text(open_window: OpenWindow, typed: str) -> None:
     assert line.bounding_box() is not None
     assert line.evaluate("element => getComputedStyle(element).unicodeBidi") in ("isolate", "plaintext")
     expect(author).to_have_text("alice")
+
+
+def test_links_that_lead_nowhere_cost_the_room_nothing(server: Shiproom, open_window: OpenWindow) -> None:
+    alice = open_window("alice")
+
+    alice.say(f"look at {server.url}/deployments/5/log/100%/#L3, it is from #99999")
+    expect(alice.timeline.get_by_role("link", name="#99999").last).to_be_visible(timeout=DEADLINE_MS)
+    alice.page.reload()
+    alice.is_connected()
+    alice.timeline.get_by_role("link", name="#99999").last.click()
+
+    panel = alice.page.locator("#deployment")
+    expect(panel.locator('[data-slot="sentence"]')).to_have_text(re.compile("no such deployment"), timeout=DEADLINE_MS)
+    expect(panel.locator('[data-slot="status"]')).to_have_text("Not here")
+    assert alice.graph() == {}
