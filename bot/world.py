@@ -78,8 +78,9 @@ class World:
     def environments(self) -> dict[str, dict[str, Environment]]:
         """All rows, by the name of their app and their own."""
         found: dict[str, dict[str, Environment]] = {name: {} for name in self.apps}
+        names = {app.pk: name for name, app in self.apps.items()}
         for environment in Environment.objects.filter(app__in=self.apps.values()).select_related("app"):
-            found[environment.app.name][environment.name] = environment
+            found[names[environment.app_id]][environment.name] = environment
         return found
 
     @cached_property

@@ -3,7 +3,9 @@
 import pytest
 from django.utils import timezone
 
-from bot.invocation import Announce
+from bot import world
+from bot.invocation import Announce, Invocation
+from deploy_core.errors import Refused
 from deploy_core.models import AuditEntry, Deployment, Manifest, Release, ReleaseCopy
 from tests import factories
 
@@ -403,6 +405,23 @@ def test_slack_gets_lines_that_work_in_slack(ask, alice):
     assert ask(alice, "deploy shpo to staging", surface="slack").suggest == ("/deploy shop to staging",)
     assert ask(alice, "stauts shop", surface="slack").suggest == ("/deploy status shop",)
     assert ask(alice, "shop/main to staging", surface="slack").code == "requested"
+
+
+def test_what_is_removed_while_a_line_is_understood_is_not_there(db):
+    shop = factories.app("shop")
+    staging = factories.environment(shop, "staging")
+    line = Invocation("/lock shop in staging", factories.person("root", role="manager"))
+    early, late = world.seen_by(line), world.seen_by(line)
+    found = early.app("shop")
+
+    staging.delete()
+    shop.delete()
+
+    with pytest.raises(Refused, match="not_found"):
+        early.environment(found, "staging")
+    with pytest.raises(Refused, match="not_found"):
+        late.app("shop")
+    assert (late.apps, late.environments) == ({}, {})
 
 
 def test_the_world_is_read_in_few_queries(ask, alice, django_assert_max_num_queries):

@@ -3,6 +3,7 @@
 import pytest
 
 from deploy_core.errors import Forbidden
+from deploy_core.models import App, Grant, Team
 from deploy_core.safety import access
 from tests import factories
 
@@ -51,3 +52,27 @@ def test_a_refusal_names_people_who_may(shop):
         access.require(factories.person("carol", role="viewer"), "approve", "shop", "production")
 
     assert caught.value.params["allowed"] == ["alice", "bob"]
+
+
+@pytest.mark.parametrize("held", ["one app", "every app", "a team's", "nothing", "no role", "much, but gone"])
+def test_the_names_that_somebody_sees_are_those_of_the_apps_that_their_grants_show(shop, held):
+    factories.environment(shop, "staging")
+    factories.environment(shop, "edge")
+    factories.app("blog")
+    someone = factories.person("someone")
+    if held == "a team's":
+        team = Team.objects.create(name="ops")
+        team.people.add(someone)
+        Grant.objects.create(team=team, role="viewer", app=shop, environment="edge")
+    elif held != "nothing":
+        role = "owner" if held == "no role" else "manager"
+        Grant.objects.create(person=someone, role=role, app=shop if held == "one app" else None)
+    someone.is_active = held != "much, but gone"
+    someone.save()
+
+    seen = access.seen(someone)
+
+    assert list(seen) == [app.name for app in access.visible_apps(someone)]
+    assert all(named.pk == App.objects.get(name=name).pk for name, named in seen.items())
+    assert "shop" not in seen or seen["shop"].environments == ["staging", "edge"]
+    assert list(access.seen(someone, ["blog"])) == sorted({*seen, "blog"} if someone.is_active else ())

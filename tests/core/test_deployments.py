@@ -87,6 +87,22 @@ def test_a_request_writes_rows_journal_and_audit_and_wakes_the_engine_after_comm
     assert audit.verify() == (1, None)
 
 
+def test_what_is_asked_for_and_taken_back_are_few_statements_however_many_servers(
+    shop, alice, django_assert_max_num_queries
+):
+    servers = [factories.server(f"web-{number}") for number in range(40)]
+    everywhere = factories.environment(shop, "everywhere", servers=servers)
+
+    with django_assert_max_num_queries(32):  # hundreds of steps and entries, ten or so to a statement
+        made = ask(everywhere, alice)
+    with django_assert_max_num_queries(40):
+        deployments.cancel(made, by=alice)
+
+    assert set(made.steps.values_list("status", flat=True)) == {"cancelled"}
+    assert made.steps.count() == 4 + 40 * 4
+    assert [entry.number for entry in made.journal.all()] == list(range(1, made.journal.count() + 1))
+
+
 def test_an_engine_that_fails_to_wake_fails_no_request(staging, alice, monkeypatch, django_capture_on_commit_callbacks):
     def fail(number):
         raise RuntimeError("no engine")

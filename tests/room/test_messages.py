@@ -160,6 +160,18 @@ def test_a_bot_that_breaks_says_so_and_writes_nothing_else(alice, room, answer, 
     assert _post(alice, room, "/status")["dup"] is True
 
 
+def test_a_command_and_its_row_in_the_audit_are_few_statements(alice, room, django_assert_max_num_queries):
+    factories.environment(room.apps.get(), "staging")
+    _post(alice, room, "/lock shop in staging", cid="c0")
+
+    with django_assert_max_num_queries(26):
+        _post(alice, room, "/unlock shop in staging", cid="c1")
+    with django_assert_max_num_queries(26):
+        _post(alice, room, "/lock shop in staging", cid="c2")
+
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["lock.take", "lock.release", "lock.take"]
+
+
 def test_a_deployment_is_accepted_and_its_card_shown(alice, room, answer):
     app = room.default_app
     deployment = Deployment.objects.create(
