@@ -153,25 +153,43 @@ class Job:
             errors.DeployError: what went wrong.
             journal.Fenced, Parked: as `perform`.
         """
-        with LogWriter(self.steps()[key].pk, self.epoch) as out:
-            hands = Hands(out, self._stop.is_set)
-            future = self._pool.submit(act, hands)
-            while not future.done():
+        out = self.persist(lambda: LogWriter(self.steps()[key].pk, self.epoch))
+        hands = Hands(out, self._stop.is_set)
+        future = self._pool.submit(act, hands)
+
+        def store() -> None:
+            out.begin()
+            journal.hold(self.id, self.epoch)
+            out.flush()
+
+        try:
+            while not future.done() and not self._is_given_up():
                 wait([future], timeout=settings.LOG_FLUSH_S)
                 self._look()
-                out.flush_if_due()
-            if self.why == "parked":
-                raise Parked
-            if self.why == "timed_out":
-                raise errors.DeployError("total_timeout", seconds=self.deadline_s)
-            future.result()
+                if out.is_due():
+                    self.persist(store)
+                    out.commit()
+            self.persist(store)
+            out.commit()
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            out.close()
+        if self.why == "parked":
+            raise Parked
+        if self.why == "timed_out":
+            raise errors.DeployError("total_timeout", seconds=self.deadline_s)
+        if not future.done():
+            raise errors.Cancelled
+        future.result()
 
-            def write() -> None:
-                journal.hold(self.id, self.epoch)
-                for each in hands.happened:
-                    each()
+        def write() -> None:
+            journal.hold(self.id, self.epoch)
+            for each in hands.happened:
+                each()
 
-            self.persist(write)
+        self.persist(write)
 
     def ask_all(self, questions: Mapping[str, Callable[[], T]]) -> dict[str, T]:
         """The answers to questions that are no steps, asked side by side."""
@@ -250,9 +268,10 @@ class Job:
 
     def _given_up(self, running: Mapping[Future[None], _Work], done: set[Future[None]]) -> list[Future[None]]:
         """Threads that were told to stop and did not: a step must not run for ever because one of them hangs."""
-        if not self._stop.is_set() or time.monotonic() < self._stopped_at + STOP_GRACE_S:
-            return []
-        return [future for future in running if future not in done]
+        return [future for future in running if future not in done] if self._is_given_up() else []
+
+    def _is_given_up(self) -> bool:
+        return self._stop.is_set() and time.monotonic() >= self._stopped_at + STOP_GRACE_S
 
     def _end(self, work: _Work, future: Future[None]) -> None:
         error = future.exception() if future.done() else errors.Cancelled()
