@@ -178,7 +178,7 @@ def _verify(work: Job, course: Course) -> Code:
     Only a clear answer counts: a server that cannot be asked is asked again, and must answer in the end.
 
     Raises:
-        ReachError: `health_failed`.
+        ReachError: `health_failed`; or why a server could not be asked in the end.
     """
     if (stopped := held(work)) is not None:
         return stopped
@@ -192,15 +192,19 @@ def _verify(work: Job, course: Course) -> Code:
         )
     )
     end = time.monotonic() + course.pipeline.verify_s
-    servers = whole(work, course)
+    servers = unclear = whole(work, course)
     while (left := end - time.monotonic()) > 0:
         said = work.ask_all({target.name: partial(_ask, course, target) for target in servers})
         for error in filter(None, said.values()):
             if error.code == "health_failed":
                 raise error
+        unclear = [target for target in servers if said[target.name]]
         interval_s = course.pipeline.health.interval_s if course.pipeline.health else left
         if stopped := work.pause(min(left, interval_s)):
             return stopped
+    said = work.ask_all({target.name: partial(_ask, course, target) for target in unclear})
+    for error in filter(None, said.values()):
+        raise error
     return "ok"
 
 

@@ -5,9 +5,18 @@ import pytest
 from deploy_core import steering
 from deploy_core.errors import ConnectionLost, Unreachable
 from deploy_core.ledger import journal
+from deploy_core.models import Release
 from deploy_core.reach import ssh, staging
+from deploy_core.reach.connection import AgentLogin, ServerAddress
+from deploy_core.reach.masking import Masker
+from deploy_core.rules.pipeline import EnvironmentPipeline, Health
+from deploy_core.rules.remote import Fence
 from deploy_core.rules.states import replay
-from deploy_core.run import runner
+from deploy_core.rules.status import Status
+from deploy_core.run import rolling, runner, steps
+from deploy_core.run.course import Course
+from deploy_core.run.job import Job
+from deploy_core.run.servers import Site, Target
 from tests.core.world import BUILD, deploy_with, names, pipeline, told
 
 FAIL_ON_2 = "restart: {command: '[ ${SHIPROOM_SERVER##*-} != 2 ]'}"
@@ -167,6 +176,50 @@ def test_a_release_that_falls_ill_while_it_is_watched_is_taken_back(world):
     assert world.running() == ["built 1", "built 1"]
     moves = [entry.payload["to"] for entry in deployment.journal.filter(kind="deployment.moved")]
     assert moves[-3:] == ["verifying", "rolling_back", "rolled_back"]
+
+
+@pytest.fixture
+def watch(deployment, monkeypatch):
+    """The verify window of a deployment to two servers, which answer as a function of their names does."""
+
+    def watched(ask):
+        for status in (Status.QUEUED, Status.RUNNING):
+            journal.move(deployment.pk, status)
+        work = Job(deployment, journal.take_over(deployment.pk, "me"))
+        found = tuple(
+            Target(number, ServerAddress(f"web-{number}", "127.0.0.1", 22, "deploy", ""), AgentLogin(), {})
+            for number in (1, 2)
+        )
+        shape = EnvironmentPipeline(health=Health(command="ok", interval_s=0.01), verify_s=0.05)
+        site = Site("shop", Fence(work.id, work.epoch), found, Masker(()))
+        course = Course(deployment, shape, site, Masker(()), {}, batches=(("web-1", "web-2"),))
+        monkeypatch.setattr(steps, "ask_health", lambda course, target: ask(target.name))
+        try:
+            return dict(rolling.phases(work, course, Release))["verify"]()
+        finally:
+            work.close()
+
+    return watched
+
+
+def test_a_server_that_never_answered_while_it_was_watched_is_not_well(watch):
+    def ask(name):
+        if name == "web-2":
+            raise ConnectionLost(server=name)
+
+    with pytest.raises(ConnectionLost, match="web-2"):
+        watch(ask)
+
+
+def test_a_server_that_answers_in_the_end_is_well(watch):
+    asked = []
+
+    def ask(name):
+        asked.append(name)
+        if asked.count(name) == 1:
+            raise ConnectionLost(server=name)
+
+    assert watch(ask) == "ok"
 
 
 def test_what_falls_ill_after_a_server_was_left_behind_is_taken_back_everywhere(world):
