@@ -26,6 +26,8 @@ from deploy_core.safety import freezes, locks
 
 #: So many tiles can be read from three metres. What is well and quiet makes room first.
 MOST_TILES = 15
+#: A longer word (the name of a branch) is written smaller in a narrow tile.
+LONG = 10
 _FIND_LIMIT = 100
 _TROUBLE = {Status.FAILED, Status.ROLLED_BACK}
 _ASKS = {Status.AWAITING_APPROVAL, Status.AWAITING_CONFIRMATION, Status.PAUSED}
@@ -58,6 +60,8 @@ def picture(person: Person, wanted: Any) -> dict[str, Any]:
             found = found.filter(**{field: value})
     cells = cells_of(list(found.order_by("app__name", "position")))
     made = sorted((_tile(cell) for cell in cells if cell.mood != "empty"), key=lambda tile: tile["rank"])
+    for tile in made:
+        tile["is_long"] = len(tile["big"]) > LONG
     return {
         "tiles": made[:MOST_TILES],
         "more": len(made) - len(made[:MOST_TILES]),
@@ -82,7 +86,7 @@ def _tile(cell: Cell) -> dict[str, Any]:
         "spin": drawn.icon == "running",
         "word": str(drawn.word),
         "big": live.release.ref if live else "–",
-        "small": cell.environment.name,  # a narrow tile's head has room for the app alone
+        "small": "",
         "meta": cell.by,
         "kind": "since" if live and live.since else "",
         "at": iso(live.since) if live and live.since else "",
@@ -127,11 +131,7 @@ def _failed(cell: Cell, last: Deployment) -> dict[str, Any]:
         "at": iso(ended),
         "strip": cell.strip,
     }
-    return told | (
-        {"is_wide": True, "rank": 0}
-        if is_news
-        else {"is_calm": True, "small": cell.environment.name, "strip": [], "rank": 4}
-    )
+    return told | ({"is_wide": True, "rank": 0} if is_news else {"is_calm": True, "small": "", "strip": [], "rank": 4})
 
 
 def _moving(cell: Cell, last: Deployment) -> dict[str, Any]:

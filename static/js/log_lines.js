@@ -68,9 +68,9 @@ export class Lines {
     return { added: joining, dropped }
   }
 
-  /** The last line that was printed by `ms`: 0 for none; null when the window does not tell. */
+  /** The last line that was printed by `ms`: 0 for none; null when the window does not tell, as one that is empty. */
   lastBy(ms) {
-    if (!this.#lines.length) return this.#head ? null : 0
+    if (!this.#lines.length) return null
     const isBegun = this.first === 1 || this.#lines[0].ms <= ms
     const isOver = this.isAtEnd || this.#lines.at(-1).ms > ms
     if (!isBegun || !isOver) return null

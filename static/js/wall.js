@@ -91,6 +91,7 @@ function paintTile(row, tile) {
   row.classList.add(`is-${tile.tone}`)
   row.classList.toggle("tile--wide", tile.is_wide)
   row.classList.toggle("tile--calm", tile.is_calm)
+  row.classList.toggle("tile--long", tile.is_long)
   setTone(into.status, tile.tone)
   setIcon(into.icon, tile.icon, tile.spin ? "icon--spin" : "")
   for (const name of ["app", "environment", "word", "big", "small", "meta"]) setText(into[name], tile[name])
