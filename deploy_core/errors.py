@@ -5,8 +5,7 @@
     DeployError                 a clear, typed answer: code + parameters, never a traceback
     ├── Refused                 may not happen: permission, lock, freeze, busy, wrong words
     │   ├── UnknownName         no such app, environment, ref, server (carries near names)
-    │   ├── Forbidden           `can()` said no
-    │   └── Busy                the environment is taken
+    │   └── Forbidden           `can()` said no
     ├── PipelineError           deploy.yml is wrong (carries the path inside the file)
     ├── GitError                the repository: unreachable, not allowed, ref not found
     ├── BuildError              the build failed, or was too large or too slow
@@ -51,10 +50,6 @@ class UnknownName(Refused):
 
 class Forbidden(Refused):
     code = "no_permission"
-
-
-class Busy(Refused):
-    code = "busy"
 
 
 class PipelineError(DeployError):

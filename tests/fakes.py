@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from deploy_core.errors import Cancelled, CommandFailed, ConnectionLost
 from deploy_core.reach.connection import (
@@ -75,10 +75,6 @@ class FakeConnection:
         if len(self.files[path]) > limit_bytes:
             raise CommandFailed("file_too_large", server=self.server.name, path=path, limit_bytes=limit_bytes)
         return self.files[path]
-
-    def put(self, source: bytes | IO[bytes], path: str, *, mode: int = 0o644, timeout_s: float = COMMAND_S) -> None:
-        self._use()
-        self.files[path] = source if isinstance(source, bytes) else source.read()
 
     def open_tunnel(self, port: int, *, timeout_s: float = CONNECT_S) -> Tunnel:
         self._use()

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import IO, Protocol, Self
+from typing import Protocol, Self
 
 from deploy_core.errors import CommandFailed
 from deploy_core.rules.shell import Command
@@ -154,13 +154,6 @@ class Connection(Protocol):
 
         Raises:
             CommandFailed: it is not there, not readable or longer than `limit_bytes`.
-        """
-
-    def put(self, source: bytes | IO[bytes], path: str, *, mode: int = 0o644, timeout_s: float = COMMAND_S) -> None:
-        """Write one file, over SFTP; it appears under `path` complete or not at all.
-
-        Raises:
-            CommandFailed: the folder is missing, not writable or full.
         """
 
     def open_tunnel(self, port: int, *, timeout_s: float = CONNECT_S) -> Tunnel:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from django.db.models import QuerySet
-
 from deploy_core.models import Deployment
 from deploy_core.rules.status import ACTIVE, WAITING, Status
 
@@ -11,11 +9,6 @@ from deploy_core.rules.status import ACTIVE, WAITING, Status
 def active(environment_id: int) -> Deployment | None:
     """The deployment that owns the environment now."""
     return Deployment.objects.filter(environment_id=environment_id, status__in=ACTIVE).first()
-
-
-def queued(environment_id: int) -> QuerySet[Deployment]:
-    """Those that are ready and wait, the oldest first."""
-    return Deployment.objects.filter(environment_id=environment_id, status=Status.QUEUED).order_by("pk")
 
 
 def too_early(waiting: Iterable[Deployment]) -> set[int]:

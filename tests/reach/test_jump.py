@@ -22,7 +22,7 @@ def test_commands_files_and_tunnels_go_through_the_server_in_between(inner: Serv
     content = bytes(range(256)) * 4096
     with ssh.connect(inner, sshd.key) as connection:
         assert connection.run(("whoami",)).out_tail == f"{sshd.address.user}\n"
-        connection.put(content, f"{sshd.folder}/file")
+        connection.run(f"cat > {sshd.folder}/file", stdin=content).check("cat")
         assert connection.get(f"{sshd.folder}/file") == content
         tunnel = connection.open_tunnel(sshd.address.port)
         tunnel.settimeout(20)

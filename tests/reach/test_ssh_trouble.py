@@ -1,7 +1,6 @@
 """Connections that break, freeze or lie in the midst of something."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from deploy_core.errors import CommandFailed, CommandTimeout, ConnectionLost
 from deploy_core.reach import ssh
 from deploy_core.reach.connection import Connection
 from tests.reach.wires import PASSWORD, Wire, is_running, no_thread_left, odd_server, wire_to
-from tests.services import openssh
 from tests.services.openssh import Sshd
 from tests.waiting import asleep
 
@@ -147,7 +145,6 @@ def test_a_connection_that_freezes_while_it_listens_is_given_up_in_time(sshd: Ss
         for use in (
             lambda: connection.run(("true",), timeout_s=0.4),
             lambda: connection.get("/etc/hostname", timeout_s=0.4),
-            lambda: connection.put(b"x", "/tmp/never", timeout_s=0.4),
             lambda: connection.open_tunnel(1, timeout_s=0.4),
         ):
             with pytest.raises(CommandTimeout):
@@ -165,20 +162,6 @@ def test_what_ran_when_the_connection_was_cut_goes_on(sshd: Sshd, connection: Co
 
 
 # --- disks ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [1_200_000, 4_000_000])
-def test_a_file_that_does_not_fit_is_not_put(size):
-    """A limit on the size of files stands for a full disk: a write comes back with an error, or its answer too late."""
-    limited = ("sh", "-c", 'trap "" XFSZ; ulimit -f 2000; exec "$@"', "sh")
-    with openssh.running(under=limited) as [server], ssh.connect(server.address, server.key) as connection:
-        path = str(server.folder / "file")
-
-        with pytest.raises(CommandFailed) as caught:
-            connection.put(os.urandom(size), path)
-
-        assert caught.value.params["command"] == f"put {path}"
-        assert os.listdir(server.folder) == []
 
 
 def test_a_command_that_finds_the_disk_full_says_so(connection: Connection):

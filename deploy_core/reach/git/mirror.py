@@ -95,9 +95,6 @@ class Mirror:
     def branches(self) -> list[Ref]:
         return [ref for ref in self.refs() if ref.kind == "branch"]
 
-    def tags(self) -> list[Ref]:
-        return [ref for ref in self.refs() if ref.kind == "tag"]
-
     def commits(self, branch: str, limit: int = 50) -> list[Commit]:
         """The newest commits of a branch.
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import paramiko
 
@@ -111,33 +111,13 @@ class Session:
         return Result(self.server.name, status, talk.out.tail, talk.err.tail)
 
     def get(self, path: str, *, limit_bytes: int = OUTPUT_LIMIT_BYTES, timeout_s: float = COMMAND_S) -> bytes:
-        with self._sftp(f"get {path}", timeout_s) as (files, _), files.open(path, "rb") as file:
+        with self._sftp(f"get {path}", timeout_s) as files, files.open(path, "rb") as file:
             size = file.stat().st_size or 0
             if size > limit_bytes:
                 raise CommandFailed("file_too_large", server=self.server.name, path=path, limit_bytes=limit_bytes)
             file.prefetch(size)
             content: bytes = file.read(size)
             return content
-
-    def put(self, source: bytes | IO[bytes], path: str, *, mode: int = 0o644, timeout_s: float = COMMAND_S) -> None:
-        part = f"{path}.part-{secrets.token_hex(4)}"
-        with self._sftp(f"put {path}", timeout_s) as (files, end):
-            try:
-                sent = 0
-                with files.open(part, "wx") as file:
-                    file.set_pipelined(True)
-                    file.chmod(mode)
-                    for piece in _pieces(b"", source if isinstance(source, bytes) else _read(source)):
-                        left(end)
-                        file.write(piece)
-                        sent += len(piece)
-                # The answers to pipelined writes are not all read; a full disk shows in what is there.
-                if files.stat(part).st_size != sent:
-                    raise OSError("not all of it could be written")
-                files.posix_rename(part, path)
-            except BaseException:
-                _remove(files, part)
-                raise
 
     def open_tunnel(self, port: int, *, timeout_s: float = CONNECT_S) -> Tunnel:
         with self._limited(f"tunnel to port {port}", timeout_s) as end:
@@ -176,13 +156,13 @@ class Session:
             channel.close()
 
     @contextmanager
-    def _sftp(self, what: str, timeout_s: float) -> Iterator[tuple[paramiko.SFTPClient, float]]:
-        """An SFTP session on a channel of its own, and its deadline."""
+    def _sftp(self, what: str, timeout_s: float) -> Iterator[paramiko.SFTPClient]:
+        """An SFTP session on a channel of its own."""
         with self._limited(what, timeout_s) as end, self._channel(end) as channel:
             channel.settimeout(left(end))
             self._transport.request(channel, "subsystem", "sftp")
             try:
-                yield paramiko.SFTPClient(channel), end
+                yield paramiko.SFTPClient(channel)
             except (paramiko.SFTPError, OSError) as error:
                 if isinstance(error, TimeoutError) or not self._transport.is_active():
                     raise
@@ -210,15 +190,3 @@ def _pieces(ahead: bytes, stdin: bytes | Iterable[bytes] | None) -> Iterator[byt
             yield stdin[at : at + PIECE_BYTES]
     elif stdin is not None:
         yield from stdin
-
-
-def _read(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(PIECE_BYTES):
-        yield piece
-
-
-def _remove(files: paramiko.SFTPClient, path: str) -> None:
-    try:
-        files.remove(path)
-    except LOST:
-        return
