@@ -1,6 +1,9 @@
 // The one tab of this browser that speaks: it shows what the system shows, and makes the sound. Which tab that is, a
 // lock decides; the others keep quiet, and take over when it is closed.
 
+/** A tab says so often that it is looked at, and one that was not heard of for so long is gone, however it went. */
+const LOOKING_MS = 20_000
+const GONE_MS = 60_000
 const LOCK = "shiproom-speaker"
 const CHANNEL = "shiproom-looking"
 const DESKTOP = "desktop"
@@ -29,10 +32,7 @@ export class Speaker {
     addEventListener("pagehide", () => this.#channel?.postMessage({ tab: this.#tab, room: null }))
     this.#channel?.postMessage({ ask: true })
     this.#tellLooking()
-  }
-
-  get isSpeaking() {
-    return this.#speaks
+    setInterval(() => document.visibilityState === "visible" && this.#tellLooking(), LOOKING_MS)
   }
 
   get hasDesktop() {
@@ -87,7 +87,7 @@ export class Speaker {
   #heard({ tab, room, ask }) {
     if (ask) return this.#tellLooking()
     if (room === null) this.#looking.delete(tab)
-    else this.#looking.set(tab, room)
+    else this.#looking.set(tab, { room, at: Date.now() })
     return undefined
   }
 
@@ -97,7 +97,8 @@ export class Speaker {
   }
 
   #isLookedAt(room) {
-    const inSight = [...this.#looking.values()]
+    for (const [tab, { at }] of this.#looking) if (Date.now() - at > GONE_MS) this.#looking.delete(tab)
+    const inSight = [...this.#looking.values()].map((each) => each.room)
     if (document.visibilityState === "visible" && this.#room !== null) inSight.push(this.#room)
     return room === null ? inSight.length > 0 : inSight.includes(room)
   }

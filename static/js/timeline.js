@@ -31,6 +31,7 @@ export class Timeline {
   #hasOlder = true
   #isNow = true
   #newest = 0
+  #span = null
 
   /**
    * `edges`: `view` (EventView), `range({before|after})` resolves to `{events, more}`, `read(q)`, `unseen(count|null)`,
@@ -79,6 +80,7 @@ export class Timeline {
     for (const event of events) this.#take(event)
     for (const row of kept) this.#insertByTime(row)
     this.#hasOlder = events.length > 0 && events[0].q > 1
+    this.#span = events.length ? { from: events[0].q, to: events.at(-1).q } : null
     this.#arrange()
     for (const row of this.#echoes.values()) this.#list.append(row)
     this.#place.toBottom()
@@ -92,6 +94,7 @@ export class Timeline {
       if (event.cid) this.unecho(event.cid)
       if (this.#isHidden && this.#newFrom === null && !CHANGES.has(event.k)) this.#newFrom = event.q
       if (this.#isNow || CHANGES.has(event.k)) this.#take(event)
+      if (this.#isNow) this.#span = { from: this.#span?.from ?? event.q, to: event.q }
       this.#newest = event.q
     }
     this.#arrange()
@@ -249,6 +252,8 @@ export class Timeline {
     if (extra < 50 || !this.#place.isAtBottom) return
     for (const { row } of this.#rows.splice(0, extra)) row.remove()
     this.#hasOlder = true
+    const first = this.#rows.find((each) => each.q)
+    if (first) this.#span.from = first.q
   }
 
   #gap(missed) {
@@ -292,15 +297,15 @@ export class Timeline {
   }
 
   #covers(q) {
-    const numbers = this.#rows.filter((each) => each.q)
-    return numbers.length > 0 && numbers[0].q <= q && q <= numbers.at(-1).q
+    return this.#span !== null && this.#span.from <= q && q <= this.#span.to
   }
 
+  // What is loaded goes by the events, also by those that have no row of their own.
   async #loadOlder() {
-    const first = this.#rows.find((row) => row.q)
-    if (!first || first.q <= 1) return
-    await this.#load({ before: first.q }, (events, more) => {
+    if (!this.#span || this.#span.from <= 1) return
+    await this.#load({ before: this.#span.from }, (events, more) => {
       this.#hasOlder = more
+      if (events.length) this.#span.from = events[0].q
       this.#place.keep()
       this.#addAbove(events)
     })
@@ -319,13 +324,12 @@ export class Timeline {
   }
 
   async #loadNewer() {
-    const last = this.#rows.findLast((row) => row.q)
-    if (!last) return
-    await this.#load({ after: last.q }, (events) => {
+    if (!this.#span) return
+    await this.#load({ after: this.#span.to }, (events) => {
       this.#place.keep(true)
-      const reached = events.at(-1)?.q ?? last.q
+      if (events.length) this.#span.to = events.at(-1).q
       for (const event of events) this.#take(event)
-      this.#isNow = reached >= this.#newest
+      this.#isNow = this.#span.to >= this.#newest
       this.#arrange()
       this.#looked()
     })

@@ -233,23 +233,60 @@ test("a picture of the room brings its topic, and whether one may write", () => 
   assert.deepEqual(shows(), ["Ship at noon", true, false])
 })
 
-test("where a page may not notify, it is off, and what else is to be done is done", (t) => {
+/** A tab of a browser whose notifications are `Notification`; `others(data)` is what another tab says. */
+function tab(t, Notification) {
+  t.mock.timers.enable({ apis: ["setInterval", "Date"] })
   const kept = new Map([["desktop", "on"]])
+  const channel = Object.assign(new EventTarget(), { postMessage() {} })
   globalThis.localStorage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value) }
-  globalThis.Notification = class {
+  globalThis.Notification = Notification
+  globalThis.BroadcastChannel = function () {
+    return channel
+  }
+  t.after(() => {
+    delete globalThis.Notification
+    globalThis.BroadcastChannel = undefined
+    look(true)
+  })
+  look(false)
+  const speaker = new Speaker(null, () => {})
+  const say = () => speaker.say({ room: 7, title: "bob", body: "hi", tag: "room-7", url: "/", isUrgent: false })
+  return { speaker, say, others: (data) => channel.dispatchEvent(Object.assign(new Event("message"), { data })) }
+}
+
+test("where a page may not notify, it is off, and what else is to be done is done", (t) => {
+  const { speaker, say } = tab(t, class {
     static permission = "granted"
     constructor() {
       throw new TypeError("Illegal constructor")
     }
-  }
-  t.after(() => delete globalThis.Notification)
-  const speaker = new Speaker(null, () => {})
-  look(false)
+  })
 
-  speaker.say({ room: 7, title: "bob", body: "hi", tag: "room-7", url: "/", isUrgent: false })
-  look(true)
+  say()
 
   assert.equal(speaker.hasDesktop, false)
+})
+
+test("a tab that went without a word shows its room to nobody", (t) => {
+  const shown = []
+  const { say, others } = tab(t, class extends EventTarget {
+    static permission = "granted"
+    constructor(title) {
+      super()
+      shown.push(title)
+    }
+  })
+  others({ tab: "t2", room: 7 })
+  t.mock.timers.tick(50_000)
+  others({ tab: "t2", room: 7 })
+  t.mock.timers.tick(50_000)
+  say()
+  assert.deepEqual(shown, [])
+
+  t.mock.timers.tick(20_000)
+  say()
+
+  assert.deepEqual(shown, ["bob"])
 })
 
 test("older lines that were asked for before a new beginning are not put above it", async () => {
@@ -269,9 +306,10 @@ test("for who reads further up so many lines are kept, and the rest waits until 
   const { made, scroll, order } = timeline(async ({ after }) => ({ events: [line(after + 1)], more: true, head: after + 1 }))
   made.restart([line(1)])
   scroll.scrollTop = -5_000
-  for (let q = 2; q <= 1_100; q += 1) made.append([line(q)])
+  made.append(Array.from({ length: 999 }, (_, at) => line(at + 2)))
+  made.append([line(1_001)])
   assert.equal(order().at(-1), 1_000)
-  assert.equal(made.newest, 1_100)
+  assert.equal(made.newest, 1_001)
 
   scroll.scrollTop = -300
   scroll.dispatchEvent(new Event("scroll"))
@@ -357,4 +395,21 @@ test("where a page may copy nothing, the link is said", async () => {
   await new Promise((resolve) => setImmediate(resolve))
 
   assert.deepEqual(said, ["not_copied"])
+})
+
+test("one reads on through a stretch of the talk that has no rows of its own", async () => {
+  const asked = []
+  const changes = [3, 4].map((q) => ({ k: "message.edited", q, d: { id: 90, text: "x" } }))
+  const { made, scroll, order } = timeline(async ({ before }) => {
+    asked.push(before)
+    return before === 5 ? { events: changes, more: true, head: 9 } : { events: [line(1), line(2)], more: false, head: 9 }
+  })
+  made.restart([line(5), line(6)])
+
+  for (let each = 0; each < 3; each += 1) {
+    scroll.dispatchEvent(new Event("scroll"))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  assert.deepEqual([asked, order()], [[5, 3], [1, 2, 5, 6]])
 })
