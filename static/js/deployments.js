@@ -44,8 +44,8 @@ export class Deployments {
   /** A picture from the server: a state with `q` and `graph`, in the life `e` of its stream. */
   adopt({ q, graph, ...state }, e) {
     const known = this.#known.get(state.id)
-    if (known?.isComplete && known.q >= q) return
-    this.#put(state.id, { state, graph, q, isComplete: true })
+    if (known?.isComplete && known.e === e && known.q >= q) return
+    this.#put(state.id, { state, graph, e, q, isComplete: true })
     if (!hasEnded(state) && !this.#feed.isFollowing(name(state.id))) this.#follow(state.id, { e, q })
   }
 
@@ -85,7 +85,7 @@ export class Deployments {
       name(id),
       {
         apply: (events) => this.#apply(id, events),
-        restart: ({ state: { graph, ...state }, q }) => this.#put(id, { state, graph, q, isComplete: true }),
+        restart: ({ state: { graph, ...state }, e, q }) => this.#put(id, { state, graph, e, q, isComplete: true }),
         gone: () => this.#lose(id),
       },
       at,
@@ -104,7 +104,7 @@ export class Deployments {
     const state = applyAll(known.state, events)
     const hasGrown = state.steps.length > known.state.steps.length
     const graph = hasGrown ? withSteps(known.graph, state.steps) : known.graph
-    this.#put(id, { state, graph, q: events.at(-1).q, isComplete: known.isComplete })
+    this.#put(id, { ...known, state, graph, q: events.at(-1).q })
   }
 
   #put(id, entry) {

@@ -22,6 +22,7 @@ export class Stream {
   head = 0
   #isOpen = false
   #isFetching = false
+  #isStarting = false
   #generation = 0
   #fruitless = 0
   #failures = 0
@@ -45,6 +46,7 @@ export class Stream {
     this.#generation += 1
     this.#isOpen = true
     this.#isFetching = false
+    this.#isStarting = false
     this.#fruitless = 0
     clearTimeout(this.#timer)
     const isOther = this.e !== null && e !== this.e
@@ -60,6 +62,7 @@ export class Stream {
     this.#generation += 1
     this.#isOpen = false
     this.#isFetching = false
+    this.#isStarting = false
     this.#waiting.clear()
     clearTimeout(this.#timer)
   }
@@ -67,7 +70,7 @@ export class Stream {
   /** An event came, or several: in order or not, once or twice. */
   offer(...events) {
     for (const event of events) {
-      if (event.e && this.e && event.e !== this.e) return void this.#start()
+      if (event.e && this.e && event.e !== this.e) return void this.#restart()
       if (event.q > this.q) this.#waiting.set(event.q, event)
       if (event.q > this.head) this.head = event.q
     }
@@ -83,7 +86,7 @@ export class Stream {
 
   /** The stream began a new life, or lost its oldest part. */
   reset() {
-    if (this.#isOpen) this.#start()
+    if (this.#isOpen) this.#restart()
   }
 
   get isBehind() {
@@ -116,12 +119,19 @@ export class Stream {
     )
   }
 
+  // Word of a new life comes with every frame of it: a picture that is on its way is waited for.
+  #restart() {
+    if (!this.#isStarting) this.#start()
+  }
+
   // Ranges would be too long, or led nowhere: the newest part as it is now, and on from there.
   #start() {
     this.#generation += 1
+    this.#isStarting = true
     this.#ask(
       () => this.#edges.snapshot(),
       (answer) => {
+        this.#isStarting = false
         const first = answer.last[0]?.q ?? answer.q + 1
         const missed = this.e === answer.e ? Math.max(0, first - this.q - 1) : 0
         this.e = answer.e

@@ -352,3 +352,15 @@ test("who cannot draw a deployment keeps nobody else from it", (t) => {
 
   assert.deepEqual([shown, reported], [[1], ["broken"]])
 })
+
+test("a picture of another life counts, however far that is", () => {
+  globalThis.requestAnimationFrame ??= () => 0
+  const known = new Deployments({ follow() {}, leave() {}, isFollowing: () => true })
+  known.adopt({ ...blank(1), status: "running", q: 9, graph: [] }, "k1")
+
+  known.adopt({ ...blank(1), status: "queued", q: 3, graph: [] }, "k1")
+  assert.equal(known.get(1).state.status, "running")
+  known.adopt({ ...blank(1), status: "queued", q: 3, graph: [] }, "k2")
+
+  assert.equal(known.get(1).state.status, "queued")
+})

@@ -179,3 +179,19 @@ function generator(seed) {
     return state / 2147483648
   }
 }
+
+test("frames of a new life do not put off the picture of it that is on its way", async () => {
+  let answer
+  const shown = []
+  const asked = []
+  const snapshot = () => (asked.push("snapshot"), new Promise((resolve) => (answer = resolve)))
+  const stream = new Stream({ apply() {}, snapshot, restart: ({ q }) => shown.push(q) }, { e: "k1", q: 5 })
+  stream.opened({ e: "k1", head: 5 })
+
+  for (const q of [1, 2]) stream.offer(event(q, "k2"))
+  stream.reset()
+  answer({ e: "k2", q: 2, last: [event(1, "k2"), event(2, "k2")], state: {} })
+  await turn()
+
+  assert.deepEqual([asked, shown, stream.e], [["snapshot"], [2], "k2"])
+})
