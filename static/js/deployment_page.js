@@ -11,6 +11,7 @@ import { DeploymentView } from "./deployment_view.js"
 import { json, setHidden, setText, slot, slots } from "./dom.js"
 import { withSteps } from "./graph_fold.js"
 import { Hearing } from "./hearing.js"
+import { ask } from "./inquiry.js"
 import { live } from "./live.js"
 import { MovesView } from "./moves_view.js"
 import { hearRooms } from "./outside.js"
@@ -34,7 +35,6 @@ clock.learn(boot.now)
 
 const urls = urlsFrom(boot.urls)
 const logPage = (key) => urls.logPage(first.id, key)
-const ask = (address) => fetch(address, { headers: { Accept: "application/json" } }).then((answer) => answer.json())
 
 const status = new ConnectionView(
   { label: slot(document.querySelector(".rail"), "connection"), banner: document.getElementById("banner"), app: root },

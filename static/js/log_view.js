@@ -3,6 +3,7 @@
 
 import { hasEnded, stepHasEnded } from "./deployment_state.js"
 import { setHidden, setText, slots } from "./dom.js"
+import { ask } from "./inquiry.js"
 import { LogFind } from "./log_find.js"
 import { tellingLine } from "./log_lines.js"
 import { LogSection } from "./log_section.js"
@@ -257,8 +258,4 @@ export class LogView {
     this.#root.dataset.times = next
     this.#button("times").setAttribute("aria-label", word(`log_times.${next}`))
   }
-}
-
-function ask(address) {
-  return fetch(address, { headers: { Accept: "application/json" } }).then((answer) => answer.json())
 }

@@ -83,7 +83,10 @@ export class Unfurl {
     if (this.#waiting.size) this.#timer = setTimeout(() => this.#flush(), GATHER_MS)
     try {
       const { items } = await this.#ask(batch.map(([, { link }]) => ({ ...link, href: undefined })))
-      batch.forEach(([, { resolve }], index) => resolve(items[index] ?? null))
+      batch.forEach(([key, { resolve }], index) => {
+        if (!items[index]) this.#answers.delete(key) // not there yet, perhaps
+        resolve(items[index] ?? null)
+      })
     } catch {
       for (const [key, { resolve }] of batch) {
         this.#answers.delete(key) // the next row that names it asks again
