@@ -1,5 +1,5 @@
 """How fresh the second step of a session is. Protected environments may want one that was just given, and so does what
-outlasts a session: tokens, hooks, links that sign somebody in, a new password.
+outlasts a session: tokens, hooks, links that sign somebody in, a new password, secrets and logins of servers.
 """
 
 import time
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import get_user
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import SimpleLazyObject
@@ -85,6 +86,16 @@ def asked_again(when: Callable[[HttpRequest], bool]) -> Callable[[View], View]:
         return careful
 
     return decorate
+
+
+def wanted_first(request: HttpRequest) -> HttpResponseBase | None:
+    """Where the person is sent to prove anew who they are, before a page on which a secret is typed; None when they
+    did. What was sent too late is dropped and the page shown anew: a secret is kept in no session meanwhile.
+    """
+    where = where_wanted(request)
+    if not where:
+        return None
+    return redirect(request.path) if request.method == "POST" else suspend_request(request, where)
 
 
 def _records(session: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,14 +1,19 @@
-"""Secrets of an environment: which there are, since when and by whom; set, replaced and removed by who manages it."""
+"""Secrets of an environment: which there are, since when and by whom; set, replaced and removed by who manages it.
+
+A secret outlasts the session that sets it, so whoever sets one proves anew who they are. Removing one needs no proof.
+"""
 
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from chatops.accounts import proof
 from chatops.fleet import access, sections
 from chatops.fleet.secret_form import SecretForm
 from chatops.fleet.views import frame
@@ -19,9 +24,11 @@ from deploy_core.models import Environment, Secret
 
 @never_cache
 @login_required
-def page(request: MemberRequest, app: str, name: str) -> HttpResponse:
+def page(request: MemberRequest, app: str, name: str) -> HttpResponseBase:
     """All of them, and the form of a new one."""
     environment = _managed(request, app, name)
+    if asked := proof.wanted_first(request):
+        return asked
     form = SecretForm(_posted(request), instance=Secret(environment=environment), reader=request.user)
     if form.is_valid():
         _keep(form, request)
@@ -32,10 +39,12 @@ def page(request: MemberRequest, app: str, name: str) -> HttpResponse:
 
 @never_cache
 @login_required
-def one(request: MemberRequest, app: str, name: str, secret: str) -> HttpResponse:
+def one(request: MemberRequest, app: str, name: str, secret: str) -> HttpResponseBase:
     """Another value, or other grants."""
     environment = _managed(request, app, name)
     row = get_object_or_404(environment.secrets.select_related("environment__app"), name=secret)
+    if asked := proof.wanted_first(request):
+        return asked
     form = SecretForm(_posted(request), instance=row, reader=request.user)
     if form.is_valid():
         _keep(form, request)

@@ -32,6 +32,7 @@ class Section:
     visible: Callable[[Person], QuerySet[Any]]
     finds: Callable[[Person, str], Q]
     joins: Callable[[Person], tuple[Any, ...]]
+    keeps_secrets: bool = False
 
     def rows(self, person: Person, search: str = "") -> QuerySet[Any]:
         """What `person` sees of it, narrowed to `search`."""
@@ -98,6 +99,7 @@ SECTIONS = {
             access.credentials,
             lambda reader, text: Q(name__icontains=text) | _on_servers(reader, text),
             lambda reader: (Prefetch("servers", access.servers(reader)),),
+            keeps_secrets=True,
         ),
     )
 }

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
 from django.db.models import Model, ProtectedError
 from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 
+from chatops.accounts import proof
 from chatops.fleet import access, contact, sections
 from chatops.fleet.app_forms import EnvironmentForm, PlacementSet
 from chatops.fleet.forms import FleetForm
@@ -56,16 +58,20 @@ class Page(View):
 
     request: MemberRequest
 
-    def get(self, request: MemberRequest, key: str, name: str | None = None) -> HttpResponse:
+    def get(self, request: MemberRequest, key: str, name: str | None = None) -> HttpResponseBase:
         """The form as it is stored."""
         section, row = self._found(key, name)
+        if asked := self._asked(section, name):
+            return asked
         return self._draw(section, self._form(section, row))
 
-    def post(self, request: MemberRequest, key: str, name: str | None = None) -> HttpResponse:
+    def post(self, request: MemberRequest, key: str, name: str | None = None) -> HttpResponseBase:
         """Save, or show with status 400 what is wrong beside each field."""
         section, row = self._found(key, name)
         if not section.may_change(request.user, name or ""):
             raise Http404
+        if asked := self._asked(section, name):
+            return asked
         form = self._form(section, row, data=request.POST)
         if not form.is_valid():
             return self._draw(section, form, status=400)
@@ -77,6 +83,11 @@ class Page(View):
                 raise
             return self._draw(section, form, status=400)  # somebody was quicker; now their name is in the way
         return redirect("fleet-page", key, saved.name)
+
+    def _asked(self, section: Section, name: str | None) -> HttpResponseBase | None:
+        """Where who may change a login proves anew who they are: it outlasts their session, as a token does."""
+        is_open = section.keeps_secrets and section.may_change(self.request.user, name or "")
+        return proof.wanted_first(self.request) if is_open else None
 
     def _found(self, key: str, name: str | None) -> tuple[Section, Any]:
         section = sections.named(key)

@@ -6,6 +6,7 @@ from django.urls import reverse
 from deploy_core.models import App, AuditEntry, Credential, Environment, Group, Server
 from deploy_core.reach import credentials
 from tests import factories
+from tests.fleet.signing_in import sign_in
 from tests.services import openssh
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,7 @@ def alice():
 
 @pytest.fixture
 def reader(client, alice):
-    client.force_login(alice, backend=BACKEND)
+    sign_in(client, alice)
     return client
 
 
@@ -327,3 +328,16 @@ def test_every_list_and_empty_form_can_be_drawn(reader, key):
     assert reader.get(f"/fleet/add/{key}/").status_code == 200
     assert reader.post(f"/fleet/add/{key}/", {}).status_code == 400
     assert reader.get("/fleet/nothing/").status_code == 404
+
+
+def test_who_signed_in_long_ago_proves_anew_who_they_are_before_a_login_is_typed(client, alice):
+    client.force_login(alice, backend=BACKEND)
+    Credential.objects.create(name="deploy", kind="agent")
+
+    for at in ("/fleet/add/credentials/", "/fleet/credentials/deploy/"):
+        assert client.get(at)["Location"].startswith("/accounts/again/")
+        assert client.post(at, _login(kind="password", password="hunter2hunter2"))["Location"] == at
+    assert "hunter2" not in str(client.session.items())
+    assert Credential.objects.get().kind == "agent"
+    assert client.get("/fleet/credentials/").status_code == 200
+    assert client.get("/fleet/add/servers/").status_code == 200

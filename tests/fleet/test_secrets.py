@@ -3,10 +3,12 @@
 import secrets as randomly
 
 import pytest
+from django.test import Client
 
-from deploy_core.models import AuditEntry, Secret
+from deploy_core.models import AuditEntry, Person, Secret
 from deploy_core.reach.secrets import granted
 from tests import factories
+from tests.fleet.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -20,7 +22,7 @@ def production():
 
 @pytest.fixture
 def manager(client, production):
-    client.force_login(factories.person("dave", role="manager"), backend=BACKEND)
+    sign_in(client, factories.person("dave", role="manager"))
     return client
 
 
@@ -102,3 +104,16 @@ def test_who_only_deploys_sees_no_names(manager, client):
 
     assert [each.status_code for each in pages] == [404, 404, 404]
     assert PAGE not in client.get("/fleet/environments/shop/production/").content.decode()
+
+
+def test_who_signed_in_long_ago_proves_anew_who_they_are_to_set_one_and_not_to_remove_one(manager):
+    set_one(manager, "the first value")
+    client = Client()
+    client.force_login(Person.objects.get(username="dave"), backend=BACKEND)
+
+    for at in (PAGE, f"{PAGE}NPM_TOKEN/"):
+        assert client.get(at)["Location"].startswith("/accounts/again/")
+        assert client.post(at, {"name": "NPM_TOKEN", "value": "mine from now on", "to": "builds"})["Location"] == at
+    assert "mine from now on" not in str(client.session.items())
+    assert Secret.objects.get().version == 1
+    assert client.post("/fleet/remove/secret/shop/production/NPM_TOKEN/")["Location"] == PAGE
