@@ -172,6 +172,9 @@ def run_task(
 ) -> Deployment:
     """A new deployment that ships nothing: it runs a task of what is live, on all servers or `only` on some.
 
+    What is live is seen again when it starts, behind another deployment perhaps; where people agreed to it, it then
+    runs in what they agreed to, or not at all.
+
     Raises:
         Forbidden, Refused: as `request`; `nothing_deployed`.
         UnknownName: `unknown_task`: what is live has none of that name.
@@ -179,7 +182,7 @@ def run_task(
     access.require(by, "deploy", app.name, environment.name)
     servers = _server_names(environment, only)
     gates.refuse(app, environment, by=by, wish=wish)
-    release = Release.objects.current_in(environment)
+    release = Release.objects.current_in(environment, servers)
     if release is None:
         raise Refused("nothing_deployed", app=app.name, environment=environment.name)
     tasks = pipeline.of_release(release.pipeline, environment.name).tasks

@@ -1,5 +1,6 @@
 """What was built, and what lies on which server."""
 
+from collections.abc import Collection
 from typing import Self
 
 from django.db import models
@@ -48,9 +49,9 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
         found = self.filter(environment=environment).annotate(on_servers=on_servers)
         return found.filter(on_servers=len(servers), on_servers__gt=0).order_by("-pk")
 
-    def current_in(self, environment: Environment) -> "Release | None":
-        """The newest release that any server of `environment` runs."""
-        return self._current_in(environment).first()
+    def current_in(self, environment: Environment, only: Collection[str] = ()) -> "Release | None":
+        """The newest release that any server of `environment` runs, or of those that are called `only`."""
+        return self._current_in(environment, only).first()
 
     def proven_in(self, environment: Environment) -> "Release | None":
         """The newest release that any server of `environment` runs and that came to its end there with success.
@@ -70,9 +71,10 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
             good = good.filter(pk__lt=current.pk).exclude(revision=current.revision, manifest=current.manifest_id)
         return good.first()
 
-    def _current_in(self, environment: Environment) -> Self:
+    def _current_in(self, environment: Environment, only: Collection[str] = ()) -> Self:
         """A server that was taken off the environment still has its copy, which is nothing that runs here."""
-        servers = environment.placements.values("server")
+        placed = environment.placements.filter(server__name__in=only) if only else environment.placements.all()
+        servers = placed.values("server")
         current = ReleaseCopy.objects.filter(environment=environment, is_current=True, server__in=servers)
         return self.filter(environment=environment, pk__in=current.values("release")).order_by("-pk")
 

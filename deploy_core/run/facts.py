@@ -187,17 +187,23 @@ def aim_from(deployment: Deployment, source: Release, servers: Sequence[str]) ->
 def aim_task(deployment: Deployment, release: Release, servers: Sequence[str]) -> None:
     """A task runs in what `release` made live on `servers`: on its row, and in its journal."""
     hashed = fingerprint.of(deployment.environment, release.revision, release.pipeline, servers)
+    deployment.plan = {**deployment.plan, "pipeline": release.pipeline, "servers": list(servers)}
     Deployment.objects.filter(pk=deployment.pk).update(
-        revision=release.revision,
-        plan={**deployment.plan, "pipeline": release.pipeline, "servers": list(servers)},
-        plan_hash=hashed,
+        revision=release.revision, plan=deployment.plan, plan_hash=hashed
     )
     _record_plan(deployment, release, release, hashed)
 
 
 def aim_again(deployment: Deployment) -> None:
-    """See what is current now that a rollback starts, and go to the release before that; one that was named stays."""
-    if deployment.plan.get("to"):
+    """See what is current now that it starts: a task runs in that, a rollback goes to the release before it.
+
+    A release that was named stays, and so does what people agreed to (`gates.spoilt`).
+    """
+    if deployment.kind == Deployment.Kind.TASK:
+        live = Release.objects.current_in(deployment.environment, deployment.plan["servers"])
+        if live and not fingerprint.is_of(deployment, live):
+            aim_task(deployment, live, deployment.plan["servers"])
+    if deployment.kind != Deployment.Kind.ROLLBACK or deployment.plan.get("to"):
         return
     release = Release.objects.to_go_back_to(deployment.environment)
     if release and release != deployment.release:

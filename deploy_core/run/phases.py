@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from deploy_core.errors import ReachError
+from deploy_core.errors import ReachError, UnknownName
 from deploy_core.ledger import journal
 from deploy_core.models import Artifact, Deployment, Release
 from deploy_core.reach import artifacts
@@ -153,7 +153,11 @@ def _stage(work: Job, course: Course) -> Code:
 
 
 def _run_task(work: Job, course: Course) -> Code:
-    task = course.pipeline.tasks[work.deployment.plan["task"]]
+    deployment, tasks = work.deployment, course.pipeline.tasks
+    task = tasks.get(name := deployment.plan["task"])
+    if task is None:  # another release is live than when it was asked for
+        app, environment = deployment.app.name, deployment.environment.name
+        raise UnknownName("unknown_task", given=name, near=sorted(tasks), app=app, environment=environment)
     return work.perform({f"task:{target.name}": steps.run_task(course, target, task) for target in course.site.targets})
 
 

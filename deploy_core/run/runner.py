@@ -173,8 +173,7 @@ def _begin(deployment: Deployment) -> str | None:
         with transaction.atomic():
             if not journal.move(deployment.pk, Status.RUNNING, only_from={Status.QUEUED}):
                 return "over"
-            if is_rollback:
-                facts.aim_again(deployment)
+            facts.aim_again(deployment)
             found = {"before": before, "path": environment.path}
             Deployment.objects.filter(pk=deployment.pk).update(plan={**deployment.plan, **found})
     except IntegrityError:

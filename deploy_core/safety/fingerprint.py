@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deploy_core.models import Deployment, Environment
+from deploy_core.models import Deployment, Environment, Release
 from deploy_core.rules.plan import plan_hash
 
 _GRANTS = ("for_builds", "for_servers")
@@ -31,5 +31,14 @@ def is_still_true(deployment: Deployment) -> bool:
     only = deployment.plan.get("only")
     placed = environment.placements.values_list("server__name", flat=True)
     servers = [name for name in placed if not only or name in only]
+    if deployment.kind == Deployment.Kind.TASK:
+        live = Release.objects.current_in(environment, servers)
+        if live and not is_of(deployment, live):
+            return False
     now = of(environment, deployment.revision, deployment.plan.get("pipeline", ""), servers)
     return now == deployment.plan_hash
+
+
+def is_of(task: Deployment, live: Release) -> bool:
+    """Whether a task would run in the revision, and as the file, that it was planned of."""
+    return (live.revision, live.pipeline) == (task.revision, task.plan.get("pipeline", ""))

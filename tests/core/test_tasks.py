@@ -5,8 +5,11 @@ import pytest
 from deploy_core import deployments
 from deploy_core.errors import ConnectionLost
 from deploy_core.ledger import journal, progress
-from deploy_core.reach import staging
-from deploy_core.run import runner
+from deploy_core.models import Release
+from deploy_core.reach import staging as reach_staging
+from deploy_core.run import runner, steps
+from deploy_core.safety import fingerprint
+from tests.core.test_deployments import release
 from tests.core.world import BUILD, names, pipeline, told
 
 TASKS = """
@@ -31,6 +34,39 @@ def test_a_task_runs_on_chosen_servers_in_what_is_live(world):
     assert deployments.current(world.environment)[1].release.name == (world.folder(1) / "current").resolve().name
 
 
+@pytest.mark.parametrize(("needed", "status"), [(0, "succeeded"), (1, "plan_changed"), (0, "unknown_task")])
+def test_a_task_behind_a_deployment_runs_in_what_that_one_made_live(staging, alice, monkeypatch, needed, status):
+    first = release(staging, "1", by=alice)
+    Release.objects.update(pipeline="tasks: {count: {commands: [one]}}")
+    task = deployments.run_task(staging.app, "count", staging, by=alice, surface="web")
+    assert task.revision == first.revision
+    second = release(staging, "2", by=alice)
+    name = "count" if status != "unknown_task" else "sum"
+    Release.objects.filter(pk=second.pk).update(pipeline=f"tasks: {{{name}: {{commands: [two]}}}}")
+    ran = []
+    monkeypatch.setattr(steps, "run_task", lambda course, target, task: lambda hands: ran.extend(task.commands))
+    if needed:
+        staging.approvals_needed = 1
+        staging.save()
+
+    runner.run(task.pk)
+
+    task.refresh_from_db()
+    assert status in (task.status, task.reason), told(task)
+    assert ran == (["two", "two"] if status == "succeeded" else [])
+    assert task.revision == (first if needed else second).revision
+
+
+def test_a_task_of_one_server_is_of_what_that_one_runs(staging, alice):
+    older = release(staging, "1", by=alice)
+    Release.objects.update(pipeline="tasks: {count: {commands: [one]}}")
+    release(staging, "2", live_on=["web-2"], by=alice)
+
+    task = deployments.run_task(staging.app, "count", staging, by=alice, surface="web", only=["web-1"])
+
+    assert (task.revision, fingerprint.is_still_true(task)) == (older.revision, True)
+
+
 def test_a_task_that_fails_changes_nothing_else(world):
     pipeline(world, TASKS)
     world.deploy("v1")
@@ -45,7 +81,7 @@ def test_a_task_that_fails_changes_nothing_else(world):
 
 def cut_after(monkeypatch, command):
     """The connection breaks when a command has run to its end, and nobody heard so; the first time only."""
-    run_in, cut = staging.run_in, []
+    run_in, cut = reach_staging.run_in, []
 
     def run(connection, path, folder, said, *args, **more):
         run_in(connection, path, folder, said, *args, **more)
@@ -53,7 +89,7 @@ def cut_after(monkeypatch, command):
             cut.append(connection.server.name)
             raise ConnectionLost(server=connection.server.name)
 
-    monkeypatch.setattr(staging, "run_in", run)
+    monkeypatch.setattr(reach_staging, "run_in", run)
 
 
 def test_a_task_that_lost_its_connection_is_not_run_twice(world, monkeypatch):
