@@ -121,7 +121,7 @@ const deployments = new Deployments(feed, () => location.reload())
 into.steps.replaceChildren()
 deployments.adopt(first, epoch)
 deployments.watch(first.id, update)
+connection.start() // before what an address may ask for
 route()
 if (boot.moment) replay.show(Date.parse(boot.moment))
 addEventListener("hashchange", route)
-connection.start()

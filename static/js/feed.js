@@ -2,6 +2,9 @@
 
 import { pause, Stream } from "./stream.js"
 
+/** Refusals that another time may not have; an answer that never came has no code. */
+const PASSING = new Set([undefined, "rate_limited", "unavailable", "internal"])
+
 export class Feed {
   #connection
   #followed = new Map()
@@ -135,6 +138,7 @@ export class Feed {
     } catch (error) {
       if (this.#followed.get(id) !== followed || !this.#connection.isOpen) return
       if (error.code === "not_found" || error.code === "forbidden") return void this.#gone(id)
+      if (!PASSING.has(error.code)) return
       const wait = Math.max(pause(failures), error.frame?.retry_after_ms ?? 0)
       followed.timer = setTimeout(() => this.#subscribe(id, failures + 1), wait)
       return

@@ -3,6 +3,7 @@
 import { Connection } from "./connection.js"
 import { csrf } from "./dom.js"
 import { Feed } from "./feed.js"
+import { freshId } from "./fresh.js"
 import { overPolling } from "./transport_poll.js"
 import { overSocket } from "./transport_ws.js"
 import { language } from "./words.js"
@@ -14,7 +15,7 @@ import { language } from "./words.js"
 export function live({ urls, heartbeat_ms: heartbeatMs }, { room, changed = () => {} } = {}) {
   const { socket, poll, send } = urls
   const polling = overPolling({ poll, send, csrf, cursors: () => feed.cursors() })
-  const feed = new Feed({ tab: crypto.randomUUID(), lang: language, room }, polling.poke)
+  const feed = new Feed({ tab: freshId(), lang: language, room }, polling.poke)
   const connection = new Connection(
     { socket: overSocket(socket), poll: polling },
     {

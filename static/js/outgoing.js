@@ -1,5 +1,6 @@
 // What is typed on its way to the server: shown at once, sent until it is answered, given back when that takes too long.
 
+import { freshId } from "./fresh.js"
 import { isCommand } from "./line.js"
 import { Outbox } from "./outbox.js"
 import { word } from "./words.js"
@@ -24,7 +25,7 @@ export class Outgoing {
 
   /** Send a line; `reply` (`{id, q, by, text}`) is what it answers. */
   send(text, reply) {
-    const cid = this.#outbox.again(text) ?? crypto.randomUUID()
+    const cid = this.#outbox.again(text) ?? freshId()
     const kind = isCommand(text) ? "command" : "message"
     const item = this.#outbox.add(cid, { kind, room: this.#edges.room, text, reply: kind === "message" ? reply : undefined })
     const { row, event } = this.#edges.view.echo(item, this.#edges.me)
@@ -36,13 +37,13 @@ export class Outgoing {
 
   /** Let the message `id` say `text`. */
   edit(id, text) {
-    this.#outbox.add(crypto.randomUUID(), { kind: "edit", room: this.#edges.room, id, text })
+    this.#outbox.add(freshId(), { kind: "edit", room: this.#edges.room, id, text })
     this.#pump()
   }
 
   /** Take the message `id` back. */
   remove(id) {
-    this.#outbox.add(crypto.randomUUID(), { kind: "delete", room: this.#edges.room, id })
+    this.#outbox.add(freshId(), { kind: "delete", room: this.#edges.room, id })
     this.#pump()
   }
 

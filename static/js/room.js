@@ -7,6 +7,7 @@ import { Cards } from "./card.js"
 import { Composer } from "./composer.js"
 import { ConfirmView } from "./confirm_view.js"
 import { ConnectionView } from "./connection_view.js"
+import { contain } from "./contain.js"
 import { Deployments } from "./deployments.js"
 import { json, setHidden, slot } from "./dom.js"
 import { isCalled } from "./alerts.js"
@@ -55,14 +56,14 @@ class RoomPage {
     this.#connect()
     this.#deployments = new Deployments(this.#feed)
     this.#draw()
-    this.#events.follow()
+    contain(() => this.#events.follow())
     this.#deployments.watchAll((entry) => {
       this.#hearing.deployment(entry)
       this.#status.paint()
     })
     this.#listen()
+    this.#connection.start() // before what an address may ask for
     this.#navigation.route()
-    this.#connection.start()
   }
 
   #feed

@@ -9,7 +9,7 @@ export function parse(hash) {
   if (hash.startsWith("#say=")) return { pane: "room", say: decoded(hash.slice("#say=".length)) }
   const event = /^#e([1-9]\d{0,15})$/.exec(hash)
   if (event) return { pane: "room", event: Number(event[1]) }
-  const match = /^#deployment-(\d+)(?:\/([^/]+)(?:\/L(\d+))?)?$/.exec(hash)
+  const match = /^#deployment-([1-9]\d{0,8})(?:\/([^/]+)(?:\/L(\d+))?)?$/.exec(hash)
   if (!match) return null
   const step = match[2] ? decoded(match[2]) : null
   return { pane: "deployment", deployment: Number(match[1]), step, line: match[3] ? Number(match[3]) : null }

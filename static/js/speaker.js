@@ -1,6 +1,8 @@
 // The one tab of this browser that speaks: it shows what the system shows, and makes the sound. Which tab that is, a
 // lock decides; the others keep quiet, and take over when it is closed.
 
+import { freshId } from "./fresh.js"
+
 /** A tab says so often that it is looked at, and one that was not heard of for so long is gone, however it went. */
 const LOOKING_MS = 20_000
 const GONE_MS = 60_000
@@ -16,7 +18,7 @@ export class Speaker {
   #speaks = false
   #looking = new Map()
   #channel = globalThis.BroadcastChannel ? new BroadcastChannel(CHANNEL) : null
-  #tab = crypto.randomUUID()
+  #tab = freshId()
   #room
   #audio = null
   #opened

@@ -113,6 +113,18 @@ test("a stream that could not be followed is asked for again, not before the ser
   assert.deepEqual(asked.map((frame) => frame.t), ["sub", "sub", "sub", "snapshot"])
 })
 
+test("a refusal that would come again is not asked for again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  const { made, asked } = feed({ sub: () => Promise.reject(Object.assign(new Error(), { code: "bad_frame" })) })
+
+  made.follow("deployment:5", silent)
+  await turn()
+  t.mock.timers.tick(60_000)
+  await turn()
+
+  assert.equal(asked.length, 1)
+})
+
 test("a stream that is left meanwhile is not asked for again", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] })
   const { made, asked } = feed({ sub: () => Promise.reject(new Error("no answer")) })

@@ -382,6 +382,19 @@ test("a full store costs nothing but the reload", (t) => {
   assert.deepEqual(sent, [["send", "a long line"]])
 })
 
+test("a page that came over plain HTTP, where browsers make no ids, sends lines all the same", (t) => {
+  const { randomUUID } = crypto
+  crypto.randomUUID = undefined
+  t.after(() => (crypto.randomUUID = randomUUID))
+  const { made, frames } = outgoing(t)
+
+  made.send("one")
+  made.send("two")
+
+  assert.match(frames[0].cid, /^[0-9a-f]{32}$/)
+  assert.notEqual(frames[0].cid, frames[1].cid)
+})
+
 test("where a page may copy nothing, the link is said", async () => {
   template("tools", sheet("div", {}, sheet("button", { "data-action": "copy-link" })))
   globalThis.location = { href: "https://ship.example/rooms/demo/#e4" }

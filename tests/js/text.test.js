@@ -114,6 +114,7 @@ test("an address names a place and a place an address", () => {
   assert.deepEqual(parse("#say=%E4%BD"), { pane: "room", say: "%E4%BD" })
   assert.equal(parse("#line"), null)
   assert.equal(parse("#deployment-x"), null)
+  assert.equal(parse("#deployment-99999999999"), null)
 })
 
 test("places of a sentence are filled, and a missing value is seen", () => {
