@@ -37,6 +37,13 @@ export class Place {
     this.#scroll.scrollTop = 0
   }
 
+  /** Go to the top of a row that has no room in the window. */
+  showTop(row) {
+    if (row.offsetHeight <= this.#scroll.clientHeight) return
+    this.#scroll.scrollTop += row.getBoundingClientRect().top - this.#scroll.getBoundingClientRect().top
+    this.keep()
+  }
+
   /**
    * Remember the first row in sight: it keeps its place when rows above or below it grow. At the bottom one follows what
    * comes, unless (`always`) it is older than what one came for.

@@ -1,5 +1,8 @@
 // What the bot says to one person alone, in the room where it was asked. It survives a reload until it is dismissed.
 
+/** So much of an answer is spoken at once; a list of all commands would not end. */
+const SPOKEN = 400
+
 export class Privates {
   #rows = new Map()
   #room
@@ -29,8 +32,8 @@ export class Privates {
       },
     })
     this.#rows.set(event.q, row)
-    this.#edges.timeline.addPrivate(row, event)
-    if (isNow) this.#edges.urge(row.textContent.replace(/\s+/g, " ").trim())
+    this.#edges.timeline.addPrivate(row, event, { isNow })
+    if (isNow) this.#edges.urge(row.textContent.replace(/\s+/g, " ").trim().slice(0, SPOKEN))
     this.#edges.changed()
   }
 

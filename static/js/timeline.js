@@ -102,12 +102,13 @@ export class Timeline {
     this.#followOrCount(wasAtBottom, news.length)
   }
 
-  /** A private answer: at its moment in the past, or now at the end. */
-  addPrivate(row, event) {
+  /** A private answer: at its moment in the past, or now at the end; one longer than the window is read from its top. */
+  addPrivate(row, event, { isNow = false } = {}) {
     const wasAtBottom = this.#place.isAtBottom
     this.#insertByTime({ row, at: event.at, isPrivate: true, event })
     this.#arrange()
     this.#followOrCount(wasAtBottom, 1)
+    if (isNow && wasAtBottom) this.#place.showTop(row)
   }
 
   remove(row) {

@@ -58,6 +58,18 @@ def _press(window: Window, row: Locator, action: str) -> None:
     row.locator(f'.tools [data-action="{action}"]').click()
 
 
+def test_an_answer_longer_than_the_window_is_read_from_its_top(open_window: OpenWindow) -> None:
+    alice = open_window("alice")
+
+    alice.say("/help")
+    answer = alice.private_replies.last
+    expect(answer.get_by_role("row").nth(3)).to_be_visible(timeout=DEADLINE_MS)
+
+    expect(answer.get_by_role("columnheader").first).to_be_in_viewport()
+    expect(answer.get_by_role("row").last).not_to_be_in_viewport()
+    answer.get_by_role("button", name="Dismiss").click()
+
+
 def test_an_answer_quotes_and_an_edit_and_a_message_taken_back_reach_everybody_once(open_window: OpenWindow) -> None:
     alice, bob = open_window("alice"), open_window("bob")
     alice.say("shall we ship at noon?")
