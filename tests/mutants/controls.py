@@ -56,6 +56,18 @@ MUTANTS = {
         "if False:",
         "tests/trust/test_people.py",
     ),
+    "whoever is in some room runs commands in any": Mutant(
+        "chatops/room/authors.py",
+        " AND m.room_id = %s AND p.is_active\n",
+        " AND %s > 0 AND p.is_active\n",
+        "tests/room/test_messages.py -k not_a_member",
+    ),
+    "names of apps are known to everybody": Mutant(
+        "deploy_core/safety/access.py",
+        "    WHERE app.name IN (",
+        "    WHERE 1 = 1 OR app.name IN (",
+        "tests/core/test_access.py",
+    ),
     "what was answered before a right went is believed": Mutant(
         "chatops/room/guests.py",
         "        while asked_at != self.words:\n",
@@ -92,6 +104,12 @@ MUTANTS = {
         "        except IntegrityError:\n            return False\n",
         "        except IntegrityError:\n            return True\n",
         "tests/accounts/test_memory.py",
+    ),
+    "a command is run for a session whose time is over": Mutant(
+        "chatops/room/door.py",
+        " AND session.expire_date > %s",
+        " AND %s IS NOT NULL",
+        "tests/room/test_door.py",
     ),
     "a session outlives its end": Mutant(
         "chatops/accounts/visits.py",

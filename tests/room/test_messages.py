@@ -75,16 +75,19 @@ def test_two_people_may_use_the_same_client_id(alice, room):
     assert _post(bob, room, "two")["q"] == 2
 
 
-@pytest.mark.parametrize("author", ["outsider", "inactive"])
-def test_who_is_not_a_member_cannot_post_and_leaves_no_trace(alice, room, author):
+@pytest.mark.parametrize("text", ["hello", "/locks"])
+@pytest.mark.parametrize("author", ["outsider", "inactive", "elsewhere"])
+def test_who_is_not_a_member_cannot_post_and_leaves_no_trace(alice, room, author, text):
     someone = factories.person("mallory")
+    if author == "elsewhere":
+        factories.room("other", members=(someone,))
     if author == "inactive":
         room.memberships.create(person=someone)
         someone.is_active = False
         someone.save()
 
     with pytest.raises(Refused) as refused:
-        _post(someone, room, "hello")
+        _post(someone, room, text)
 
     assert refused.value.code == "not_found"
     assert not Line.objects.exists()
