@@ -6,12 +6,12 @@ import tomllib
 
 from tests.house.checkout import ROOT, product, rows_of, tracked, under
 
-PINNED = re.compile(r"^[a-z0-9][a-z0-9.-]*==\S+ \\$")
+PINNED = re.compile(r"^[a-z0-9][a-z0-9.-]*==\S+( ; python_version [<>=]+ \"[\d.]+\")? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
 
 def test_the_requirements_are_exact_pins_with_hashes_and_name_no_host():
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-fuzz.txt"):
         lines = [line for line in (ROOT / name).read_text().splitlines() if not line.lstrip().startswith("#")]
 
         strange = [line for line in lines if line and not PINNED.match(line) and not HASH.match(line)]
