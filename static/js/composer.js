@@ -24,6 +24,7 @@ export class Composer {
   #look = null
   #typedAt = 0
   #sayTimer = null
+  #passing = ""
   #lasting = ""
 
   /** `edges`: `whyNot()` says why nothing can be sent ("" for it can), `send(text, reply)`, `edit(id, text)`, `complete(text, caret)`, `lines()`, `typing(isOn)`, `down()`. */
@@ -105,12 +106,15 @@ export class Composer {
 
   /** One sentence above the field, for a while or (`isLasting`) until it is taken back by an empty one. */
   say(text, isLasting = false) {
-    clearTimeout(this.#sayTimer)
     if (isLasting) this.#lasting = text
-    const said = text || this.#lasting
+    else {
+      clearTimeout(this.#sayTimer)
+      this.#passing = text
+      if (text) this.#sayTimer = setTimeout(() => this.say(""), SAY_MS)
+    }
+    const said = this.#passing || this.#lasting
     setText(this.#slots.say, said)
     setHidden(this.#slots.say, !said)
-    if (text && !isLasting) this.#sayTimer = setTimeout(() => this.say(""), SAY_MS)
   }
 
   showTyping(names) {

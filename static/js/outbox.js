@@ -26,8 +26,9 @@ export class Outbox {
     return item
   }
 
-  has(cid) {
-    return this.#items.has(cid)
+  /** Lines as another page of this tab left them, under the client ids that they may have gone out with. */
+  takeUp(items) {
+    for (const item of items) this.#items.set(item.cid, { ...item, sentAt: null })
   }
 
   get size() {

@@ -3,6 +3,7 @@
 import { freshId } from "./fresh.js"
 import { isCommand } from "./line.js"
 import { Outbox } from "./outbox.js"
+import { keep } from "./store.js"
 import { word } from "./words.js"
 
 const KNOWN_ERRORS = new Set(["too_long", "rate_limited", "not_found", "expired", "read_only", "forbidden", "unavailable"])
@@ -13,6 +14,7 @@ export class Outgoing {
   #composer
   #edges
   #outbox = new Outbox()
+  #key
 
   /** `edges`: `view` draws echoes, `me` and `room` sign them, `changed()` hears that the timeline may be empty or not. */
   constructor(connection, timeline, composer, edges) {
@@ -20,7 +22,15 @@ export class Outgoing {
     this.#timeline = timeline
     this.#composer = composer
     this.#edges = edges
+    this.#key = `outbox:${edges.me.id}:${edges.room}`
     setInterval(() => this.#pump(), 1_000)
+  }
+
+  /** Take up what was on its way when this tab was loaded anew. */
+  resume() {
+    const items = JSON.parse(globalThis.sessionStorage.getItem(this.#key) ?? "[]")
+    this.#outbox.takeUp(items)
+    for (const item of items) if (["message", "command"].includes(item.kind)) this.#show(item)
   }
 
   /** Send a line; `reply` (`{id, q, by, text}`) is what it answers. */
@@ -28,11 +38,20 @@ export class Outgoing {
     const cid = this.#outbox.again(text) ?? freshId()
     const kind = isCommand(text) ? "command" : "message"
     const item = this.#outbox.add(cid, { kind, room: this.#edges.room, text, reply: kind === "message" ? reply : undefined })
-    const { row, event } = this.#edges.view.echo(item, this.#edges.me)
-    this.#timeline.echo(cid, row, event)
-    this.#edges.changed()
+    this.#show(item)
     this.#connection.send({ t: "typing", room: this.#edges.room, on: false })
     this.#pump()
+  }
+
+  #show(item) {
+    const { row, event } = this.#edges.view.echo(item, this.#edges.me)
+    this.#timeline.echo(item.cid, row, event)
+    this.#edges.changed()
+  }
+
+  #keep() {
+    const { items } = this.#outbox
+    keep(this.#key, items.length ? JSON.stringify(items) : "")
   }
 
   /** Let the message `id` say `text`. */
@@ -70,6 +89,7 @@ export class Outgoing {
   #settle(cid) {
     const isBack = this.#outbox.isInDoubt(cid)
     const item = this.#outbox.settle(cid)
+    if (item) this.#keep()
     if (isBack) this.#composer.takeOut(item.text, word("arrived"))
   }
 
@@ -77,6 +97,7 @@ export class Outgoing {
     if (!cid) return
     if (this.#outbox.isInDoubt(cid)) return void this.#stillBack(cid, code)
     const item = this.#outbox.settle(cid)
+    this.#keep()
     this.#timeline.unecho(cid)
     this.#edges.changed()
     if (item?.kind === "delete") return void this.#composer.say(word("error.not_done"))
@@ -92,13 +113,16 @@ export class Outgoing {
   }
 
   #pump() {
-    for (const item of this.#outbox.expired()) {
+    const old = this.#outbox.expired()
+    for (const item of old) {
       this.#timeline.unecho(item.cid)
       if (item.kind === "delete") this.#composer.say(word("error.not_done"))
       else this.#composer.giveBack(item.text, whyBack(item))
     }
-    if (this.#connection.isOpen) for (const frame of this.#outbox.due()) this.#connection.send(frame)
-    else for (const row of this.#timeline.echoes()) this.#edges.view.waits(row)
+    const due = this.#connection.isOpen ? this.#outbox.due() : []
+    if (old.length || due.length || !this.#connection.isOpen) this.#keep()
+    for (const frame of due) this.#connection.send(frame)
+    if (!this.#connection.isOpen) for (const row of this.#timeline.echoes()) this.#edges.view.waits(row)
   }
 }
 

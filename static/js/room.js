@@ -56,6 +56,7 @@ class RoomPage {
     this.#connect()
     this.#deployments = new Deployments(this.#feed)
     this.#draw()
+    contain(() => this.#outgoing.resume())
     contain(() => this.#events.follow())
     this.#deployments.watchAll((entry) => {
       this.#hearing.deployment(entry)

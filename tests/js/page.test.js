@@ -87,17 +87,19 @@ test("a line that a button puts in is a line of its own, whatever was being chan
   assert.deepEqual(kept, ["/rollback shop in production", "half a thought", "as it shall be"])
 })
 
-/** What is typed on its way over a line that is open; `time.now` is the clock. */
-function outgoing(t) {
+/** What is typed on its way; `frames` are those that went out, `echoed` the client ids of those shown at once. */
+function outgoing(t, { isOpen = true, me = {} } = {}) {
+  t.mock.timers.reset()
   t.mock.timers.enable({ apis: ["setInterval", "setTimeout", "Date"] })
   const { made: field, field: box, form } = composer()
   const frames = []
   const view = { echo: () => ({ row: sheet("li"), event: {} }), waits() {} }
-  const timeline = { newest: 0, echo() {}, unecho() {}, echoes: () => [] }
-  const line = { isOpen: true, send: (frame) => frame.t === "typing" || frames.push(frame) }
-  const made = new Outgoing(line, timeline, field, { view, me: {}, room: 7, changed() {} })
+  const echoed = []
+  const timeline = { newest: 0, echo: (cid) => echoed.push(cid), unecho() {}, echoes: () => [] }
+  const line = { isOpen, send: (frame) => isOpen && frame.t !== "typing" && frames.push(frame) }
+  const made = new Outgoing(line, timeline, field, { view, me, room: 7, changed() {} })
   const said = () => form.querySelector('[data-slot="say"]').textContent
-  return { made, box, said, frames, pass: (ms) => t.mock.timers.tick(ms) }
+  return { made, box, said, frames, echoed, pass: (ms) => t.mock.timers.tick(ms) }
 }
 
 test("a command whose answer was lost comes back in doubt, and goes when it is seen to have run", (t) => {
@@ -380,6 +382,49 @@ test("a full store costs nothing but the reload", (t) => {
   enter()
 
   assert.deepEqual(sent, [["send", "a long line"]])
+})
+
+test("a line that waits outlives a reload, under its client id and for its author alone", (t) => {
+  const kept = new Map()
+  const before = globalThis.sessionStorage
+  globalThis.sessionStorage = {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, text) => kept.set(key, text),
+    removeItem: (key) => kept.delete(key),
+  }
+  t.after(() => (globalThis.sessionStorage = before))
+  const first = outgoing(t, { isOpen: false, me: { id: 1 } })
+  first.made.send("written in a tunnel")
+  first.made.edit(5, "as it shall be")
+  const other = outgoing(t, { me: { id: 2 } })
+  other.made.resume()
+  other.made.reconnected()
+  assert.deepEqual(other.frames, [])
+
+  const second = outgoing(t, { me: { id: 1 } })
+  second.made.resume()
+  second.made.reconnected()
+
+  assert.deepEqual(second.frames.map(({ t: type, text }) => [type, text]), [
+    ["message", "written in a tunnel"],
+    ["message.edit", "as it shall be"],
+  ])
+  assert.deepEqual(second.echoed, [second.frames[0].cid])
+  for (const { cid } of second.frames) second.made.acked({ cid, q: 9 })
+  assert.equal(kept.has("outbox:1:7"), false)
+})
+
+test("what was said for a while stays when the line is back", () => {
+  const { made, form } = composer()
+  const said = () => form.querySelector('[data-slot="say"]').textContent
+
+  made.say("messages wait", true)
+  made.say("not run")
+  made.say("", true)
+  assert.equal(said(), "not run")
+  made.say("")
+
+  assert.equal(said(), "")
 })
 
 test("a page that came over plain HTTP, where browsers make no ids, sends lines all the same", (t) => {
