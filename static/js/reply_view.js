@@ -64,8 +64,8 @@ function cell(value, context) {
 }
 
 function status(name) {
-  const { tone, icon: glyph, spin } = look(name)
-  return el("span", `status is-${tone}`, icon(glyph, spin), word(`status.${name}`))
+  const { tone, icon: glyph } = look(name) // an answer says what was: nothing turns in it
+  return el("span", `status is-${tone}`, icon(glyph), word(`status.${name}`))
 }
 
 function deployment(number, context) {

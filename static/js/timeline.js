@@ -44,6 +44,7 @@ export class Timeline {
     scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true })
     document.addEventListener("visibilitychange", () => {
       if (this.#isHidden && this.#isAtEnd) this.#newFrom = null // all was read: what comes now is new
+      else if (!this.#isHidden) this.#arrange() // it may be another day
       this.#looked()
     })
   }
