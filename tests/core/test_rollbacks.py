@@ -30,6 +30,8 @@ def test_two_rollbacks_go_back_two_releases(world):
     for _ in range(2):
         rollback = deployments.roll_back(world.app, world.environment, by=world.person, surface="web")
         runner.run(rollback.pk)
+        rollback.refresh_from_db()
+        assert rollback.status == "succeeded", told(rollback)
 
     assert world.running() == ["built 1", "built 1"]
 
