@@ -9,7 +9,8 @@ import { clock, everySecond, showTook } from "./ticker.js"
 import { second } from "./time.js"
 import { language, plural, word } from "./words.js"
 
-const SURE_MS = 4_000
+/** Time enough to be read out, and to press again. */
+const SURE_MS = 8_000
 /** A finished card is one line after this, unless it failed. */
 const COLLAPSE_MS = 10 * 60_000
 
@@ -19,7 +20,7 @@ export class Cards {
   #cards = new Set()
   #watching = new Map()
 
-  /** `edges`: `urls`, `excerpt(step)` resolves to the last telling line, `run(line)`, `canAct()`. */
+  /** `edges`: `urls`, `excerpt(step)` resolves to the last telling line, `run(line)`, `canAct()`, `say(text)` aloud. */
   constructor(deployments, edges) {
     this.#deployments = deployments
     this.#edges = edges
@@ -220,7 +221,9 @@ class Card {
     clearTimeout(this.#sureTimer)
     this.#buttons.stop.classList.toggle("is-sure", isAsking)
     setText(this.#slots["stop-word"], isAsking ? word("stop_sure", { id: this.#id }) : word("stop"))
-    if (isAsking) this.#sureTimer = setTimeout(() => this.#ask(false), SURE_MS)
+    if (!isAsking) return
+    this.#edges.say(this.#slots["stop-word"].textContent)
+    this.#sureTimer = setTimeout(() => this.#ask(false), SURE_MS)
   }
 }
 

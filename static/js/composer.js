@@ -27,8 +27,8 @@ export class Composer {
   #passing = ""
   #lasting = ""
 
-  /** `edges`: `whyNot()` says why nothing can be sent ("" for it can), `send(text, reply)`, `edit(id, text)`, `complete(text, caret)`, `lines()`, `typing(isOn)`, `down()`. */
-  constructor(form, { room, limit }, edges) {
+  /** `store` names what is kept here: one person's lines and draft for one room. `edges`: `whyNot()` says why nothing can be sent ("" for it can), `send(text, reply)`, `edit(id, text)`, `complete(text, caret)`, `lines()`, `typing(isOn)`, `down()`. */
+  constructor(form, { store, limit }, edges) {
     this.#form = form
     this.#field = form.elements.line
     this.#slots = slots(form)
@@ -36,9 +36,9 @@ export class Composer {
     this.#limit = limit
     this.#complete = new Complete(form.querySelector(".complete"), this.#field, edges.complete)
     this.#about = new About(form.querySelector(".about"), () => this.leave())
-    this.#history = new History(`lines:${room}`)
+    this.#history = new History(`lines:${store}`)
     this.#learn()
-    this.#draftKey = `draft:${room}`
+    this.#draftKey = `draft:${store}`
     this.#listen()
     this.#field.value = sessionStorage.getItem(this.#draftKey) ?? ""
     this.#paint()

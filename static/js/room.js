@@ -126,6 +126,7 @@ class RoomPage {
       urls: this.#urls,
       excerpt: (step) => excerpts.of(step),
       run: (line) => this.#outgoing.send(line),
+      say: (text) => this.#announcer.urge(text),
       canAct: () => this.#connection.isOpen,
     })
     this.#view = new EventView(
@@ -136,7 +137,7 @@ class RoomPage {
     )
     this.#composer = new Composer(
       find("#composer"),
-      { room: this.#room.id, limit: this.#boot.limits?.text ?? 8000 },
+      { store: `${this.#me.id}:${this.#room.id}`, limit: this.#boot.limits?.text ?? 8000 },
       {
         whyNot: () => (this.#connection.isOver ? word(NO_MORE[this.#connection.state]) : ""),
         send: (text, reply) => this.#outgoing.send(text, reply),

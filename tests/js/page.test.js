@@ -60,7 +60,7 @@ function composer() {
   const form = sheet("form", {}, withSlots("p", "say", "paint", "hint", "typing", "who", "new"), complete, about, ...buttons)
   form.elements = { line: field }
   const sent = []
-  const made = new Composer(form, { room: 7, limit: 8000 }, {
+  const made = new Composer(form, { store: "1:7", limit: 8000 }, {
     whyNot: () => "",
     send: (text) => sent.push(["send", text]),
     edit: (id, text) => sent.push(["edit", text]),
