@@ -38,8 +38,8 @@ SAFETY = {
         "%(who)s may not force anything on %(app)s %(environment)s.[[ Those who may: %(allowed)s.]]"
     ),
     # why a deployment waits, or ended before it began
-    "confirmation_wanted": _("It waits until %(by)s confirms it, at the latest at %(until)s."),
-    "approval_wanted": _("It waits for %(needed)s of %(people)s, at the latest until %(until)s."),
+    "confirmation_wanted": _("It waits until %(by)s confirms it. Deadline: %(until)s."),
+    "approval_wanted": _("It waits for %(people)s (%(needed)s must agree). Deadline: %(until)s."),
     "scheduled_for": _("It starts %(when)s."),
     "waits_for_lock": _("It waits until %(by)s unlocks %(environment)s on %(app)s[[: “%(reason)s”]]."),
     "confirmation_expired": _("Nobody confirmed it in time."),
@@ -176,7 +176,7 @@ SAFETY = {
     "word.commits_by": _("%(count)s by %(authors)s"),
     "word.dropped": _("drops %(revision)s"),
     "word.needs_confirmation": _("its author confirms it"),
-    "word.needs_approval": _("it needs the yes of %(needed)s of %(people)s"),
+    "word.needs_approval": _("it needs a yes from %(people)s (%(needed)s must agree)"),
     "word.seconds": _("about %(seconds)s s, from the last %(count)s"),
     "column.closed": _("Closed by"),
     "column.fact": _("Fact"),
