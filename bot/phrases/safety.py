@@ -4,8 +4,14 @@ from django.utils.translation import gettext_lazy as _
 
 SAFETY = {
     # why it may not happen, and what to do next
-    "locked": _("%(environment)s on %(app)s is locked by %(by)s since %(since)s, until %(until)s[[: “%(reason)s”]]."),
-    "frozen": _("%(app)s %(environment)s is frozen[[ until %(until)s]][[: “%(reason)s”]][[ (by %(by)s)]]."),
+    "locked": _(
+        "%(environment)s on %(app)s is locked by %(by)s since %(since)s, until %(until)s[[: “%(reason)s”]]."
+        "[[ In an emergency, break the glass: %(glass)s]]"
+    ),
+    "frozen": _(
+        "%(app)s %(environment)s is frozen[[ until %(until)s]][[: “%(reason)s”]][[ (by %(by)s)]]."
+        "[[ In an emergency, break the glass: %(glass)s]]"
+    ),
     "not_locked": _("%(environment)s on %(app)s is not locked."),
     "lock_not_yours": _("%(environment)s on %(app)s is locked by %(by)s[[: “%(reason)s”]]. Only they unlock it."),
     "not_frozen": _("There is no freeze of just that."),

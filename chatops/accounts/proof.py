@@ -80,12 +80,20 @@ def asked_again(when: Callable[[HttpRequest], bool]) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def careful(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            where = where_wanted(request) if when(request) else ""
-            return suspend_request(request, where) if where else view(request, *args, **kwargs)
+            asked = wanted(request) if when(request) else None
+            return asked or view(request, *args, **kwargs)
 
         return careful
 
     return decorate
+
+
+def wanted(request: HttpRequest) -> HttpResponseBase | None:
+    """Where the person is sent to prove anew who they are; None when they did. What they sent is kept in their session
+    until then, and done without being sent again.
+    """
+    where = where_wanted(request)
+    return suspend_request(request, where) if where else None
 
 
 def wanted_first(request: HttpRequest) -> HttpResponseBase | None:

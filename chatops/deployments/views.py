@@ -19,6 +19,7 @@ from chatops.room.views import MemberRequest, outside_boot, rail
 from deploy_core import outlook
 from deploy_core.models import Deployment, JournalEntry, Person
 from deploy_core.rules.times import iso, zone_named
+from deploy_core.safety import access as rights
 
 #: Deployments on one page of the list, and entries of a journal in one answer.
 LISTED = 50
@@ -76,6 +77,7 @@ def page(request: MemberRequest, number: int) -> HttpResponse:
         "marks": [_readable_mark(mark, state) for mark in moments.marks(state)],
         "expected": outlook.expected(deployment.environment),
         "consent": consent.of(state),
+        "glass": _glass(request.user, deployment),
         "moment": moment,
         "rooms": rail(request.user),
         "page": "deployments",
@@ -89,6 +91,13 @@ def page(request: MemberRequest, number: int) -> HttpResponse:
         },
     }
     return render(request, "deployments/deployment.html", context)
+
+
+def _glass(person: Person, deployment: Deployment) -> str:
+    """Where who may deploy there does so without those who are asked; "" for others, and where nobody is."""
+    place = (deployment.app.name, deployment.environment.name)
+    is_open = deployment.environment.approvals_needed and rights.can(person, "deploy", *place)
+    return reverse("break-glass", args=place) if is_open else ""
 
 
 @never_cache

@@ -4,12 +4,14 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 
 from bot import phrases
+from chatops.accounts import proof
 from chatops.room import access as room_access
 from chatops.room.views import MemberRequest, rail
 from chatops.trust.people import manages_all
@@ -25,7 +27,7 @@ _page = method_decorator([never_cache, login_required], name="dispatch")
 
 @_page
 class Break(View):
-    """Deploy without the approvals that an environment wants."""
+    """Deploy without the approvals that an environment wants: whoever does so proves anew who they are."""
 
     request: MemberRequest
 
@@ -33,9 +35,11 @@ class Break(View):
         """What it means, and the form."""
         return self._draw(self._found(app, name))
 
-    def post(self, request: MemberRequest, app: str, name: str) -> HttpResponse:
+    def post(self, request: MemberRequest, app: str, name: str) -> HttpResponseBase:
         """Do it, or say why not. A refusal is audited too."""
         environment = self._found(app, name)
+        if asked := proof.wanted(request):
+            return asked
         ref, reason = (request.POST.get(field, "").strip().replace("\0", "")[:500] for field in ("ref", "reason"))
         if ref and not repository.is_ref_name(ref):
             return self._draw(environment, 400, trouble=phrases.render_text("bad_ref", {"ref": ref[:200]}))

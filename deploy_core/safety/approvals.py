@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from deploy_core.errors import Refused
-from deploy_core.models import Approval, BreakGlass, Deployment, Person
+from deploy_core.models import Approval, BreakGlass, Deployment, Environment, Person
 
 from . import access, fingerprint, proof
 
@@ -22,6 +23,13 @@ def missing(deployment: Deployment) -> int:
 def is_emergency(deployment: Deployment) -> bool:
     """Whether its author broke glass for it: it waits for nobody, and somebody looks at it afterwards."""
     return BreakGlass.objects.filter(deployment=deployment).exists()
+
+
+def glass(environment: Environment) -> str:
+    """The address where one goes past everything that `environment` wants; "" where nobody's approval is wanted."""
+    if not environment.approvals_needed:
+        return ""
+    return f"{settings.PUBLIC_URL}/reviews/break/{environment.app.name}/{environment.name}/"
 
 
 def given(deployment: Deployment) -> list[str]:

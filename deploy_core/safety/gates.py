@@ -66,10 +66,11 @@ def refuse(app: App, environment: Environment, *, by: Person, wish: Wish, forcin
         return
     shut = freezes.closed(app.name, environment.name, wish.at)
     if shut:
-        raise Refused("frozen", **freezes.told(shut, app.name, environment.name))
+        raise Refused("frozen", **freezes.told(shut, app.name, environment.name), glass=approvals.glass(environment))
     lock = locks.of_another(app, environment.name, by)
     if lock and not wish.waits_for_lock and not wish.at:
-        raise Refused("locked", **locks.told(lock) | {"app": app.name, "environment": environment.name})
+        told = locks.told(lock) | {"app": app.name, "environment": environment.name}
+        raise Refused("locked", **told, glass=approvals.glass(environment))
 
 
 def pass_on(deployment_id: int, *, epoch: int | None = None, person: Person | None = None) -> Status | None:

@@ -15,12 +15,20 @@ export function renderReply(code, params, context) {
   return nodes
 }
 
-// A command inside a sentence looks like one.
+// A command inside a sentence looks like one, and an address of this site leads there.
 function sentenceNodes(sentence) {
   return sentence
-    .split(/((?<![\w/[])\/[a-z]+\b(?!\/))/u)
+    .split(/((?<![\w/[])\/[a-z]+\b(?!\/)|https?:\/\/[^\s<>"“”]+)/u)
     .filter(Boolean)
-    .map((part) => (/^\/[a-z]+$/u.test(part) ? el("code", "", part) : part))
+    .map((part) => (/^\/[a-z]+$/u.test(part) ? el("code", "", part) : isOurs(part) ? address(part) : part))
+}
+
+function isOurs(text) {
+  return text.startsWith(`${location.origin}/`)
+}
+
+function address(url) {
+  return Object.assign(el("a", "link", url.slice(location.origin.length)), { href: url })
 }
 
 // One row is a list of facts; more are a table. A column without any value is left out.

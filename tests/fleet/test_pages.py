@@ -6,8 +6,8 @@ from django.urls import reverse
 from deploy_core.models import App, AuditEntry, Credential, Environment, Group, Server
 from deploy_core.reach import credentials
 from tests import factories
-from tests.fleet.signing_in import sign_in
 from tests.services import openssh
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 BACKEND = "django.contrib.auth.backends.ModelBackend"

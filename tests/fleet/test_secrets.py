@@ -8,7 +8,7 @@ from django.test import Client
 from deploy_core.models import AuditEntry, Person, Secret
 from deploy_core.reach.secrets import granted
 from tests import factories
-from tests.fleet.signing_in import sign_in
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 BACKEND = "django.contrib.auth.backends.ModelBackend"

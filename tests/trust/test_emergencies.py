@@ -6,11 +6,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from bot import phrases
 from deploy_core import deployments, emergency
 from deploy_core.errors import Forbidden, Refused
 from deploy_core.models import AuditEntry, BreakGlass, Deployment, Notice
-from deploy_core.safety import approvals, fingerprint, gates
+from deploy_core.safety import approvals, fingerprint, freezes, gates, locks
 from tests import factories
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 WHY = "The shop is down and nobody answers"
@@ -98,7 +100,7 @@ def test_where_nobody_is_asked_there_is_no_glass(shop, alice):
 
 def test_the_page_refuses_a_short_reason_and_audits_that(shop, production, alice):
     client = Client()
-    client.force_login(alice)
+    sign_in(client, alice)
 
     answer = client.post("/reviews/break/shop/production/", {"ref": "main", "reason": "urgent"})
 
@@ -110,7 +112,7 @@ def test_the_page_refuses_a_short_reason_and_audits_that(shop, production, alice
 
 def test_the_road_over_the_pages(shop, production, alice, bob):
     hers, his = Client(), Client()
-    hers.force_login(alice)
+    sign_in(hers, alice)
     his.force_login(bob)
 
     done = hers.post("/reviews/break/shop/production/", {"ref": "main", "reason": WHY})
@@ -120,6 +122,39 @@ def test_the_road_over_the_pages(shop, production, alice, bob):
     assert done["Location"] == f"/deployments/{Deployment.objects.get().pk}/"
     assert own.status_code == 409
     assert "Signed by bob" in his.get("/reviews/").content.decode()
+
+
+def test_who_signed_in_long_ago_proves_anew_who_they_are_and_need_not_type_it_again(shop, production, alice):
+    client = Client()
+    client.force_login(alice)
+
+    asked = client.post("/reviews/break/shop/production/", {"ref": "main", "reason": WHY})
+    nothing_yet = Deployment.objects.count()
+    done = client.post(asked["Location"], {"password": "correct horse"}, follow=True)
+
+    assert asked["Location"].startswith("/accounts/again/")
+    assert nothing_yet == 0
+    assert done.redirect_chain[-1][0] == f"/deployments/{Deployment.objects.get().pk}/"
+
+
+@pytest.mark.parametrize("what", ["locked", "frozen"])
+def test_the_refusal_names_the_way_past_it_where_somebody_is_asked(shop, production, alice, settings, what):
+    staging = factories.environment(shop, "staging", servers=(factories.server(),))
+    admin = factories.person("dave", role="manager")
+    for environment in (production, staging):
+        if what == "locked":
+            locks.take(shop, environment.name, by=admin, reason="stocktaking")
+        else:
+            freezes.freeze(shop, environment.name, by=admin, reason="stocktaking")
+
+    said = {}
+    for environment in (production, staging):
+        with pytest.raises(Refused, match=what) as refused:
+            deployments.request(shop, "main", environment, by=alice, surface="web")
+        said[environment.name] = phrases.render_text(refused.value.code, refused.value.params)
+
+    assert said["production"].endswith(f"break the glass: {settings.PUBLIC_URL}/reviews/break/shop/production/")
+    assert "glass" not in said["staging"]
 
 
 def test_who_may_not_look_there_sees_no_review_and_signs_none(shop, production, alice):
