@@ -18,6 +18,8 @@ from .world import World
 
 _MOST_LINES = 5
 _SHIPPING = ("deploy", "redeploy", "promote", "rollback")
+#: Verbs whose environment follows `to`; all others are said of one `in` which something is.
+_TO = ("deploy", "plan", "redeploy", "promote")
 
 #: What to press after a refusal that carries no line of its own; `{app}` only where an app is known.
 _NEXT = {
@@ -132,30 +134,45 @@ def _usage_hint(understood: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(understood: dict[str, Any], app: str, environment: str, invocation: Invocation) -> str:
-    """The understood command with its environment named."""
-    verb = understood.get("cmd", "deploy")
-    preposition = "to" if verb.rstrip("!") in ("deploy", "plan", "redeploy", "promote") else "in"
+    """The understood command with its environment named, and with everything else that was said: whoever presses it
+    means what they typed.
+    """
+    verb = str(understood.get("cmd", "deploy"))
+    task = f":{understood['task']}" if understood.get("task") else ""
+    parts = [f"{verb}{task}{'!' if understood.get('force') else ''}", _target(verb, understood, app, environment)]
+    named = {"to": "release", "for": "for", "from": "" if verb == "promote" else "from", "until": "until"}
+    parts += [f"{word} {understood[name]}" for word, name in named.items() if understood.get(name)]
+    parts += [str(understood.get("when", "")), "--queue" if understood.get("queue") else ""]
+    ends = {"|": "params", "because": "reason"}
+    parts += [f"{word} {understood[name]}" for word, name in ends.items() if understood.get(name)]
+    return clickable(" ".join(part for part in parts if part), invocation.surface)
+
+
+def _target(verb: str, understood: dict[str, Any], app: str, environment: str) -> str:
+    if understood.get("id") is not None:
+        return f"#{understood['id']}"
     ref = f"/{understood['ref']}" if understood.get("ref") else ""
-    reason = f" because {understood['reason']}" if understood.get("reason") else ""
-    return clickable(f"{verb} {app}{ref} {preposition} {environment}{reason}", invocation.surface)
+    source = f" from {understood['from']}" if verb == "promote" and understood.get("from") else ""
+    hosts = f"/{','.join(understood['hosts'])}" if understood.get("hosts") else ""
+    return f"{app}{ref}{source} {'to' if verb in _TO else 'in'} {environment}{hosts}"
 
 
 def _ways_around(
     error: DeployError, understood: dict[str, Any], app: str, invocation: Invocation, world: World
 ) -> list[str]:
     """Wait behind a lock, start when a freeze is over, or force it for a reason, for those who may."""
-    environment = str(understood.get("env", ""))
-    asked = {**understood, "reason": ""}
+    environment = str(understood.get("env") or error.params.get("environment") or "")
+    asked = {**understood, "reason": "", "force": False}
     lines = []
     if error.code == "locked":
-        lines.append(f"{_line(asked, app, environment, invocation)} --queue")
+        lines.append(_line({**asked, "queue": True}, app, environment, invocation))
     until = error.params.get("until")
     if error.code == "frozen" and isinstance(until, dict) and understood["cmd"] == "deploy":
-        lines.append(f"{_line(asked, app, environment, invocation)} at {_utc(until['at'])}")
+        lines.append(_line({**asked, "when": f"at {_utc(until['at'])}"}, app, environment, invocation))
     right: Action = "rollback" if understood["cmd"] == "rollback" else "manage"
     if error.params.get("may_force", True) and world.may(right, app, environment):
         reason = str(understood.get("reason") or "…")
-        forced = {**understood, "cmd": f"{understood['cmd']}!", "reason": reason}
+        forced = {**understood, "force": True, "reason": reason}
         lines.append(_line(forced, app, environment, invocation))
     return [*lines, *_next_lines(error.code, understood, app, invocation)]
 

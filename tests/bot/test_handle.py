@@ -430,3 +430,39 @@ def test_the_world_is_read_in_few_queries(ask, alice, django_assert_max_num_quer
 
     with django_assert_max_num_queries(12):
         ask(alice, "/where")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("/deploy:migrate shop", "/deploy:migrate shop to staging"),
+        ("/deploy! shop/main because it burns", "/deploy! shop/main to staging because it burns"),
+        ("/deploy shop/main at 22:00", "/deploy shop/main to staging at 22:00"),
+        ("/deploy shop --queue | a=1 because of b", "/deploy shop to staging --queue | a=1 because of b"),
+        ("/plan shop/v1.0", "/plan shop/v1.0 to staging"),
+        ("/rollback shop", "/rollback shop in staging"),
+    ],
+)
+def test_a_line_that_is_offered_for_want_of_an_environment_says_all_else_that_was_said(ask, alice, shop, line, offered):
+    reply = ask(alice, line)
+
+    assert (reply.code, reply.suggest[0]) == ("env_required", offered)
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("/deploy shop/main to staging/web-1,web-2", "/deploy shop/main to staging/web-1,web-2 --queue"),
+        ("/deploy:migrate shop to staging", "/deploy:migrate shop to staging --queue"),
+        ("/deploy shop to staging | a=1 because of b", "/deploy shop to staging --queue | a=1"),
+        ("/rollback shop in staging to 20260101-120000", "/rollback shop in staging to 20260101-120000 --queue"),
+    ],
+)
+def test_so_does_one_that_waits_behind_a_lock(ask, alice, shop, line, offered):
+    ask(factories.person("dana", role="manager"), "/lock shop in staging")
+
+    reply = ask(alice, line)
+
+    assert (reply.code, reply.suggest[0]) == ("locked", offered)
+    forced = [each for each in reply.suggest if "!" in each]
+    assert all("because" in each for each in forced)
