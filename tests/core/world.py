@@ -27,6 +27,7 @@ from deploy_core.reach import credentials
 from deploy_core.run import runner
 from tests import factories
 
+#: What is well has the time to say so, on a busy machine too; only `ill`, which never does, is given up at once.
 PIPELINE = """\
 build:
   commands: ["echo built $(cat version) > built"]
@@ -34,7 +35,7 @@ restart:
   command: echo "$SHIPROOM_REVISION" >> ../../restarts
 health:
   http: {port: PORT, path: /healthz}
-  timeout: 0.2
+  timeout: 30
   interval: 0.05
 """
 
@@ -53,7 +54,7 @@ def make_repository(folder: Path) -> Path:
         commit(folder, f"Release {version}", version=version, healthy="yes", **{"deploy.yml": PIPELINE})
         git(folder, "tag", f"v{version}")
     for branch, change in {
-        "ill": {"healthy": None},
+        "ill": {"healthy": None, "deploy.yml": PIPELINE.replace("timeout: 30", "timeout: 0.2")},
         "no-build": {
             "deploy.yml": PIPELINE.replace("echo built", "echo so far so good; echo no compiler >&2; exit 3 #")
         },
