@@ -1,6 +1,6 @@
 """What was built, and what lies on which server."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Self
 
 from django.db import models
@@ -61,15 +61,21 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
         return self._current_in(environment).filter(_went_well(environment)).first()
 
     def to_go_back_to(self, environment: Environment) -> "Release | None":
-        """The newest release older than the current one that was deployed with success and is still everywhere.
+        """The release that ran before the current one, was deployed with success and is still everywhere.
 
         It has other content: what was sent twice is taken back as one, and what some servers got by a retry counts
-        as deployed with it.
+        as deployed with it. What a rollback had left or passed over did not run before what was deployed after it.
         """
         good = self.complete_in(environment).filter(_went_well(environment))
-        if current := self.current_in(environment):
-            good = good.filter(pk__lt=current.pk).exclude(revision=current.revision, manifest=current.manifest_id)
-        return good.first()
+        current = self.current_in(environment)
+        if current is None:
+            return good.first()
+        older = good.filter(pk__lt=current.pk).exclude(revision=current.revision, manifest=current.manifest_id)
+        found = {release.pk: release for release in older}
+        before = list(_ran_before(environment, current, until=min(found))) if found else []
+        if not before:  # nobody noted what ran before it
+            return older.first()
+        return next((found[pk] for pk in before if pk in found), None)
 
     def _current_in(self, environment: Environment, only: Collection[str] = ()) -> Self:
         """A server that was taken off the environment still has its copy, which is nothing that runs here."""
@@ -77,6 +83,18 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
         servers = placed.values("server")
         current = ReleaseCopy.objects.filter(environment=environment, is_current=True, server__in=servers)
         return self.filter(environment=environment, pk__in=current.values("release")).order_by("-pk")
+
+
+def _ran_before(environment: Environment, release: "Release", until: int) -> Iterator[int]:
+    """What ran when `release` was deployed, what ran when that was, and so on: keys that fall, not below `until`."""
+    pk: int = release.pk
+    while True:
+        made = environment.deployments.filter(release=pk).exclude(kind="rollback").order_by("-pk")
+        before = made.values_list("previous", flat=True).first()
+        if before is None or not until <= before < pk:
+            return
+        pk = before
+        yield pk
 
 
 def _went_well(environment: Environment) -> models.Exists:

@@ -10,7 +10,7 @@ from deploy_core.models import AuditEntry, Deployment, Manifest, Release, Releas
 from deploy_core.rules.plan import way_back
 from deploy_core.rules.states import replay
 from deploy_core.rules.status import Status, StepStatus
-from deploy_core.run import engine, heartbeat
+from deploy_core.run import engine, facts, heartbeat
 from tests import factories
 
 
@@ -203,6 +203,37 @@ def test_what_was_sent_twice_is_taken_back_as_one(staging, alice):
         release(staging, name, content=content, by=alice)
 
     assert Release.objects.to_go_back_to(staging).name == "1"
+
+
+@pytest.mark.parametrize(
+    ("ran", "aim"),
+    [
+        (["1", "2", "<1", "3"], "1"),  # 2 was left by a rollback
+        (["1", "2", "3", "4", "<2", "5"], "2"),  # 3 was passed over
+        (["1", "2", "<1", "<2", "3"], "2"),  # and brought back
+        (["1", "2", "3", "<2"], "1"),
+        (["1", "2", "<1"], None),
+    ],
+)
+def test_what_a_rollback_had_left_did_not_run_before_what_came_after_it(staging, alice, ran, aim):
+    known = {}
+    for name in ran:
+        before = Release.objects.current_in(staging)
+        kind = Deployment.Kind.ROLLBACK if name[0] == "<" else Deployment.Kind.DEPLOY
+        if kind == Deployment.Kind.ROLLBACK:
+            made = known[name[1:]]
+            staging.deployments.create(
+                app=staging.app, kind=kind, release=made, status=Status.SUCCEEDED, requested_by=alice, previous=before
+            )
+            for server in staging.servers.all():
+                facts.switched(made, server.pk)
+        else:
+            known[name] = release(staging, name, by=alice)
+            known[name].deployments.update(previous=before)
+
+    found = Release.objects.to_go_back_to(staging)
+
+    assert (found.name if found else None) == aim
 
 
 def test_what_some_servers_got_by_a_retry_was_deployed_with_success(staging, alice):
