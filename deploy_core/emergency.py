@@ -4,6 +4,7 @@ It is a path of its own, not a switch: a reason, the people who would have been 
 stays open until one of them has signed it.
 """
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -45,7 +46,7 @@ def break_glass(app: App, ref: str, environment: Environment, *, by: Person, rea
     }
     notices.tell("announce.glass_broken", params, app=app)
     for person in Person.objects.filter(username__in=asked):
-        notices.tell("glass_review_wanted", params, person=person)
+        notices.tell("glass_review_wanted", params | {"where": f"{settings.PUBLIC_URL}/reviews/"}, person=person)
     audit.record(by, "glass.break", _target(broken), "done", reason=wish.because, told=asked)
     return deployment
 

@@ -25,6 +25,6 @@ TRUST = {
     "announce.audit_head": _("The audit's head is %(head)s."),
     "glass_review_wanted": _(
         "%(by)s deployed #%(number)s %(app)s → %(environment)s without your yes: “%(reason)s”. Look at it, and sign its"
-        " review."
+        " review[[ at %(where)s]]."
     ),
 }

@@ -18,7 +18,7 @@ export function renderReply(code, params, context) {
 // A command inside a sentence looks like one, and an address of this site leads there.
 function sentenceNodes(sentence) {
   return sentence
-    .split(/((?<![\w/[])\/[a-z]+\b(?!\/)|https?:\/\/[^\s<>"“”]+)/u)
+    .split(/((?<![\w/[])\/[a-z]+\b(?!\/)|https?:\/\/[^\s<>"“”]*[^\s<>"“”.,;:!?])/u)
     .filter(Boolean)
     .map((part) => (/^\/[a-z]+$/u.test(part) ? el("code", "", part) : isOurs(part) ? address(part) : part))
 }

@@ -54,6 +54,7 @@ def test_it_waits_for_nobody_and_tells_who_would_have_been_asked(shop, productio
         ("announce.glass_broken", None),
         ("glass_review_wanted", bob),
     ]
+    assert Notice.objects.get(person=bob).params["where"].endswith("/reviews/")
     row = AuditEntry.objects.get(action="glass.break")
     assert (row.actor, row.outcome, row.params) == (alice, "done", {"reason": WHY, "told": ["bob"]})
 
