@@ -6,7 +6,9 @@ import { contain } from "./contain.js"
 const LOST_AFTER = 3
 const POKE_MS = 200
 const SHORTEST_MS = 200
+const RETRY_MS = 2_000
 const PATIENCE_MS = 5_000
+const MOST_PATIENCE_MS = 30_000
 
 export class Lookout {
   /** Whether the session is over: then nobody asks any more. */
@@ -21,6 +23,7 @@ export class Lookout {
   #timer = null
   #isAsking = false
   #isPoked = false
+  #failures = 0
 
   /** `kind` of the answer: `json`, `document`. `edges`: `take(answer)` of a new picture, `answered()` after each try. */
   constructor({ address, kind, everyMs }, edges) {
@@ -47,14 +50,17 @@ export class Lookout {
     this.#isAsking = true
     this.#isPoked = false
     const began = Date.now()
+    const patienceMs = Math.min(MOST_PATIENCE_MS, Math.max(PATIENCE_MS, this.#everyMs * LOST_AFTER))
+    this.#failures += 1
     try {
-      this.#heard(await get(this.#address, this.#kind, this.#etag, Math.max(PATIENCE_MS, this.#everyMs * LOST_AFTER)))
+      this.#heard(await get(this.#address, this.#kind, this.#etag, patienceMs))
     } catch {
       // the line is away; `isLost` says so once it has been for a while
     }
     this.#isAsking = false
     contain(() => this.#edges.answered())
-    this.#again(this.#isPoked ? POKE_MS : Math.max(SHORTEST_MS, this.#everyMs - (Date.now() - began)))
+    const left = this.#failures ? Math.min(this.#everyMs, RETRY_MS * this.#failures) : this.#everyMs - (Date.now() - began)
+    this.#again(this.#isPoked ? POKE_MS : Math.max(SHORTEST_MS, left))
   }
 
   #taken(answer, etag) {
@@ -73,6 +79,7 @@ export class Lookout {
     if (status !== 200 && status !== 304) return
     if (status === 200 && !contain(() => this.#taken(answer, etag))) return // it is not shown: heard of it is not the word
     this.heardAt = Date.now()
+    this.#failures = 0
   }
 
   // Where nobody looks, nobody asks; `visibilitychange` does as soon as somebody does.

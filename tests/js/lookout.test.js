@@ -50,3 +50,27 @@ test("a picture that could not be drawn counts as none: it is asked for again, a
   assert.equal(lookout.isLost, false)
   assert.equal(tags[0], "v1")
 })
+
+test("a look that failed is taken again soon, however seldom one looks", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] })
+  let asked = 0
+  globalThis.XMLHttpRequest = class {
+    open() {}
+    getResponseHeader() {}
+    send() {
+      asked += 1
+      Object.assign(this, { status: asked < 3 ? 503 : 200, response: {} })
+      this.onload()
+    }
+  }
+  const lookout = new Lookout({ address: "cells/", kind: "json", everyMs: 600_000 }, { take() {}, answered() {} })
+
+  lookout.ask()
+  for (const ms of [2_000, 4_000, 60_000]) {
+    await turn()
+    t.mock.timers.tick(ms)
+  }
+  await turn()
+
+  assert.equal(asked, 3)
+})
