@@ -6,6 +6,8 @@ import { el, setHidden, setText } from "./dom.js"
 import { clock } from "./ticker.js"
 import { hasPhrase, phrase, plural, word } from "./words.js"
 
+/** What is older was not heard when it happened, as behind a closed lid: it is counted, and calls nobody. */
+const OLD_MS = 120_000
 const COUNTED = new Set(["message", "command", "announcement"])
 
 export class News {
@@ -54,19 +56,17 @@ export class News {
     for (const event of events) {
       const found = alertFor(event, id, this.#wants, this.#me, clock.now())
       if (!found) continue
-      const body = textOf(event)
-      this.#edges.speaker.say({
-        room: id,
-        title: titleOf(found.kind, event, slug),
-        body,
-        tag: found.tag,
-        url: id ? this.#edges.urls.room(slug, event.q) : this.#edges.urls.deploymentPage(event.d.deployment),
-        isUrgent: found.isUrgent,
-      })
+      if (!(clock.now() - Date.parse(event.at) > OLD_MS)) this.#call(found, event, id, slug)
       if (!id || this.#rooms.has(id)) this.#edges.notify.add() // the room of this page is counted by whoever reads it out
       const mark = markOf(found.kind, event)
       if (mark) this.#edges.notify.urge(mark)
     }
+  }
+
+  #call({ kind, tag, isUrgent }, event, room, slug) {
+    const { urls, speaker } = this.#edges
+    const url = room ? urls.room(slug, event.q) : urls.deploymentPage(event.d.deployment)
+    speaker.say({ room, title: titleOf(kind, event, slug), body: textOf(event), tag, url, isUrgent })
   }
 
   /** What one watches from outside its rooms, and what asks one to confirm, calls as an announcement of no room. */

@@ -32,6 +32,7 @@ export class Timeline {
   #isNow = true
   #newest = 0
   #span = null
+  #gapRow = null
 
   /**
    * `edges`: `view` (EventView), `range({before|after})` resolves to `{events, more}`, `read(q)`, `unseen(count|null)`,
@@ -77,6 +78,7 @@ export class Timeline {
     if (isNow) this.#newest = 0 // another life of the stream may begin lower
     this.#list.replaceChildren()
     if (missed) this.#put(this.#gap(missed), { at: events[0]?.at })
+    this.#gapRow = missed ? this.#rows[0] : null
     if (read !== null) this.#newFrom = this.#firstUnread(events, read)
     for (const event of events) this.#take(event)
     for (const row of kept) this.#insertByTime(row)
@@ -320,6 +322,7 @@ export class Timeline {
       const row = this.#edges.view.row(event)
       if (row) entries.push({ row, q: event.q, at: event.at, event })
     }
+    if (this.#gapRow && entries.length) this.remove(this.#gapRow.row) // they are shown, or a scroll away
     this.#rows.unshift(...entries)
     this.#list.prepend(...entries.map((entry) => entry.row))
     this.#arrange()

@@ -471,3 +471,15 @@ test("one reads on through a stretch of the talk that has no rows of its own", a
 
   assert.deepEqual([asked, order()], [[5, 3], [1, 2, 5, 6]])
 })
+
+test("what was said to be missing is said no more once one has read up to it", async () => {
+  template("note", withSlots("li", "glyph", "text", "time"))
+  const { made, list, scroll } = timeline(async () => ({ events: [line(601)], more: true, head: 700 }))
+  made.restart([line(602), line(603)], { missed: 600 })
+  assert.match(list.textContent, /missed/)
+
+  scroll.dispatchEvent(new Event("scroll"))
+  await new Promise((resolve) => setImmediate(resolve))
+
+  assert.doesNotMatch(list.textContent, /missed/)
+})

@@ -141,3 +141,20 @@ test("what is told to one person alone calls them wherever they are, and leads t
 
   assert.deepEqual(calls.map(({ room, url, isUrgent }) => [room, url, isUrgent]), [[null, "/deployments/7/", true]])
 })
+
+test("what happened behind a closed lid is counted and calls nobody", () => {
+  const calls = []
+  const counted = []
+  const edges = {
+    speaker: { say: ({ body }) => calls.push(body) },
+    notify: { add() {}, urge: (mark) => counted.push(mark) },
+    urls: { room: () => "" },
+  }
+  const news = new News(me, { levels: { 7: "all" } }, edges)
+  const at = (ago) => new Date(Date.now() - ago).toISOString()
+
+  news.tell([{ ...said("@alice hour"), at: at(3_600_000) }, { ...said("@alice now"), at: at(1_000) }], { id: 7, slug: "demo" })
+
+  assert.deepEqual(calls, ["@alice now"])
+  assert.deepEqual(counted, ["@bob", "@bob"])
+})
