@@ -12,11 +12,13 @@ import sys
 import threading
 import time
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.room.serving import ROOT, Serving, serving
+from tests.services import buffering
 from tests.waiting import wait_until
 
 IS_SOAK = bool(os.environ.get("SHIPROOM_SOAK"))
@@ -133,6 +135,57 @@ def test_a_body_that_is_only_slow_arrives(server: Serving):
             threading.Event().wait(0.02)
 
         assert _rest(raw).startswith(b"HTTP/1.1 403")  # it was heard to its end, and is of no page of ours
+
+
+def test_through_a_proxy_that_buffers_whole_answers_no_socket_opens_and_the_poll_tells_everything_once(server: Serving):
+    heard: list[dict] = []
+    conn, cursor = None, None
+
+    def ask(client: httpx.Client, path: str, question: dict) -> list[dict]:
+        answer = client.post(path, json=question)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["frames"]
+
+    def poll(client: httpx.Client) -> None:
+        nonlocal conn, cursor
+        resume = [cursor] if cursor else []
+        asked = {"conn": conn, "resume": resume, "want": [stream], "wait_ms": 20_000 if conn else 0}
+        for frame in ask(client, "/rt/poll", asked):
+            if frame["t"] == "welcome":
+                conn = frame["conn"]
+                cursor = {"s": stream, "e": frame["streams"][0]["e"], "q": frame["streams"][0]["head"]}
+            elif frame["t"] == "event" and frame["s"] == stream:
+                assert frame["q"] == cursor["q"] + 1
+                cursor["q"] = frame["q"]
+                heard.append(frame["d"])
+
+    stream, token = f"room:{server.room}", "t" * 32
+    cookie = f"session={server.keys['alice']}"
+    headers = {"Host": server.url.removeprefix("http://"), "Origin": server.url, "X-CSRFToken": token}
+    with buffering.before(server.address) as port, server.socket("bob") as bob:
+        with pytest.raises(TimeoutError):
+            connect(
+                server.url.replace("http", "ws", 1) + "/rt/ws", sock=socket.create_connection(("127.0.0.1", port)),
+                origin=server.url, additional_headers={"Cookie": cookie}, proxy=None, open_timeout=1,
+            )  # fmt: skip
+        headers["Cookie"] = f"{cookie}; csrf={token}"
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=30) as client:
+            poll(client)
+            telling = threading.Timer(0.3, bob.say, ("told through a buffer", "buffered-1"))  # while the poll waits
+            telling.start()
+            while not heard:
+                poll(client)
+            telling.join()
+            said = {"t": "message", "cid": "buffered-2", "room": server.room, "text": "said through a buffer"}
+            acks = [ask(client, "/rt/send", {"frames": [said]})[0] for _ in range(2)]
+            while len(heard) < 2:
+                poll(client)
+
+    assert [each["text"] for each in heard] == ["told through a buffer", "said through a buffer"]
+    assert [(ack["t"], ack["q"], ack.get("dup", False)) for ack in acks] == [
+        ("ack", cursor["q"], False),
+        ("ack", cursor["q"], True),
+    ]
 
 
 def test_a_health_check_needs_no_session(server: Serving):
