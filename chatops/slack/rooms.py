@@ -101,7 +101,7 @@ def stop(channel: Channel, error: str) -> None:
     if not Channel.objects.filter(pk=channel.pk, trouble="").update(trouble=error[:64]):
         return
     waiting = Post.objects.filter(workspace=channel.workspace_id, place=channel.channel, is_done=False)
-    waiting.update(is_done=True, trouble=error[:64])
+    waiting.update(is_done=True, payload={}, trouble=error[:64])
     timeline, now = Timeline(), timezone.now()
     params = {"channel": channel.name or channel.channel, "error": error, "room": channel.room.slug}
     timeline.notice(channel.room, f"slack-channel:{channel.pk}:{now:%s}", "announce.slack_stopped", params, at=now)

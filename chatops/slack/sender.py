@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from chatops.room.models import Stream
 from chatops.room.streams import heads
-from chatops.slack import calls, mirror, pace, rooms, workspaces
+from chatops.slack import calls, mirror, pace, rejected, workspaces
 from chatops.slack.blocks import Json
-from chatops.slack.desk import page
-from chatops.slack.models import Channel, Post, Workspace
+from chatops.slack.models import Post, Workspace
+from chatops.slack.rejected import keep
 from deploy_core.models import Deployment
 from deploy_core.rules.status import ACTIVE, ENDED
 from deploy_core.sealing import SealError
@@ -36,14 +36,6 @@ METADATA = "shiproom_post"
 LOOK_AT = 200
 #: A clock of ours and Slack's may differ by so much.
 SKEW_S = 300
-#: What Slack says of a channel that gets nothing more of us.
-CLOSED = frozenset({"channel_not_found", "not_in_channel", "is_archived", "channel_is_archived", "restricted_action"})
-#: What it says of a message that is larger than it takes.
-TOO_MUCH = frozenset(
-    {"msg_too_long", "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "too_many_attachments"}
-)
-#: What it says of a thread that is no more.
-NO_THREAD = frozenset({"thread_not_found", "cannot_reply_to_message", "message_not_found"})
 
 
 class Sender:
@@ -192,15 +184,15 @@ class Sender:
                 self._post(post)
         except calls.Limited as limited:
             _quiet(post.workspace, limited.after_s)
-            _keep(post, begun=None if not post.ts else post.begun)
+            keep(post, begun=None if not post.ts else post.begun)
         except calls.Unsure as unsure:
             pause_s = min(settings.SLACK_RETRY_S * 2**post.tries, settings.SLACK_RETRY_MOST_S)
             pause_s = max(pause_s, settings.SLACK_UNSURE_S)
             logger.warning("slack did not answer for %s (%s); again in %.0f s", post.key, unsure, pause_s)
             _quiet(post.workspace, pause_s)
-            _keep(post, tries=post.tries + 1)
+            keep(post, tries=post.tries + 1)
         except calls.Refused as refused:
-            self._refused(post, refused.error)
+            rejected.give_way(post, refused.error)
         except SealError as error:
             logger.error("the token of %s does not open: %s", post.workspace.team, error)
             _quiet(post.workspace, settings.SLACK_RETRY_MOST_S)
@@ -216,11 +208,11 @@ class Sender:
         thread = post.under.ts if post.under else post.thread
         if thread:
             where |= {"thread_ts": thread} | ({"reply_broadcast": True} if post.is_broadcast else {})
-        _keep(post, begun=timezone.now())
+        keep(post, begun=timezone.now())
         self._free[post.workspace_id, post.place] = time.monotonic() + settings.SLACK_POST_GAP_S
         if post.whisper_to:
             calls.call(post.workspace, "chat.postEphemeral", user=post.whisper_to, **where, **message)
-            _keep(post, is_done=True, payload={})  # it may have held a link that is for one person alone
+            keep(post, is_done=True, payload={})  # it may have held a link that is for one person alone
             return
         about = {"event_type": METADATA, "event_payload": {"post": post.pk, "key": post.key}}
         sent = calls.call(
@@ -245,7 +237,7 @@ class Sender:
     def _take_back(self, post: Post) -> None:
         self._count_edit(post)
         calls.call(post.workspace, "chat.delete", channel=post.place, ts=post.ts)
-        _keep(post, is_done=True, payload={})
+        keep(post, is_done=True, payload={})
 
     def _count_edit(self, post: Post) -> None:
         edits = self._edits.setdefault(post.workspace_id, deque(maxlen=settings.SLACK_EDITS_PER_MINUTE))
@@ -257,7 +249,7 @@ class Sender:
         after = timezone.now() + timedelta(seconds=settings.SLACK_EDIT_GAP_S)
         edits = post.edits + is_of_steps
         kept = kept if post.deployment_id else {"payload": {}}  # it is not needed any more, and may hold a link
-        _keep(post, ts=ts, digest=_digest(message), tries=0, edits=edits, not_before=after, is_done=is_done, **kept)
+        keep(post, ts=ts, digest=_digest(message), tries=0, edits=edits, not_before=after, is_done=is_done, **kept)
 
     def _look(self, post: Post) -> None:
         """Whether Slack has a message of which nobody knows: found, it is ours; else it is sent once more."""
@@ -274,48 +266,12 @@ class Sender:
             about = message.get("metadata") or {}
             if about.get("event_type") == METADATA and about.get("event_payload", {}).get("post") == post.pk:
                 is_done = post.deployment_id is None and post.said_id is None
-                _keep(post, ts=str(message["ts"]), tries=0, not_before=None, is_done=is_done, number=0)
+                keep(post, ts=str(message["ts"]), tries=0, not_before=None, is_done=is_done, number=0)
                 return
         if post.is_gone:
-            _keep(post, is_done=True)
+            keep(post, is_done=True)
         else:
             self._post(post)
-
-    # --- Slack says no ------------------------------------------------------------------------------------------------
-    def _refused(self, post: Post, error: str) -> None:
-        logger.warning("slack refused %s in %s: %s", post.key, post.place, error)
-        if error in workspaces.REVOKED:
-            _keep(post, begun=None)
-            workspaces.give_up(post.workspace, error)
-        elif post.ts and post.said_id:  # somebody deleted it there, or it is too old to be changed
-            _keep(post, is_done=True, payload={}, trouble="" if post.is_gone else error[:64])
-        elif post.ts and error == "message_not_found" and not post.trouble:  # somebody deleted it: once more
-            _keep(post, ts="", begun=None, digest="", number=0, status="", not_before=None, trouble=error)
-        elif post.whisper_to:
-            self._whisper_elsewhere(post, error)
-        elif error in CLOSED:
-            _close(post, error)
-        elif error in TOO_MUCH and not post.trouble:
-            self._send_short(post, error)
-        elif error in NO_THREAD and (post.under or post.thread):
-            _keep(post, under=None, thread="", begun=None)
-        else:
-            _keep(post, is_done=True, trouble=error[:64])
-
-    def _whisper_elsewhere(self, post: Post, error: str) -> None:
-        """Where the bot may not whisper, it writes to the person."""
-        key = {"place": post.whisper_to, "key": f"w:{post.pk}"}
-        _keep(post, whisper_to="", thread="", begun=None, trouble=error[:64], **key)
-
-    def _send_short(self, post: Post, error: str) -> None:
-        """A message that is too large for Slack goes as its first words; for a deployment, with its page."""
-        logger.error("slack takes no message of this size (%s): %s", post.key, error)
-        url = page(post.deployment_id) if post.deployment_id else ""
-        text = str((post.payload or {}).get("text", ""))[:300]
-        if post.ts:
-            _keep(post, is_done=True, trouble=error[:64])
-        else:
-            _keep(post, payload={"text": f"{text} {url}".strip()}, deployment_id=None, begun=None, trouble=error[:64])
 
 
 def _step_edit_at(post: Post, deployment: Deployment, now: datetime, gap_s: float) -> datetime | None:
@@ -340,32 +296,17 @@ def _to_look_at(workspace: Workspace) -> QuerySet[Post]:
     return left.filter(Q(said__isnull=True) | ~Q(ts="") | Q(pk__in=firsts.values("first")))
 
 
-def _keep(post: Post, **fields: Any) -> None:
-    for name, value in fields.items():
-        setattr(post, name, value)
-    post.save(update_fields=list(fields))
-
-
 def _stumble(post: Post) -> None:
     """A fault of ours: again later, a few times; then it stands in nobody's way."""
     tries = post.tries + 1
     pause = timedelta(seconds=min(settings.SLACK_RETRY_S * 2**tries, settings.SLACK_RETRY_MOST_S))
     is_over = tries >= MOST_FAULTS
-    _keep(post, tries=tries, not_before=timezone.now() + pause, is_done=is_over, trouble="internal" if is_over else "")
+    keep(post, tries=tries, not_before=timezone.now() + pause, is_done=is_over, trouble="internal" if is_over else "")
 
 
 def _quiet(workspace: Workspace, seconds: float) -> None:
     until = timezone.now() + timedelta(seconds=seconds)
     Workspace.objects.filter(pk=workspace.pk).update(quiet_until=until)
-
-
-@transaction.atomic
-def _close(post: Post, error: str) -> None:
-    """A channel gets nothing more; its room is told once, with what to do."""
-    waiting = Post.objects.filter(workspace=post.workspace, place=post.place, is_done=False)
-    waiting.update(is_done=True, trouble=error[:64])
-    for channel in Channel.objects.filter(workspace=post.workspace, channel=post.place).select_related("room"):
-        rooms.stop(channel, error)
 
 
 def _digest(message: Json) -> str:

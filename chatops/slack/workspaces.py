@@ -56,10 +56,16 @@ def install(answer: Mapping[str, Any], token: str, *, by: Person | None) -> Work
 
 def _begin_anew(workspace: Workspace) -> None:
     """What happened while the app was not there is told to nobody when it is back."""
-    Post.objects.filter(workspace=workspace, is_done=False).update(is_done=True, trouble="app_uninstalled")
+    _drop_waiting(workspace)
     for kind, rows, about in (("room", workspace.channels, "room"), ("person", workspace.identities, "person")):
         head = StreamHead.objects.filter(kind=kind, stream_id=OuterRef(about)).values("number")
         rows.update(number=Coalesce(Subquery(head), F("number")))
+
+
+def _drop_waiting(workspace: Workspace) -> None:
+    """What waits is sent no more, and what it would have said is kept no longer."""
+    waiting = Post.objects.filter(workspace=workspace, is_done=False)
+    waiting.update(is_done=True, payload={}, trouble="app_uninstalled")
 
 
 def token_of(workspace: Workspace) -> str:
@@ -76,6 +82,7 @@ def remove(workspace: Workspace, why: str, *, by: Person | None = None) -> None:
     """The workspace has removed the app, or `by` has: its token is forgotten, nothing is sent there, rooms are told."""
     gone = Workspace.objects.filter(pk=workspace.pk, removed__isnull=True)
     if gone.update(removed=timezone.now(), sealed=""):
+        _drop_waiting(workspace)
         audit.record(by, "slack.remove", workspace.team, why)
         tell_rooms(workspace, "announce.slack_removed")
 

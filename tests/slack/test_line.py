@@ -22,7 +22,12 @@ def socket(slack, settings):
 def opened(ship, socket):
     handler = line.open_()
     yield handler
+    _close(handler, socket)
+
+
+def _close(handler, socket):
     handler.client.auto_reconnect_enabled = False
+    wait_until(lambda: socket.connections)
     socket.cut()  # else it is closed only when the SDK looks up from listening, three seconds later
     handler.close()
 
@@ -67,10 +72,10 @@ def test_events_and_presses_come_over_it_too(ship, socket, opened):
 def test_the_bot_token_that_was_given_is_kept_sealed(db, slack, settings, socket):
     slack.workspace(scopes=("commands",))
     settings.SLACK_BOT_TOKEN = slack.workspaces["T1"].token
-    line.open_().close()
+    _close(line.open_(), socket)
     before = Workspace.objects.get().scopes
     slack.workspaces["T1"].scopes += ("channels:history",)  # installed anew, a bot keeps its token
-    line.open_().close()
+    line._install(settings.SLACK_BOT_TOKEN)
 
     workspace = Workspace.objects.get()
     assert (workspace.team, workspaces.token_of(workspace)) == ("T1", settings.SLACK_BOT_TOKEN)

@@ -3,18 +3,14 @@
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatops.slack import mrkdwn, speech
 
 NAMES = {"U1": "@alice", "U2": "Ann"}
-TEXTS = st.text(st.one_of(st.sampled_from("<>&@!#|^*`\n "), st.characters()), max_size=200)
-MARKS = st.lists(
-    st.sampled_from(
-        ["<", ">", "|", "&", "&amp;", "&lt;", "@U1", "!here", "!date^1^{t}", "#C1", "https://x.y", "a", "\ud83d"]
-    )
-).map("".join)
+PARTS = ("<", ">", "|", "&", "&amp;", "&lt;", "@U1", "!here", "!date^1^{t}", "#C1", "https://x.y", "a", "*", "\ud83d")
+TEXTS = st.one_of(st.text(max_size=100), st.lists(st.sampled_from(PARTS), max_size=40).map("".join))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +33,8 @@ def test_a_text_of_slack_is_read_as_people_see_it(written, meant):
     assert speech.heard(written, NAMES) == meant
 
 
-@given(st.one_of(TEXTS, MARKS))
+@settings(deadline=None)
+@given(TEXTS)
 @example("<@U1|<!here>>")
 @example("\x00\ud800")
 def test_any_text_of_slack_has_its_like_that_every_database_holds(written):
@@ -48,6 +45,7 @@ def test_any_text_of_slack_has_its_like_that_every_database_holds(written):
     assert set(speech.users_in(written)) <= set(re.findall("[A-Z0-9]+", written))
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 @example("<!channel>", "<@U1> <!here> <!subteam^S1> <#C1> <https://evil.example|ok> &lt;!here&gt; &amp;lt;!here>")
 @example("x", "&" * 8_000)
@@ -63,6 +61,7 @@ def test_no_text_of_the_room_calls_anybody_in_slack_or_leads_anywhere(who, text)
         assert sent["text"].endswith(mrkdwn.escape(text))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_a_name_is_one_line_without_marks_that_nobody_sees(name):
     shown = speech.named(name)

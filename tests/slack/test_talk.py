@@ -1,11 +1,14 @@
 """What people say to each other, in a room and in the channel that shows it: both ways, once, and only where wanted."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from chatops.room import frames, messages, people, talk
 from chatops.room.models import Event, Message
-from chatops.slack import hearing, nicknames, opting, rooms, workspaces
+from chatops.slack import hearing, nicknames, opting, outbox, rooms, workspaces
 from chatops.slack.models import Heard, Post, Workspace
 from chatops.slack.sender import Sender
 from deploy_core.models import AuditEntry, Deployment, Grant
@@ -55,9 +58,11 @@ def test_what_a_linked_person_and_a_guest_say_in_the_channel_is_said_in_the_room
         ("bob", "is @alice there? <3 the page (https://x.example/a?b=1&c)"),
         ("Ann (Slack)", "she is, with UOTHER in #ops"),
     ]
+    tied.user("UBOB").say("I am of another organisation", team="T9")
+    assert _chat(tied)[2] == ("UBOB (Slack)", "I am of another organisation")
     assert [mention.person for mention in Message.objects.order_by("number")[1].mentions.all()] == [tied.alice]
     told = [frames.of_event(event)["by"] for event in Event.objects.filter(kind="message").order_by("number")]
-    assert told == [
+    assert told[:2] == [
         {"id": tied.bob.pk, "name": "bob", "via": "slack"}, {"id": None, "name": "Ann (Slack)", "via": "slack"},
     ]  # fmt: skip
 
@@ -116,7 +121,8 @@ def test_answers_in_a_thread_answer_what_it_stands_under(tied):
 
 
 def test_files_stay_in_slack_and_are_named(tied):
-    tied.user("UBOB").say("look", subtype="file_share", files=[{"name": "a.png"}, {"title": "b\nc"}, 7])
+    said, _ = tied.user("UBOB").say("look", subtype="file_share", files=[{"name": "a.png"}, {"title": "b\nc"}, 7])
+    tied.user("UBOB").rewrite({name: said[name] for name in said if name != "files"}, "look")  # one was taken away
 
     assert _chat(tied) == [("bob", "look\n(files that stay in Slack: a.png, b c)")]
 
@@ -190,13 +196,15 @@ def test_who_may_not_write_in_the_room_is_told_so_once(tied):
 
 
 def test_where_managers_alone_write_neither_others_nor_guests_do(tied):
+    before = [tied.user(user).say("before")[0] for user in ("UBOB", "UANN")]
     tied.room.is_announcements = True
     tied.room.save()
     tied.room.memberships.filter(person=tied.alice).update(is_manager=True)
     said = [tied.user(user).say(f"{user} says")[0] for user in ("UBOB", "UANN", "UALICE")]
-    tied.user("UBOB").rewrite(said[0], "another")
+    for user, told in (("UBOB", said[0]), ("UBOB", before[0]), ("UANN", before[1])):
+        tied.user(user).rewrite(told, "another")
 
-    assert _chat(tied) == [("alice", "UALICE says")]
+    assert [text for _, text in _chat(tied)] == ["before", "before", "UALICE says"]
 
 
 def test_what_is_too_long_or_too_fast_is_not_shown_and_its_author_told(tied, settings):
@@ -330,14 +338,32 @@ def test_an_answer_of_slack_that_was_lost_makes_no_second_message_and_a_deletion
 def test_answers_go_into_the_thread_of_a_deployment_and_of_what_was_said_in_slack(tied):
     tied.user().command("shop/main to staging")
     said, _ = tied.user("UBOB").say("how is it?")
-    _say(tied, "well", answers=Message.objects.get(kind="chat"))
+    tied.user("UBOB").say("well?", thread=said["ts"])
+    _say(tied, "well", answers=Message.objects.get(text="well?"))
     _say(tied, "slow", answers=Message.objects.get(kind="card"))
 
     tied.send_all()
 
     card = tied.slack.in_channel(tied.there.id)[-1]
-    assert _texts(tied, said["ts"]) == ["*bob* (web): well"]
+    assert _texts(tied, said["ts"]) == ["well?", "*bob* (web): well"]
     assert _texts(tied, card.ts) == ["*bob* (web): slow"]
+
+
+@pytest.mark.parametrize("end", ["the app is removed", "the channel is archived", "turned off"])
+def test_what_is_never_sent_is_not_kept_either(tied, end):
+    _say(tied, "between us")
+    tied.slack.trouble("chat.postMessage", retry_after_s=30)
+    Sender("test").round()
+    waits = Post.objects.filter(payload__icontains="between us").count()
+    if end == "the app is removed":
+        tied.user().event({"type": "app_uninstalled"})
+    elif end == "the channel is archived":
+        tied.user().event({"type": "channel_archive", "channel": tied.there.id})
+    else:
+        opting.end(tied.channel, "slack_mirror_ended", by=tied.alice)
+
+    assert waits == 1
+    assert not Post.objects.filter(payload__icontains="between us").exists()
 
 
 def test_private_answers_never_leave(tied):
@@ -349,6 +375,17 @@ def test_private_answers_never_leave(tied):
 
     assert _texts(tied) == ["*bob* (web): hello"]
     assert HOOK not in str(tied.slack.calls)
+
+
+def test_what_was_heard_long_ago_is_not_followed_any_more(tied, settings):
+    settings.SLACK_KEEP_DAYS = 1
+    old, new = (tied.user("UBOB").say(text)[0] for text in ("old", "new"))
+    Heard.objects.filter(ts=old["ts"]).update(at=timezone.now() - timedelta(days=2))
+    outbox.forget()
+    for said in (old, new):
+        tied.user("UBOB").rewrite(said, "other")
+
+    assert _chat(tied) == [("bob", "old"), ("bob", "other")]
 
 
 # --- both, and round and round ----------------------------------------------------------------------------------------
