@@ -3,14 +3,12 @@
 // without holes; when that part does not reach up to now, later events wait until the reader comes down.
 
 import { amended, CHANGES } from "./amend.js"
+import { arrange, continues } from "./arrangement.js"
 import { ConnectionLost, Refused } from "./connection.js"
 import { clone, setText, slot } from "./dom.js"
 import { Place } from "./place.js"
-import { day, dayName } from "./time.js"
-import { clock } from "./ticker.js"
-import { dayWords, language, plural, word } from "./words.js"
+import { plural } from "./words.js"
 
-const MORE_MS = 5 * 60_000
 const NEAR_END_PX = 400
 const MOST_ROWS = 300
 /** So many rows are kept for who reads further up; what comes then waits until they come down. */
@@ -212,43 +210,9 @@ export class Timeline {
     this.#list.insertBefore(entry.row, before)
   }
 
-  // One pass over what is shown: days, what is new, and lines that belong to the line above.
   #arrange() {
     this.#trim()
-    for (const divider of this.#list.querySelectorAll(".divider")) divider.remove()
-    let above = null
-    let isNewSaid = false
-    for (const entry of this.#rows) {
-      if (this.#isSaidAbove(entry, above)) continue
-      let isDivided = false
-      if (entry.at && (!above?.at || day(above.at) !== day(entry.at)))
-        isDivided = this.#divide(entry, this.#dayWord(entry))
-      if (!isNewSaid && above && this.#newFrom !== null && entry.q >= this.#newFrom) {
-        isNewSaid = true
-        isDivided = this.#divide(entry, word("new_divider"), "divider--new")
-      }
-      entry.row.classList.toggle("event--more", !isDivided && continues(above?.event, entry.event))
-      above = entry
-    }
-  }
-
-  // The card right above says the same.
-  #isSaidAbove({ row, event }, above) {
-    if (event?.k !== "announcement") return false
-    row.hidden = Boolean(event.d.deployment) && above?.event?.d.deployment === event.d.deployment && above.event.k === "card"
-    return row.hidden
-  }
-
-  #divide({ row }, text, extra = "") {
-    const divider = clone("divider")
-    divider.textContent = text
-    if (extra) divider.classList.add(extra)
-    row.before(divider)
-    return true
-  }
-
-  #dayWord({ at }) {
-    return dayName(at, clock.now(), language, dayWords())
+    arrange(this.#list, this.#rows, this.#newFrom)
   }
 
   #trim() {
@@ -364,10 +328,4 @@ export class Timeline {
       this.#isLoading = false
     }
   }
-}
-
-function continues(above, event) {
-  if (above?.k !== "message" || event?.k !== "message") return false
-  if (above.by?.id !== event.by?.id || above.by?.name !== event.by?.name) return false // guests have no id
-  return !event.d.reply && Date.parse(event.at) - Date.parse(above.at) < MORE_MS
 }
