@@ -31,6 +31,7 @@ def of_servers(course: Course, release: Release) -> Mapping[int, tuple[Base, ...
     def delta(release_id: int) -> Delta | None:
         old = Release.objects.select_related("manifest").get(pk=release_id)
         try:
+            # Read as a new file: of one that shares a path inside another, nobody knows what lies where.
             shared = pipeline.for_environment(pipeline.parse(old.pipeline), environment.name).shared
             content = manifest.unpack(bytes(old.manifest.packed))
         except (PipelineError, manifest.ManifestError):
