@@ -504,6 +504,22 @@ def test_what_more_people_would_read_than_the_room_lets_in_needs_a_clear_word(as
     assert (was_off, asked.channel.is_wide, asked.channel.may_talk) == (True, True, True)
 
 
+def test_a_closed_room_and_a_channel_of_invited_people_need_no_second_word(asked):
+    asked.room.is_closed = True
+    asked.room.save()
+    asked.there.is_private = True
+    asked.workspace.scopes += ",groups:history"
+    asked.workspace.save()
+    told = _answer(asked, "mirror on")
+    _say(asked, "among us")
+    asked.user("UANN").say("all of us", channel_type="group")
+    asked.send_all()
+
+    assert "shown in both" in told
+    assert _texts(asked)[-1] == "*bob* (web): among us"
+    assert ("UANN (Slack)", "all of us") in _chat(asked)
+
+
 def test_a_room_that_is_closed_is_not_read_in_a_public_channel_any_more(asked):
     _answer(asked, "mirror on")
     _say(asked, "open")
