@@ -54,9 +54,9 @@ export class News {
   /** Events of any room: call for what is worth it. */
   tell(events, { id, slug }) {
     for (const event of events) {
-      const found = alertFor(event, id, this.#wants, this.#me, clock.now())
+      const found = alertFor(event, id, this.#wants, this.#me, clock.live())
       if (!found) continue
-      if (!(clock.now() - Date.parse(event.at) > OLD_MS)) this.#call(found, event, id, slug)
+      if (!(clock.live() - Date.parse(event.at) > OLD_MS)) this.#call(found, event, id, slug)
       if (!id || this.#rooms.has(id)) this.#edges.notify.add() // the room of this page is counted by whoever reads it out
       const mark = markOf(found.kind, event)
       if (mark) this.#edges.notify.urge(mark)
@@ -98,7 +98,7 @@ export class News {
     room.q = Math.max(room.q, ...events.map((event) => event.q))
     const news = events.filter((event) => COUNTED.has(event.k) && event.by?.id !== this.#me.id && !CHANGES.has(event.k))
     room.unread += news.length
-    room.mentions += news.filter((event) => alertFor(event, room.id, this.#wants, this.#me, clock.now())?.kind === "mention").length
+    room.mentions += news.filter((event) => alertFor(event, room.id, this.#wants, this.#me, clock.live())?.kind === "mention").length
     paint(room)
   }
 }

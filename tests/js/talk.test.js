@@ -7,6 +7,7 @@ import { History } from "../../static/js/history.js"
 import { calling } from "../../static/js/line.js"
 import { News } from "../../static/js/news.js"
 import { Presence } from "../../static/js/presence.js"
+import { clock } from "../../static/js/ticker.js"
 import { keyOf, linksIn } from "../../static/js/unfurl.js"
 
 const me = { id: 1, name: "alice" }
@@ -142,7 +143,7 @@ test("what is told to one person alone calls them wherever they are, and leads t
   assert.deepEqual(calls.map(({ room, url, isUrgent }) => [room, url, isUrgent]), [[null, "/deployments/7/", true]])
 })
 
-test("what happened behind a closed lid is counted and calls nobody", () => {
+test("what happened behind a closed lid is counted and calls nobody", (t) => {
   const calls = []
   const counted = []
   const edges = {
@@ -152,6 +153,8 @@ test("what happened behind a closed lid is counted and calls nobody", () => {
   }
   const news = new News(me, { levels: { 7: "all" } }, edges)
   const at = (ago) => new Date(Date.now() - ago).toISOString()
+  clock.hold(Date.now() - 3_600_000) // the page shows a past moment: what happens meanwhile happens now
+  t.after(() => clock.hold(null))
 
   news.tell([{ ...said("@alice hour"), at: at(3_600_000) }, { ...said("@alice now"), at: at(1_000) }], { id: 7, slug: "demo" })
 
