@@ -1,7 +1,7 @@
 """A process that has everything loaded, and forks one child per order: `go REF K`, `again PK K`, `verify`.
 
 A child walks a deployment as the one process does, and is killed (SIGKILL, by itself) at its K-th failpoint: just
-before and just after every commit to the database, and every command and file that goes to a server. K 0: never.
+before and just after every commit to the database, and every command that goes to a server. K 0: never.
 It answers each order with one line: the signal that ended the child (0: none), and how many failpoints it passed.
 """
 
@@ -22,7 +22,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from deploy_core import deployments  # noqa: E402
 from deploy_core.ledger import anchors  # noqa: E402
 from deploy_core.models import Environment, Person  # noqa: E402
-from deploy_core.reach.ssh import session  # noqa: E402
+from deploy_core.reach.ssh.session import Session  # noqa: E402
 from deploy_core.run import runner  # noqa: E402
 
 
@@ -48,13 +48,7 @@ def kill_at(number: int, passed: int) -> None:
         setattr(owner, name, pointed)
 
     around(BaseDatabaseWrapper, "_commit")
-    for name in ("run", "put"):
-        around(SSH, name)
-
-
-SSH = next(
-    kind for kind in vars(session).values() if isinstance(kind, type) and hasattr(kind, "run") and hasattr(kind, "put")
-)
+    around(Session, "run")
 
 
 def go(ref: str) -> None:
