@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chatops.room.models import Line
-from chatops.slack import answers, deliveries, hands, listeners, strays
+from chatops.room.models import Line, Message
+from chatops.slack import answers, deliveries, hands, hearing, listeners, opting, strays
 from chatops.slack.asks import Ask
 from chatops.slack.models import Delivery, Identity, Post, Workspace
 from deploy_core import deployments, sealing
@@ -129,6 +129,31 @@ def test_a_press_that_only_one_may_make_is_still_its_pressers(ship, dead, take_o
 
     assert Deployment.objects.exclude(pk=failed.pk).count() == 1
     assert not ["already" in text for text in _texts(ship) if "already" in text]
+
+
+def test_what_somebody_said_is_shown_once_and_nobody_is_answered(ship, dead, take_over):
+    opting.begin(ship.channel, by=ship.alice, is_private=False, is_wide=False)
+    ship.user("UBOB").say("hello")
+
+    take_over()
+
+    assert [message.text for message in Message.objects.filter(kind="chat")] == ["hello"]
+    assert not Post.objects.filter(whisper_to="UBOB").exists()
+    assert not Delivery.objects.exclude(sealed="").exists()
+
+
+def test_what_fails_again_is_told_its_author_and_kept_no_longer(ship, monkeypatch, take_over):
+    opting.begin(ship.channel, by=ship.alice, is_private=False, is_wide=False)
+    monkeypatch.setattr(hearing, "_store", lambda *_: 1 / 0)
+    monkeypatch.setattr(hands.Job, "within", lambda *_: None)
+    ship.user("UBOB").say("hello")
+    kept = Delivery.objects.exclude(sealed="").count()
+
+    take_over()
+
+    assert kept == 1
+    assert Post.objects.get(whisper_to="UBOB").payload["text"]
+    assert not Delivery.objects.exclude(sealed="").exists()
 
 
 class Died(BaseException):
