@@ -1,8 +1,9 @@
 """A process that has everything loaded, and forks one child per order: `go REF K`, `again PK K`, `verify`.
 
 A child walks a deployment as the one process does, and is killed (SIGKILL, by itself) at its K-th failpoint: just
-before and just after every commit to the database, and every command that goes to a server. K 0: never.
-It answers each order with one line: the signal that ended the child (0: none), and how many failpoints it passed.
+before and just after every commit to the database, and every command, with what it is fed, that goes to a server.
+K 0: never. It answers each order with one line: the signal that ended the child (0: none), and how many failpoints it
+passed.
 """
 
 import itertools
