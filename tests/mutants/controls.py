@@ -99,6 +99,18 @@ MUTANTS = {
         "",
         "tests/accounts/test_lasting.py",
     ),
+    "whoever finds a session types a secret": Mutant(
+        "chatops/accounts/proof.py",
+        "    if not where:\n        return None\n",
+        "    return None\n",
+        "tests/fleet/test_secrets.py",
+    ),
+    "whoever finds a session breaks the glass": Mutant(
+        "chatops/trust/emergencies.py",
+        "        if asked := proof.wanted(request):\n            return asked\n",
+        "",
+        "tests/trust/test_emergencies.py",
+    ),
     "a code counts twice": Mutant(
         "chatops/accounts/memory.py",
         "        except IntegrityError:\n            return False\n",
@@ -135,6 +147,12 @@ MUTANTS = {
         '"SHIPROOM_BODY_LIMIT_BYTES", 1024 * 1024)',
         '"SHIPROOM_BODY_LIMIT_BYTES", 1024**4)',
         "tests/room/test_server.py -k body",
+    ),
+    "a body may drip for ever": Mutant(
+        "chatops/server.py",
+        "reactor.callLater(settings.BODY_TIMEOUT_S, self._give_up)",
+        "reactor.callLater(10**6, self._give_up)",
+        "tests/room/test_server.py -k drips",
     ),
     "a proxy is believed whoever it is": Mutant(
         "chatops/proxy.py",
