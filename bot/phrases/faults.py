@@ -61,7 +61,9 @@ FAULTS = {
     "release_missing": _("%(server)s does not have the release."),
     "verify_failed": _("What arrived on %(server)s is not what was sent."),
     "current_is_no_link": _("On %(server)s, current is no link of ours, so it was not touched."),
-    "shared_behind_link": _("On %(server)s a shared path lies behind a link:[[ %(tail)s.]] Share what it leads to instead."),
+    "shared_behind_link": _(
+        "On %(server)s a shared path lies behind a link:[[ %(tail)s.]] Share what it leads to instead."
+    ),
     "current_differs": _("Not every server runs %(release)s after the switch:[[ %(servers)s]]."),
     "server_busy": _("Another deployment holds %(server)s."),
     "taken_over": _("Another worker took over on %(server)s."),
