@@ -122,7 +122,10 @@ export class Panel {
       const spans = plain.map((each) => el("span", "", each))
       facts.replaceChildren(...(code ? [el("span", "rev", code)] : []), ...spans, el("span", "", el("time")))
     }
-    showTook(facts.querySelector("time"), state.started_at ?? state.requested_at, state.finished_at)
+    const time = facts.querySelector("time")
+    const from = state.started_at ?? state.requested_at
+    setHidden(time.parentElement, !from)
+    showTook(time, from, state.finished_at)
   }
 
   #listenToTabs() {
