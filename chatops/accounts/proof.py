@@ -1,5 +1,5 @@
 """How fresh the second step of a session is. Protected environments may want one that was just given, and so does what
-outlasts a session: tokens, hooks, links that sign somebody in, a new password, secrets and logins of servers.
+outlasts a session: tokens, hooks, links that sign somebody in, a new password, roles, secrets and logins of servers.
 """
 
 import time

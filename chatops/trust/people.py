@@ -86,9 +86,16 @@ class Listing(Managed):
         return self.draw("trust/people.html", status, **told | forms)
 
 
-def _opens_a_way_in(request: HttpRequest) -> bool:
-    """Whether whoever has this session only for a moment could come in as somebody else for longer."""
-    return request.POST.get("do") in ("link", "forget-steps")
+def _outlasts(request: HttpRequest) -> bool:
+    """Whether whoever has this session only for a moment could come in as somebody else for longer, or give somebody
+    else more than they have.
+    """
+    return request.POST.get("do") in ("link", "forget-steps", "grant", "activate")
+
+
+def _widens(request: HttpRequest) -> bool:
+    """The same of a team: who is taken into it has its grants."""
+    return request.POST.get("do") in ("grant", "save")
 
 
 @_page
@@ -99,7 +106,7 @@ class PersonPage(Managed):
         """As it stands."""
         return self._draw(self._found(pk))
 
-    @method_decorator(proof.asked_again(_opens_a_way_in))
+    @method_decorator(proof.asked_again(_outlasts))
     def post(self, request: MemberRequest, pk: int) -> HttpResponse:
         """Do one thing, audited in the same transaction."""
         person = self._found(pk)
@@ -141,6 +148,7 @@ class TeamPage(Managed):
         """As it stands."""
         return self._draw(self._found(pk))
 
+    @method_decorator(proof.asked_again(_widens))
     def post(self, request: MemberRequest, pk: int) -> HttpResponse:
         """Do one thing, audited in the same transaction."""
         team = self._found(pk)

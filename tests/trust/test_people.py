@@ -161,3 +161,26 @@ def test_a_manager_of_one_app_does_not_manage_people():
 )
 def test_numbers_that_are_none_are_not_found(client, page):
     assert client.get(page).status_code == 404
+
+
+def test_who_signed_in_long_ago_proves_anew_who_they_are_to_give_a_role_and_not_to_take_one(boss):
+    alice, team = factories.person("alice"), Team.objects.create(name="ops")
+    client = Client()
+    client.force_login(boss)
+    role = {"do": "grant", "role": "manager", "app": "", "environment": "*"}
+
+    asked = [
+        client.post(f"/people/{alice.pk}/", role),
+        client.post(f"/people/teams/{team.pk}/", role),
+        client.post(f"/people/teams/{team.pk}/", {"do": "save", "name": "ops", "people": [alice.pk]}),
+    ]
+
+    assert {each["Location"].partition("?")[0] for each in asked} == {"/accounts/again/"}
+    assert (Grant.objects.count(), team.people.count()) == (1, 0)
+    client.post(asked[0]["Location"], {"password": "correct horse"})
+    client.post(f"/people/{alice.pk}/", role)
+    assert alice.grants.count() == 1
+    other = Client()
+    other.force_login(boss)
+    assert other.post(f"/people/{alice.pk}/", {"do": "revoke", "grant": alice.grants.get().pk}).status_code == 302
+    assert not alice.grants.exists()
