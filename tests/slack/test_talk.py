@@ -1,8 +1,10 @@
 """What people say to each other, in a room and in the channel that shows it: both ways, once, and only where wanted."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -76,6 +78,23 @@ def test_a_redelivered_event_is_one_line(tied):
 
     assert (delivery.status, again.status) == (200, 200)
     assert _chat(tied) == [("bob", "hello"), ("Ann (Slack)", "hi")]
+
+
+@pytest.mark.parametrize("user", ["UBOB", "UANN"])
+def test_the_same_message_many_times_at_once_is_one_line(tied, user):
+    told = {"type": "message", "user": user, "text": "hello", "ts": "1795784598.000012", "team": "T1"}
+
+    def tell(_):
+        try:
+            return tied.user(user).event({**told, "channel": tied.there.id}).status
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = set(pool.map(tell, range(6)))
+
+    assert (statuses, [text for _, text in _chat(tied)]) == ({200}, ["hello"])
+    assert Heard.objects.count() == 1
 
 
 @pytest.mark.parametrize("user", ["UBOB", "UANN"])
