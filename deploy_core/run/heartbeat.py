@@ -176,6 +176,8 @@ def take_over_silent(executor: str, resume_runs_of: Resume, watch: Watch) -> Non
 
 def wanting_work() -> list[Deployment]:
     """The deployments a worker should have: planning, active, and the next one of each free environment."""
+    if not due.is_any_open():
+        return []
     working = Deployment.objects.filter(status__in={Status.PLANNING, *ACTIVE} - {Status.PAUSED})
     return [*working.order_by("pk"), *_next_ones()]
 

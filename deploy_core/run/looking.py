@@ -13,7 +13,7 @@ from deploy_core.errors import DeployError, Refused
 from deploy_core.models import App, CheckLook, CommitCheck, Forge
 from deploy_core.reach import forge
 from deploy_core.rules.checks import Check
-from deploy_core.safety import checks
+from deploy_core.safety import checks, due
 
 from . import crew
 
@@ -52,7 +52,7 @@ def keep(app: App, revision: str, found: Iterable[Check]) -> None:
 
 def begin_due() -> None:
     """Look again at what queued deployments wait for, each revision once per `CHECKS_POLL_S` among all processes."""
-    rows = checks.queued()
+    rows = checks.queued() if due.is_any_open() else []
     late = checks.waiting(rows)
     for app, revision in {(each.app, each.revision) for each in rows if each.pk in late}:
         if _claim(app, revision):

@@ -171,14 +171,16 @@ def release_mine(by: Person) -> list[Lock]:
 
 def lapse() -> int:
     """End the locks whose time is over or whose owner was deactivated, and say so; how many."""
+    if not _lapsed():
+        return 0  # as nearly every second: no transaction, which would wait for all other writers, for nothing
     with transaction.atomic():
-        lapsed = _end_lapsed()
+        lapsed = [lock for lock in _lapsed() if _end(lock)]
         _tell_lapsed(lapsed)
     return len(lapsed)
 
 
-def _end_lapsed() -> list[Lock]:
-    return [lock for lock in _locks(f"WHERE lock.released IS NULL AND ({_LAPSED})", _now()) if _end(lock)]
+def _lapsed() -> list[Lock]:
+    return _locks(f"WHERE lock.released IS NULL AND ({_LAPSED})", _now())
 
 
 def _tell_lapsed(lapsed: Iterable[Lock]) -> None:
