@@ -64,6 +64,7 @@ test("what was said for a while stays when the line is back", () => {
 
   made.say("messages wait", true)
   made.say("not run")
+  assert.equal(said(), "not run")
   made.say("", true)
   assert.equal(said(), "not run")
   made.say("")
@@ -111,6 +112,16 @@ test("the server's word that it never came makes it sure, and a second try is th
 
   assert.equal(frames.at(-1).t, "command")
   assert.equal(frames.at(-1).cid, cid)
+})
+
+test("a line that arrived after all is left where it has become an answer to somebody", () => {
+  const { made, field } = composer()
+  field.value = "yes"
+  made.answer({ id: 5, q: 9, by: "bob", text: "shall we?" })
+
+  made.takeOut("yes", "arrived")
+
+  assert.equal(field.value, "yes")
 })
 
 test("what was written over a line in doubt stays", (t) => {
