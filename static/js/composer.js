@@ -27,7 +27,11 @@ export class Composer {
   #passing = ""
   #lasting = ""
 
-  /** `store` names what is kept here: one person's lines and draft for one room. `edges`: `whyNot()` says why nothing can be sent ("" for it can), `send(text, reply)`, `edit(id, text)`, `complete(text, caret)`, `lines()`, `typing(isOn)`, `down()`. */
+  /**
+   * `store` names what is kept here: one person's lines and draft for one room. `edges`: `whyNot()` says why nothing can
+   * be sent ("" for it can), `send(text, reply)`, `edit(id, text)`, `complete(text, caret)`, `lines()`, `typing(isOn)`,
+   * `down()`.
+   */
   constructor(form, { store, limit }, edges) {
     this.#form = form
     this.#field = form.elements.line
