@@ -36,7 +36,7 @@ def test_every_session_is_listed_with_what_its_owner_knows_it_by(alice):
 
     assert "Safari on a phone" in page
     assert "192.0.2.7" in page
-    assert page.count("This browser") == 1
+    assert page.count("This browser</span>") == 1
     assert here.session.session_key not in page
 
 
