@@ -11,7 +11,7 @@ from deploy_core.errors import (
 )
 from deploy_core.reach.connection import OUTPUT_LIMIT_BYTES, Connection
 from tests.reach.wires import is_running
-from tests.waiting import asleep
+from tests.waiting import asleep, wait_until
 
 MB = 1_000_000
 
@@ -26,8 +26,8 @@ def test_a_command_that_hangs_is_killed_with_its_group(connection: Connection):
         "seconds": 0.5,
         "tail": "last words",
     }
-    assert not is_running(connection, asleep(1))
-    assert not is_running(connection, asleep(2))
+    wait_until(lambda: not is_running(connection, asleep(1)))
+    wait_until(lambda: not is_running(connection, asleep(2)))
 
 
 def test_a_command_that_ignores_being_asked_is_killed_too(connection: Connection, monkeypatch):
@@ -35,8 +35,8 @@ def test_a_command_that_ignores_being_asked_is_killed_too(connection: Connection
     with pytest.raises(CommandTimeout):
         connection.run(f"trap '' TERM; {asleep(3)}; {asleep(4)}", timeout_s=0.3)
 
-    assert not is_running(connection, asleep(3))
-    assert not is_running(connection, asleep(4))
+    wait_until(lambda: not is_running(connection, asleep(3)))
+    wait_until(lambda: not is_running(connection, asleep(4)))
 
 
 def test_a_cancel_kills_the_remote_process(connection: Connection):
@@ -45,7 +45,7 @@ def test_a_cancel_kills_the_remote_process(connection: Connection):
     with pytest.raises(Cancelled):
         connection.run(f"echo up; {asleep(5)}", on_line=lambda *_: started.set(), stop=started.is_set)
 
-    assert not is_running(connection, asleep(5))
+    wait_until(lambda: not is_running(connection, asleep(5)))
 
 
 def test_endless_output_is_capped_and_killed(connection: Connection):
@@ -60,7 +60,7 @@ def test_endless_output_is_capped_and_killed(connection: Connection):
 
     assert caught.value.params["limit_bytes"] == OUTPUT_LIMIT_BYTES
     assert 0.9 * OUTPUT_LIMIT_BYTES < heard < OUTPUT_LIMIT_BYTES + MB
-    assert not is_running(connection, asleep(6))
+    wait_until(lambda: not is_running(connection, asleep(6)))
 
 
 def test_much_output_passes_in_bounded_memory(connection: Connection):
@@ -79,4 +79,4 @@ def test_a_reader_that_fails_ends_the_command(connection: Connection):
     with pytest.raises(ValueError, match="the log is full"):
         connection.run(f"echo x; {asleep(7)}", on_line=fail)
 
-    assert not is_running(connection, asleep(7))
+    wait_until(lambda: not is_running(connection, asleep(7)))
