@@ -44,16 +44,17 @@ class Worker:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self.name = ""
+
+    @property
+    def name(self) -> str:
+        """As it says once it is ready, "" before."""
+        lines = self.log.read_text().splitlines()
+        ready = next((line for line in lines if line.startswith("worker ") and line.endswith("is ready")), "")
+        return ready.split()[1] if ready else ""
 
     def wait_until_ready(self) -> None:
-        line = wait_until(lambda: self._ready_line() or self.process.poll() is not None, what="a worker is ready")
-        assert isinstance(line, str), self.log.read_text()
-        self.name = line.split()[1]
-
-    def _ready_line(self) -> str:
-        lines = self.log.read_text().splitlines()
-        return next((line for line in lines if line.startswith("worker ") and line.endswith("is ready")), "")
+        named = wait_until(lambda: self.name or self.process.poll() is not None, what="a worker is ready")
+        assert isinstance(named, str), self.log.read_text()
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
