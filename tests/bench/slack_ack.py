@@ -72,10 +72,15 @@ def _watching(ours: Ours, folder: Path, members: int) -> Iterator[None]:
     client = folder / "members"
     subprocess.run(["gcc", "-O2", "-o", str(client), str(HOME / "tests" / "bench" / "room" / "members.c")], check=True)
     port = ours.origin.rsplit(":", 1)[1]
-    words = [port, "/rt/ws", "shiproom", str(members), "rate-0.2", "600", str(ours.cookies), ours.origin, ours.room]
+    words = [port, "/rt/ws", "shiproom", str(members), str(ours.cookies), ours.origin, ours.room]
     told = folder / "watching"
     with told.open("wb") as output:
-        process = subprocess.Popen([str(client), *words], stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [str(client), *words], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, text=True
+        )
+    assert process.stdin is not None
+    process.stdin.write("rate-0.2 600 0\n")
+    process.stdin.flush()
     try:
         wait_until(lambda: "start" in told.read_text() or process.poll() is not None, 120, what="all members are in")
         if process.poll() is not None:
